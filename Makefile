@@ -1,0 +1,40 @@
+# Everything runs from a virtual environment that the first target makes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test torture bench screenshots format clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("sagaz needs Python 3.11 or later: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/sagaz demo
+
+test: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n auto
+
+torture: $(READY)
+	$(BIN)/pytest -m torture
+
+bench: $(READY)
+	$(BIN)/python benchmarks/capture.py
+	$(BIN)/python benchmarks/screen.py
+
+screenshots: $(READY)
+	$(BIN)/python screenshots/make.py
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Sagas that are recorded as they run, looked back on, corrected and replayed."""

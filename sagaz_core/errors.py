@@ -1,0 +1,137 @@
+"""Every error a user of the library can meet; each message says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SagazError(Exception):
+    """Base of all errors raised by sagaz."""
+
+
+# ---------------------------------------------------------------- wrong use
+
+
+class UsageError(SagazError, ValueError):
+    """An argument, a setting or an identifier is not what it must be."""
+
+
+class InvalidSagaIdError(UsageError):
+    """A saga id is empty, longer than 256 characters or holds unprintable ones."""
+
+
+class SagaDefinitionError(SagazError):
+    """A saga's steps do not fit together; raised before anything runs."""
+
+
+class OverrideError(UsageError):
+    """An override cannot be read or does not fit the context it is for."""
+
+
+# ---------------------------------------------------------------- not found
+
+
+class NotFoundError(SagazError, LookupError):
+    """What was asked for is not in the store."""
+
+
+class SagaNotFoundError(NotFoundError):
+    """No saga of this id is in the store."""
+
+    def __init__(self, saga_id: str) -> None:
+        super().__init__(
+            f"no saga {saga_id!r} in this store; `sagaz sagas` lists the ones there are"
+        )
+        self.saga_id = saga_id
+
+
+class SnapshotNotFoundError(NotFoundError):
+    """No checkpoint fits; the message names the steps that have one."""
+
+
+class SagaClassNotFoundError(NotFoundError):
+    """The code of a recorded saga is not defined in this process."""
+
+
+class AmbiguousSagaError(SagazError):
+    """Several classes carry a recorded saga's name and none its module."""
+
+
+# ---------------------------------------------------------------- recording
+
+
+class SnapshotCaptureError(SagazError):
+    """A value could not be recorded.
+
+    ``path`` is the JSON Pointer of the value in the checkpoint's context.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class RunRefusedError(SagazError):
+    """The store refused a run's write; the run stops before its next action."""
+
+
+class LeaseLostError(RunRefusedError):
+    """Another run has taken the family over: this run's fencing token is stale."""
+
+
+class HeadConflictError(RunRefusedError):
+    """Somebody else wrote to this saga since this writer last did."""
+
+
+class DuplicateSnapshotError(RunRefusedError):
+    """A snapshot with this id but other content is already stored."""
+
+
+# ---------------------------------------------------------------- storage
+
+
+class StorageError(SagazError):
+    """The store cannot be used."""
+
+
+class StorageUnavailableError(StorageError):
+    """The store cannot be reached, opened or written: missing, locked, full, no permission."""
+
+
+class NotASagazStoreError(StorageError):
+    """The file is no database, or a database of something else."""
+
+
+class SchemaTooNewError(StorageError):
+    """The store was written by a newer sagaz."""
+
+
+class ReadOnlyStoreError(StorageError):
+    """The store was opened read-only and refuses every write."""
+
+
+class CorruptEntryError(StorageError):
+    """A stored checkpoint cannot be decoded."""
+
+
+# ---------------------------------------------------------------- replay
+
+
+class ReplayInProgressError(SagazError):
+    """A run of this family is alive; one at a time may act."""
+
+
+class PlanChangedError(SagazError):
+    """What would run now differs from the plan that was shown."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(f"the plan changed: {', '.join(reasons)}; look at the new plan first")
+        self.reasons = tuple(reasons)
+
+
+class SagaFactoryError(SagazError):
+    """The saga factory is missing, raised, hung or returned something else."""
+
+
+class ForcedFailureError(SagazError):
+    """Raised in place of a step's action when a replay asks for its failure."""

@@ -1,0 +1,323 @@
+"""What a store must be able to do: the contract that every backend keeps.
+
+A backend moves rows. It never looks into ``meta`` and ``body``, which are the codec's bytes.
+Times are integers: microseconds since 1970 in UTC. ``sagaz_core.testing`` checks the contract.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sagaz_core.model import Compensation, Kind, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaRow:
+    """One row a saga, brought up to date by every append."""
+
+    saga_id: str
+    root: str
+    parent: str | None = None
+    parent_seq: int | None = None
+    name: str
+    code: str = ""
+    status: Status
+    compensation: Compensation = "none"
+    step: str | None = None
+    error: str | None = None
+    error_group: str | None = None
+    started: int
+    updated: int
+    head: int
+    """The sequence number of the latest entry."""
+    keyframe: int = 0
+    """The sequence number of the latest entry that needs no other to be read."""
+    expires: int | None = None
+    alive_until: int | None = None
+    """Of the family: when the holder's lease lapses; None: nobody holds it."""
+    holder: str | None = None
+    """Of the family: the saga id of the run that holds or last held it."""
+    recovered_by: str | None = None
+    """Of the family: the replay that brought it to success."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """One checkpoint. ``body`` is None where it was not asked for."""
+
+    seq: int
+    keyframe: int
+    """The entry to start from when reading this one; its own ``seq`` if it stands alone."""
+    at: int
+    kind: Kind
+    step: str | None
+    snapshot_id: str
+    hidden: bool = False
+    meta: bytes
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class TouchRow:
+    """A top-level key changed by an entry, and the step that caused it."""
+
+    key: str
+    seq: int
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """One compare-and-set write: an entry, its touches and the saga's row, or nothing.
+
+    Args:
+        saga: the row as it shall be; its family columns are ignored.
+        expected_head: the head this writer knows; 0: the saga is new.
+        entry: None: only the row changes (a run ends without a checkpoint).
+        fence: the writer's fencing token; None: the writer holds no lease and none is checked.
+        claim: this is a root's first write: make its family with this fence and holder.
+        term: microseconds by which the lease is extended from now, by the store's clock.
+        release: the run has ended: give the lease back.
+    """
+
+    saga: SagaRow
+    expected_head: int
+    entry: EntryRow | None
+    touches: Sequence[TouchRow] = ()
+    tags: Sequence[tuple[str, str]] = ()
+    fence: int | None = None
+    claim: bool = False
+    term: int = 30_000_000
+    release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an append.
+
+    ``duplicate``: an entry of this snapshot id is there already, as ``head``.
+    ``conflict``: the saga's head is ``head``, not what the writer expected.
+    ``fenced``: the family's fence is not the writer's, or it held no such lease.
+    """
+
+    kind: Literal["stored", "duplicate", "conflict", "fenced"]
+    head: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRow:
+    """A root saga and its replays: who may act, and whether one has succeeded."""
+
+    root: str
+    fence: int
+    owner: str
+    """Who holds or last held the lease, in words for a person: user, host, process."""
+    holder: str
+    """The id of the saga that runs, or last ran, under it."""
+    alive_until: int | None
+    acquired: int
+    recovered_by: str | None
+    now: int
+    """The store's clock when the row was read."""
+
+    @property
+    def held(self) -> bool:
+        """Whether a run is alive under this lease."""
+        return self.alive_until is not None and self.alive_until > self.now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaQuery:
+    """Which sagas; every condition given must hold."""
+
+    status: tuple[Status, ...] = ()
+    """``executing`` and ``compensating`` mean alive; ``interrupted`` those whose lease lapsed."""
+    name: str | None = None
+    """A class name, ``*`` standing for anything."""
+    prefix: str | None = None
+    step: str | None = None
+    error: str | None = None
+    """Text that occurs in the error's headline, in any case."""
+    error_group: str | None = None
+    updated_since: int | None = None
+    updated_until: int | None = None
+    started_since: int | None = None
+    started_until: int | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    root: str | None = None
+    """Only this family."""
+    unsettled: bool = False
+    """Leave out replays, and sagas whose family a replay has recovered."""
+
+
+@dataclass(frozen=True, slots=True)
+class SagaPage:
+    """Some rows, newest change first, and where to go on; None: there are no more."""
+
+    rows: list[SagaRow]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
+    """A document with a version, for logs and journals."""
+
+    kind: str
+    id: str
+    version: int
+    saga: str | None
+    at: int
+    expires: int | None = None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """What a store says of itself."""
+
+    description: str
+    sagas: int
+    entries: int
+    bytes: int
+    schema: int
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """A place where entries are kept.
+
+    One instance serves many tasks at once and may be used from several event loops, one after
+    another. Methods raise :class:`~sagaz_core.errors.StorageError` and nothing of the driver's.
+    """
+
+    @abstractmethod
+    async def open(self, *, read_only: bool) -> None:
+        """Make the store usable; idempotent. Read-only never creates and never changes it."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back what is held; the backend can be opened again."""
+
+    # -- writing
+
+    @abstractmethod
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Write all of them in one durable transaction; one refusal fails none of the others.
+
+        Within one call a saga may occur more than once; they are taken in order. Returns when
+        what it says is stored is durable. A fence is checked, and the lease extended, in the
+        same transaction. ``updated``, ``at`` and ``started`` are stored as given.
+        """
+
+    @abstractmethod
+    async def hide(self, snapshot_id: str) -> bool:
+        """Hide an entry; False if there is none. Its neighbours read as before."""
+
+    @abstractmethod
+    async def delete(self, saga_ids: Sequence[str]) -> int:
+        """Remove sagas with all that belongs to them; returns how many entries went."""
+
+    # -- reading
+
+    @abstractmethod
+    async def saga(self, saga_id: str) -> SagaRow | None:
+        """Return a saga's row."""
+
+    @abstractmethod
+    async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
+        """Return a page of rows, newest change first; ties by id, so that no row is missed."""
+
+    @abstractmethod
+    async def tally(
+        self, query: SagaQuery, by: Literal["status", "error_group", "name"]
+    ) -> dict[str, int]:
+        """Count the sagas that match, by a column; empty values are left out."""
+
+    @abstractmethod
+    async def entries(
+        self,
+        saga_id: str,
+        lo: int,
+        hi: int,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+        bodies: bool = True,
+        hidden: bool = False,
+    ) -> list[EntryRow]:
+        """Return entries with ``lo <= seq <= hi`` in order; hidden ones only if asked for."""
+
+    @abstractmethod
+    async def locate(
+        self,
+        saga_id: str | None,
+        *,
+        at: int | None = None,
+        snapshot_id: str | None = None,
+    ) -> tuple[str, int] | None:
+        """Find an entry that is not hidden: the latest not after ``at``, or the one of this id.
+
+        Returns its saga's id and its sequence number. With ``snapshot_id`` the saga may be None.
+        """
+
+    @abstractmethod
+    async def touches(
+        self, saga_id: str, *, key: str | None, lo: int, hi: int, limit: int | None = None
+    ) -> list[TouchRow]:
+        """Return touches with ``lo <= seq <= hi``, newest first, of one key or of all."""
+
+    # -- the family's lease
+
+    @abstractmethod
+    async def family(self, root: str) -> FamilyRow | None:
+        """Return a family's row; None if no run ever held its lease."""
+
+    @abstractmethod
+    async def acquire(
+        self, root: str, *, owner: str, holder: str, term: int, expect_fence: int
+    ) -> tuple[bool, FamilyRow]:
+        """Take the lease if nobody alive holds it and the fence is ``expect_fence``.
+
+        A family that was never held has fence 0. Taking it raises the fence by one. Returns
+        whether it was taken, and the row as it is now.
+        """
+
+    @abstractmethod
+    async def beat(self, root: str, *, fence: int, term: int) -> bool:
+        """Extend a lease; False if it is no longer this fence's."""
+
+    @abstractmethod
+    async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
+        """Give a lease back, saying who recovered the family; False if it is another's."""
+
+    # -- documents
+
+    @abstractmethod
+    async def put(self, record: RecordRow, *, expected_version: int) -> bool:
+        """Store a document if its version is the expected one (0: it is new), which it raises."""
+
+    @abstractmethod
+    async def get(self, kind: str, id: str) -> RecordRow | None:
+        """Return a document."""
+
+    @abstractmethod
+    async def scan(
+        self, kind: str, *, saga: str | None = None, limit: int | None = None
+    ) -> list[RecordRow]:
+        """Return documents of a kind, newest first, of one saga or of all."""
+
+    # -- watching
+
+    @abstractmethod
+    async def wait(self, cursor: int | None, timeout: float) -> int:
+        """Return when the store has changed since ``cursor`` or after ``timeout`` seconds.
+
+        Returns the cursor to wait with next; None at first returns at once.
+        """
+
+    @abstractmethod
+    async def info(self) -> StoreInfo:
+        """Describe the store."""
