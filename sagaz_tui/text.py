@@ -1,0 +1,64 @@
+"""Text that is safe to show: nothing recorded can move a cursor, hide or reorder what is read."""
+
+from __future__ import annotations
+
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_TAB = 4
+
+
+def visible(text: str) -> str:
+    """Return ``text`` on one line with everything that does not print written as an escape.
+
+    Controls, escape sequences, bidirectional marks, zero-width and other unprintable
+    characters become ``\\x1b``, ``\\u202e`` or ``\\n``. Printable text, the ideographic space
+    included, comes back as it is. The result says what is there, not how to get it back: a
+    backslash in ``text`` is not doubled.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escape(char) for char in text)
+
+
+def visible_lines(text: str) -> list[str]:
+    """Split ``text`` at its line ends and return each line as :func:`visible` would."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return [visible(line.expandtabs(_TAB)) for line in lines]
+
+
+def _escape(char: str) -> str:
+    if char.isprintable() or char == "\u3000":
+        return char
+    if char in _NAMED:
+        return _NAMED[char]
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shorten(text: str, width: int) -> str:
+    """Return ``text``, cut to ``width`` characters with an ellipsis if it is longer."""
+    if len(text) <= width:
+        return text
+    return text[: max(width - 1, 0)] + "…"
+
+
+def short_age(seconds: float) -> str:
+    """Return how long ago something was in one unit: ``12s``, ``2m``, ``5h``, ``3d``."""
+    whole = max(int(seconds), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def short_duration(seconds: float) -> str:
+    """Return a length of time to the millisecond: ``41ms``, ``1.204s``, ``3m 05s``, ``2h 07m``."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    if seconds < 60:
+        return f"{seconds:.3f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    return f"{minutes // 60}h {minutes % 60:02d}m"
