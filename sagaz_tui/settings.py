@@ -1,0 +1,221 @@
+"""What a person has settled beforehand: which store, whose code, how careful to be.
+
+Each value comes from the nearest place that gives it: a flag, then the environment, then
+``sagaz.toml`` or ``[tool.sagaz]`` in ``pyproject.toml`` in this folder or one above, then the
+default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from typing_extensions import TypedDict
+
+from sagaz_core.errors import UsageError
+
+DEFAULT_STORAGE_URL: Final = "sqlite:///sagaz.db"
+_SQLITE: Final = "sqlite:///"
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", ""})
+
+
+class _FileSettings(TypedDict, total=False):
+    """What a settings file may hold."""
+
+    storage_url: str
+    sagas: list[str]
+    factories: dict[str, str]
+    read_only: bool
+    production: str
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings in force, and where each came from."""
+
+    storage_url: str = DEFAULT_STORAGE_URL
+    sagas: tuple[str, ...] = ()
+    """Modules that define sagas: ``shop.sagas``."""
+    factories: Mapping[str, str] = field(default_factory=dict)
+    """Class name of a saga to what builds it: ``OrderSaga`` to ``shop.sagas:create_order``."""
+    read_only: bool = False
+    production: str = ""
+    """The store's label, such as ``PROD-EU``; empty: not a production store."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Key bindings of the screen, by their id."""
+    file: Path | None = None
+    """The settings file that was read."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """For each value: ``default``, or the flag, the variable or the file that gave it."""
+
+    @property
+    def code_folders(self) -> tuple[Path, ...]:
+        """Where modules named in the settings are looked for before the installed ones."""
+        folders = [Path.cwd()]
+        if self.file is not None and self.file.parent not in folders:
+            folders.append(self.file.parent)
+        return tuple(folders)
+
+
+def load_settings(
+    *,
+    storage: str | None = None,
+    storage_url: str | None = None,
+    read_only: bool = False,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Return the settings in force.
+
+    Args:
+        storage: the flag ``--storage``: ``sqlite`` or ``redis``.
+        storage_url: the flag ``--storage-url``: a URL, or the path of an SQLite file.
+        read_only: the flag ``--read-only``.
+        environ: the environment; by default this process's.
+        folder: where to look for a settings file first; by default the current folder.
+
+    Raises:
+        UsageError: a value is not what it must be; the message names where it stands.
+    """
+    environment = os.environ if environ is None else environ
+    file, values = _find_file(folder or Path.cwd())
+    sources = dict.fromkeys(values, str(file))
+    for name, value in _from_environment(environment).items():
+        values[name], sources[name] = value, f"environment {_variable(name)}"
+    if read_only:
+        values["read_only"], sources["read_only"] = True, "--read-only"
+    _apply_storage_flags(values, sources, storage, storage_url)
+    return Settings(
+        storage_url=values.get("storage_url", DEFAULT_STORAGE_URL),
+        sagas=tuple(values.get("sagas", ())),
+        factories=values.get("factories", {}),
+        read_only=values.get("read_only", False),
+        production=values.get("production", ""),
+        keys=values.get("keys", {}),
+        file=file,
+        sources={name: sources.get(name, "default") for name in _FileSettings.__annotations__},
+    )
+
+
+def mask_url(url: str) -> str:
+    """Return a storage URL without its password."""
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@", 1) if password else url
+
+
+# ---------------------------------------------------------------- the file
+
+
+def _find_file(folder: Path) -> tuple[Path | None, dict[str, Any]]:
+    for place in (folder, *folder.parents):
+        for name in ("sagaz.toml", "pyproject.toml"):
+            path = place / name
+            if path.is_file():
+                document = _read_toml(path)
+                if name == "sagaz.toml":
+                    return path, _checked(document, path, "")
+                section = document.get("tool", {}).get("sagaz")
+                if section is not None:
+                    return path, _checked(section, path, "tool.sagaz")
+    return None, {}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+def _checked(document: Any, path: Path, section: str) -> dict[str, Any]:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+    strict = with_config(ConfigDict(extra="forbid", strict=True))
+    try:
+        values: dict[str, Any] = dict(TypeAdapter(strict(_FileSettings)).validate_python(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(filter(None, (section, *map(str, first["loc"]))))
+        known = ", ".join(_FileSettings.__annotations__)
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"{path}: unknown setting {key!r}; there are {known}") from error
+        wrong = first["msg"].removeprefix("Input should be ").replace("valid ", "")
+        raise UsageError(f"{path}: {key or 'the section'} must be {wrong}") from error
+    if "storage_url" in values:
+        values["storage_url"] = _anchored(_as_url(values["storage_url"]), path.parent)
+    return values
+
+
+def _anchored(url: str, folder: Path) -> str:
+    """Make an SQLite path in a settings file relative to that file, not to where one stands."""
+    path = url.removeprefix(_SQLITE)
+    if path == url or path.startswith("/"):
+        return url
+    return f"{_SQLITE}{(folder / path).resolve()}"
+
+
+# ---------------------------------------------------------------- environment and flags
+
+
+def _variable(name: str) -> str:
+    return f"SAGAZ_{name.upper()}"
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if url := environment.get("SAGAZ_STORAGE_URL"):
+        values["storage_url"] = _as_url(url)
+    if "SAGAZ_SAGAS" in environment:
+        names = environment["SAGAZ_SAGAS"].split(",")
+        values["sagas"] = [name.strip() for name in names if name.strip()]
+    if "SAGAZ_READ_ONLY" in environment:
+        values["read_only"] = _truth("SAGAZ_READ_ONLY", environment["SAGAZ_READ_ONLY"])
+    if "SAGAZ_PRODUCTION" in environment:
+        values["production"] = environment["SAGAZ_PRODUCTION"]
+    return values
+
+
+def _truth(variable: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise UsageError(f"{variable} is {text!r}; set it to 1 or 0")
+    return word in _TRUE
+
+
+def _as_url(text: str) -> str:
+    return text if "://" in text else f"{_SQLITE}{text}"
+
+
+def _apply_storage_flags(
+    values: dict[str, Any], sources: dict[str, str], storage: str | None, storage_url: str | None
+) -> None:
+    if storage not in (None, "sqlite", "redis", "memory"):
+        raise UsageError(f"unknown storage {storage!r}; use sqlite or redis")
+    if storage == "memory":
+        raise UsageError(
+            "memory storage lives inside the process that records, so a command would find it "
+            "empty; record into sqlite and name it with --storage-url sqlite:///PATH"
+        )
+    if storage_url is not None:
+        values["storage_url"], sources["storage_url"] = _as_url(storage_url), "--storage-url"
+    if storage is None:
+        return
+    scheme = urlsplit(values.get("storage_url", DEFAULT_STORAGE_URL)).scheme
+    if scheme.removesuffix("s") == storage:
+        return
+    if storage_url is not None:
+        raise UsageError(
+            f"--storage {storage} and --storage-url {mask_url(storage_url)} contradict each "
+            f"other; leave --storage out"
+        )
+    fallback = {"sqlite": DEFAULT_STORAGE_URL, "redis": "redis://localhost:6379"}
+    values["storage_url"], sources["storage_url"] = fallback[storage], f"--storage {storage}"
