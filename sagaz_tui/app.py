@@ -1,0 +1,101 @@
+"""The screen's program: one store, its settings, and a stack of screens over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from sagaz_core.model import utc_now
+from sagaz_tui.keys import bindings_for, check_remap
+from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.theme import THEMES, terminal_is_ascii
+
+if TYPE_CHECKING:
+    from sagaz_core.storage.storage import SnapshotStorage
+
+    from sagaz_tui.settings import Settings
+
+
+class SagazApp(App[None]):
+    """The debugger over one store.
+
+    Args:
+        storage: where to look; the screen itself never writes to it.
+        settings: labels, keys, and where the sagas' code is.
+        saga_id: open this saga's debugger at once, the list one layer below.
+        ascii: draw with ASCII alone; None: as the terminal's locale says.
+        clock: tells the time, timezone-aware.
+    """
+
+    TITLE = "sagaz"
+    BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(
+        self,
+        storage: SnapshotStorage,
+        settings: Settings,
+        saga_id: str | None = None,
+        *,
+        ascii: bool | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__()
+        check_remap(settings.keys)
+        self.storage = storage
+        self.settings = settings
+        self.ascii = terminal_is_ascii() if ascii is None else ascii
+        self.now = clock
+        self._saga_id = saga_id
+        self._warned_of = ""
+        for name in list(self.available_themes):
+            self.unregister_theme(name)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        self.set_keymap(settings.keys)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The saga list lies below everything else."""
+        from sagaz_tui.screens.sagas import SagasScreen
+
+        return SagasScreen()
+
+    def on_mount(self) -> None:
+        """Open the saga that was asked for."""
+        if self._saga_id is not None:
+            from sagaz_tui.screens.debugger import DebuggerScreen
+
+            self.push_screen(DebuggerScreen(self._saga_id))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette offers what the keys of this screen do, and the themes."""
+        from sagaz_tui.screens.help import commands_for
+
+        yield from commands_for(screen)
+        yield SystemCommand("theme", "dark or light", self.action_change_theme)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        from sagaz_tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    async def action_quit(self) -> None:
+        """Leave; asked twice if something would be lost."""
+        reasons = [
+            screen.reason_to_stay
+            for screen in self.screen_stack
+            if isinstance(screen, SagazScreen) and screen.reason_to_stay
+        ]
+        warning = ", ".join(reasons)
+        if warning and warning != self._warned_of:
+            self._warned_of = warning
+            self.notify(f"{warning}; q again quits", markup=False, severity="warning")
+            return
+        self.exit()

@@ -1,0 +1,206 @@
+"""Every key of the screen, once: bindings, footer, help and README come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final, Literal
+
+from textual.binding import Binding
+from textual.keys import _character_to_key
+
+from sagaz_core.errors import UsageError
+
+Where = Literal["everywhere", "list", "debugger", "context", "why", "edit", "plan"]
+
+PLACES: Final[Mapping[Where, str]] = {
+    "everywhere": "Everywhere",
+    "list": "Saga list",
+    "debugger": "Debugger",
+    "context": "Context pane",
+    "why": "Why pane",
+    "edit": "Edit line",
+    "plan": "Plan",
+}
+"""The places where keys mean something, in the order in which help tells of them."""
+
+INSIDE: Final[Mapping[Where, Where]] = {
+    "context": "debugger",
+    "why": "debugger",
+    "edit": "debugger",
+}
+"""Places inside another, whose keys mean something there too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing a person can do by a key.
+
+    Args:
+        id: what a remap in the settings calls it, ``place.verb``.
+        keys: the keys as Textual names them, separated by commas.
+        help: what it does, for the help screen and the README.
+        where: the place in which it works.
+        footer: its word in the footer; empty: not shown there.
+        action: what it calls; by default the id's verb.
+        priority: whether it comes before what the focused widget does with the key.
+    """
+
+    id: str
+    keys: str
+    help: str
+    where: Where
+    footer: str = ""
+    action: str = ""
+    priority: bool = False
+
+    @property
+    def call(self) -> str:
+        """The action in Textual's notation."""
+        return self.action or self.id.partition(".")[2].replace("-", "_")
+
+
+KEYS: Final[tuple[Key, ...]] = (
+    # ------------------------------------------------------------------ saga list
+    Key("list.open", "enter", "open the saga in the debugger", "list", "open"),
+    Key("list.down", "j,down", "next saga", "list", action="move(1)"),
+    Key("list.up", "k,up", "saga before", "list", action="move(-1)"),
+    Key("list.half-down", "ctrl+d,pagedown", "half a screen down", "list", action="half(1)"),
+    Key("list.half-up", "ctrl+u,pageup", "half a screen up", "list", action="half(-1)"),
+    Key("list.top", "g,home", "to the top, taking in what is newer", "list", action="top"),
+    Key("list.bottom", "G,end", "to the last saga", "list", action="bottom"),
+    Key("list.failed", "1", "view the failed", "list", action="view('failed')"),
+    Key("list.running", "2", "view the running", "list", action="view('running')"),
+    Key("list.all", "3", "view all", "list", action="view('all')"),
+    Key(
+        "list.filter",
+        "/",
+        "filter: status: name: step: error: since: tag: or an id",
+        "list",
+        "filter",
+    ),
+    Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
+    Key("list.group", "E", "only the next group of errors", "list", "errors"),
+    Key("list.plan", "d", "show what a replay would do", "list", "plan"),
+    Key("list.replay", "R", "replay from the failed step", "list", "replay…"),
+    Key("list.copy", "y", "copy the saga's id", "list"),
+    # ------------------------------------------------------------------ debugger
+    Key("debugger.next", "l,right", "next checkpoint", "debugger", "step", action="step(1)"),
+    Key("debugger.previous", "h,left", "checkpoint before", "debugger", action="step(-1)"),
+    Key("debugger.first", "g,home", "first checkpoint", "debugger"),
+    Key("debugger.last", "G,end", "last checkpoint, and follow", "debugger"),
+    Key("debugger.failure", "f", "next failure", "debugger", action="failure(1)"),
+    Key("debugger.failure-before", "F", "failure before", "debugger", action="failure(-1)"),
+    Key(
+        "debugger.change",
+        "]",
+        "next change of this key",
+        "debugger",
+        "key change",
+        action="change(1)",
+    ),
+    Key(
+        "debugger.change-before", "[", "change of this key before", "debugger", action="change(-1)"
+    ),
+    Key("debugger.blame", "b", "who set this key, and every value it had", "debugger", "blame"),
+    Key("debugger.edit", "e", "set a value for the replay", "debugger", "edit"),
+    Key("debugger.undo", "z", "take the last staged edit back", "debugger"),
+    Key("debugger.redo", "Z", "stage it again", "debugger"),
+    Key("debugger.plan", "d", "show what a replay would do", "debugger", "plan"),
+    Key("debugger.replay", "R", "replay", "debugger", "replay…"),
+    Key("debugger.next-pane", "tab", "next pane", "debugger", "pane"),
+    Key("debugger.previous-pane", "shift+tab", "pane before", "debugger"),
+    Key("debugger.copy", "y", "copy the value", "debugger"),
+    Key("debugger.copy-path", "Y", "copy the path", "debugger"),
+    # ------------------------------------------------------------------ plan
+    Key("plan.confirm", "enter", "run it, if R opened it", "plan", "run"),
+    Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
+    Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
+    Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
+    # ------------------------------------------------------------------ everywhere
+    Key("back", "escape", "back one layer", "everywhere", action="screen.back"),
+    Key("help", "?,f1", "these keys", "everywhere", "help", action="app.help"),
+    Key(
+        "palette", ":,ctrl+p", "find a command by name", "everywhere", action="app.command_palette"
+    ),
+    Key("quit", "q", "quit", "everywhere", "quit", action="app.quit"),
+)
+
+_SHOWN: Final[Mapping[str, str]] = {
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "f1": "F1",
+    "comma": ",",
+}
+
+
+def keys_in(where: Where) -> Iterator[Key]:
+    """Give the keys of one place, in order."""
+    return (key for key in KEYS if key.where == where)
+
+
+def bindings_for(where: Where) -> list[Binding]:
+    """Give a place's keys as Textual bindings; their ids let the settings remap them."""
+    return [
+        Binding(key.keys, key.call, key.help, id=key.id, priority=key.priority)
+        for key in keys_in(where)
+    ]
+
+
+def shown_keys(key: Key, remapped: Mapping[str, str]) -> list[str]:
+    """Give the keys of a row as a person reads them, after the settings' remapping."""
+    return [
+        _SHOWN.get(name.strip(), name.strip())
+        for name in remapped.get(key.id, key.keys).split(",")
+        if name.strip()
+    ]
+
+
+def check_remap(remapped: Mapping[str, str]) -> None:
+    """Refuse a remapping that names no row of the table or gives one key two meanings.
+
+    Raises:
+        UsageError: the sentence says which entry, and what to write instead.
+    """
+    known = {key.id for key in KEYS}
+    for name in remapped:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "the help screen lists the names"
+            raise UsageError(f"the settings remap {name!r}, which no key is called; {hint}")
+    for where in PLACES:
+        _check_place(where, remapped)
+
+
+def _check_place(where: Where, remapped: Mapping[str, str]) -> None:
+    taken: dict[str, str] = {}
+    around = {where, "everywhere", INSIDE.get(where, where)}
+    for key in (key for key in KEYS if key.where in around):
+        for name in remapped.get(key.id, key.keys).split(","):
+            normal = _character_to_key(name.strip()) if len(name.strip()) == 1 else name.strip()
+            other = taken.setdefault(normal, key.id)
+            if other != key.id and (other in remapped or key.id in remapped):
+                raise UsageError(
+                    f"the settings give the key {name.strip()!r} to both {other!r} and "
+                    f"{key.id!r}; remap one of them to another key"
+                )
+
+
+def keys_markdown(remapped: Mapping[str, str] | None = None) -> str:
+    """Give the whole table as Markdown, for the README."""
+    lines = ["| where | key | does | name |", "| --- | --- | --- | --- |"]
+    for where, title in PLACES.items():
+        place = title
+        for key in keys_in(where):
+            shown = " ".join(f"`{name}`" for name in shown_keys(key, remapped or {}))
+            lines.append(f"| {place} | {shown} | {key.help} | `{key.id}` |")
+            place = ""
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,56 @@
+"""What all screens share: one way back, a reason to stay, and a sentence where nothing fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from sagaz_tui.app import SagazApp
+
+MIN_WIDTH, MIN_HEIGHT = 40, 10
+
+Result = TypeVar("Result")
+
+
+class SagazScreen(Screen[Result], Generic[Result]):
+    """A screen of this program.
+
+    A terminal too small to show anything useful gets one sentence instead; what was there is
+    hidden, not lost, and comes back with the room for it.
+    """
+
+    AUTO_FOCUS = None
+    DEFAULT_CSS = """
+    SagazScreen { background: $s-bg; color: $s-text; }
+    SagazScreen > #too-small { display: none; width: 100%; height: 100%; color: $s-changed; }
+    SagazScreen.-too-small > * { display: none; }
+    SagazScreen.-too-small > #too-small { display: block; }
+    """
+
+    @property
+    def sagaz(self) -> SagazApp:
+        """The app, by its own type."""
+        return cast("SagazApp", self.app)
+
+    @property
+    def reason_to_stay(self) -> str:
+        """What would be lost by quitting now, as a clause; empty: nothing would."""
+        return ""
+
+    def too_small(self) -> Static:
+        """The sentence for a terminal that is too small; each screen composes it once."""
+        text = f"too small: make it {MIN_WIDTH}x{MIN_HEIGHT}"
+        return Static(text, id="too-small", markup=False)
+
+    def on_resize(self, event: Resize) -> None:
+        """Hide everything but one sentence while the terminal is too small."""
+        small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT
+        self.set_class(small, "-too-small")
+
+    def action_back(self) -> None:
+        """Go back one layer."""
+        self.dismiss(None)

@@ -1,0 +1,86 @@
+"""The last line: the keys that matter here, as they are after the settings' remapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.events import Click
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sagaz_tui.keys import Key, Where, keys_in, shown_keys
+from sagaz_tui.theme import ascii_strip, palette_for
+
+_GAP = "  "
+
+
+class KeyFooter(Widget):
+    """Keys with a word each; a click does what the key does.
+
+    Args:
+        where: the place whose keys are shown, followed by those of everywhere.
+        remapped: the settings' remapping of keys.
+        leave_out: ids of keys that mean nothing here now.
+    """
+
+    DEFAULT_CSS = "KeyFooter { height: 1; dock: bottom; background: $s-bg; }"
+
+    def __init__(
+        self,
+        where: Where,
+        remapped: Mapping[str, str],
+        *,
+        leave_out: Iterable[str] = (),
+        ascii: bool = False,
+    ) -> None:
+        super().__init__()
+        self._where: Where = where
+        self._remapped = remapped
+        self._leave_out = frozenset(leave_out)
+        self._ascii = ascii
+
+    def show(self, where: Where, *, leave_out: Iterable[str] = ()) -> None:
+        """Show another place's keys from now on."""
+        left_out = frozenset(leave_out)
+        if (where, left_out) != (self._where, self._leave_out):
+            self._where, self._leave_out = where, left_out
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line."""
+        colours = palette_for(self.app.current_theme)
+        on = Style(bgcolor=colours.bg)
+        segments = [Segment(" ", on)]
+        for number, (key, text) in enumerate(self._fitting()):
+            click = Style(meta={"call": key.call})
+            if number:
+                segments.append(Segment(_GAP, on))
+            segments.append(Segment(text, on + Style(color=colours.live) + click))
+            segments.append(Segment(f" {key.footer}", on + Style(color=colours.muted) + click))
+        strip = Strip(segments).adjust_cell_length(self.size.width, on)
+        return ascii_strip(strip) if self._ascii else strip
+
+    def _fitting(self) -> list[tuple[Key, str]]:
+        """The keys that there is room for; those of everywhere always stay."""
+        here = [key for key in keys_in(self._where) if key.footer and key.id not in self._leave_out]
+        everywhere = [key for key in keys_in("everywhere") if key.footer]
+        while here and self._width([*here, *everywhere]) > self.size.width:
+            here.pop()
+        return [(key, self._first(key)) for key in [*here, *everywhere]]
+
+    def _width(self, keys: list[Key]) -> int:
+        texts = [f"{self._first(key)} {key.footer}" for key in keys]
+        return 1 + cell_len(_GAP.join(texts))
+
+    def _first(self, key: Key) -> str:
+        return next(iter(shown_keys(key, self._remapped)), "")
+
+    async def on_click(self, event: Click) -> None:
+        """Do what the key under the pointer does."""
+        call = event.style.meta.get("call")
+        if call:
+            event.stop()
+            await self.screen.run_action(call)
