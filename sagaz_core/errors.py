@@ -57,6 +57,13 @@ class AmbiguousSagaError(SagazError):
     """Several classes carry a recorded saga's name and none its module."""
 
 
+# ---------------------------------------------------------------- running
+
+
+class StepTimeoutError(SagazError, TimeoutError):
+    """A step took longer than its timeout: whether it had its effect is not known."""
+
+
 # ---------------------------------------------------------------- recording
 
 

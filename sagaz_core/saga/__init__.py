@@ -1,0 +1,1 @@
+"""Running sagas: steps, order, compensation, and recording what happens on the way."""

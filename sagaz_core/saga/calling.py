@@ -1,0 +1,91 @@
+"""Calling what people wrote: coroutine functions, plain functions, in time and out of the way.
+
+All calls go through this module, which is how a traceback is cut where the engine ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final
+
+from sagaz_core.errors import StepTimeoutError
+from sagaz_core.model import StepError
+
+_MAX_MESSAGE: Final = 16_384
+_MAX_TRACEBACK: Final = 65_536
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling ``function`` gives a coroutine without running any of it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - the method itself is wanted
+    )
+
+
+async def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call ``function``, a plain one in a thread, and return what it, or its awaitable, gives."""
+    if is_async(function):
+        return await function(*arguments)
+    value = await asyncio.to_thread(_call_plain, function, arguments)
+    if inspect.isawaitable(value):
+        return await value
+    return value
+
+
+async def call_within(timeout: float | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call ``function`` and wait at most ``timeout`` seconds for it.
+
+    Raises:
+        StepTimeoutError: it took longer. A coroutine was cancelled; a thread goes on, and what
+            it returns is lost.
+    """
+    if timeout is None:
+        return await call(function, *arguments)
+    deadline = asyncio.timeout(timeout)
+    try:
+        async with deadline:
+            return await call(function, *arguments)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        if not deadline.expired():
+            raise
+        raise StepTimeoutError(f"not done after its timeout of {timeout:g} s") from error
+
+
+def _call_plain(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        # A future cannot carry it: the saga would wait for ever.
+        raise RuntimeError("the function raised StopIteration") from error
+
+
+def describe_error(error: BaseException) -> StepError:
+    """Return an exception as text, its traceback without the engine's own frames."""
+    try:
+        message = str(error)
+    except Exception as broken:  # noqa: BLE001 - a person's __str__ may raise anything
+        message = f"‹its message raised {type(broken).__name__}›"
+    lines = traceback.format_exception(type(error), error, _beyond_engine(error.__traceback__))
+    return StepError(
+        type=type(error).__name__,
+        message=message[:_MAX_MESSAGE],
+        traceback="".join(lines)[-_MAX_TRACEBACK:],
+    )
+
+
+def _beyond_engine(frames: TracebackType | None) -> TracebackType | None:
+    beyond = frames
+    while frames is not None:
+        if frames.tb_frame.f_code.co_filename == __file__:
+            beyond = frames.tb_next or frames
+        frames = frames.tb_next
+    return beyond
