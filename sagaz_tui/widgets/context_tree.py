@@ -1,0 +1,270 @@
+"""The context pane: every key of the checkpoint under the cursor, as a tree that unfolds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from rich.cells import cell_len
+from textual.events import Click
+from textual.message import Message
+
+from sagaz_core.model import NotStored
+from sagaz_tui.keys import bindings_for
+from sagaz_tui.theme import glyph
+from sagaz_tui.values import is_plain, type_word, value_text
+from sagaz_tui.widgets.context_rows import (
+    ContextState,
+    Folding,
+    Path,
+    Row,
+    find_paths,
+    rows_of,
+)
+from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
+from sagaz_tui.widgets.safe_text import clip, fit
+
+_ROOM_FOR_ORIGINS: Final = 50
+_MEASURED: Final = 500
+
+
+class ContextTree(LinePane):
+    """The tree of keys. It has a cursor of its own, on a key, which scrubbing never moves."""
+
+    BINDINGS = [*bindings_for("context")]  # noqa: RUF012 - Textual declares it so
+
+    class KeyChosen(Message):
+        """The cursor is on another key."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    class Searched(Message):
+        """A search has ended; ``found`` places match."""
+
+        def __init__(self, needle: str, found: int) -> None:
+            super().__init__()
+            self.needle = needle
+            self.found = found
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._state = ContextState()
+        self._folding = Folding()
+        self._rows: list[Row] = []
+        self._row = 0
+        self._path: Path = ()
+        self._value_column = 0
+        self._found: list[Path] = []
+        self._needle = ""
+
+    # -- what is shown
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    @property
+    def path(self) -> Path:
+        """Where the cursor is; empty if there is nothing."""
+        return self._rows[self._row].path if self._rows else ()
+
+    @property
+    def key(self) -> str | None:
+        """The top-level key that the cursor is on or in."""
+        return str(self.path[0]) if self.path else None
+
+    @property
+    def value(self) -> Any:
+        """The value under the cursor; MISSING if there is none."""
+        return self._state.value_at(self.path)
+
+    def set_state(self, state: ContextState) -> None:
+        """Show another checkpoint's state; cursor, scroll and folds stay where they are."""
+        if state is self._state:
+            return
+        self._state = state
+        self._found = []
+        self._rebuild()
+
+    def go_to(self, path: Path) -> None:
+        """Put the cursor on a place, unfolding what is above it."""
+        self._folding = self._folding.revealing(path)
+        self._path = path
+        self._rebuild()
+        self.keep_in_sight(self._row)
+
+    def line(self, index: int) -> tuple[Line, bool]:
+        """Return a row and whether the cursor is on it."""
+        row, width = self._rows[index], self.text_width
+        ascii = getattr(self.app, "ascii", False)
+        selected = index == self._row
+        line = context_line(row, self._state, self._value_column, width, selected, ascii=ascii)
+        return line, selected and self.has_focus
+
+    def _rebuild(self) -> None:
+        self._rows = rows_of(self._state, self._folding)
+        self._row = self._nearest_row()
+        self._value_column = value_column(self._rows)
+        self.resized()
+        self.refresh()
+
+    def _nearest_row(self) -> int:
+        """The row of the wanted place, else of what is above it, else the same row as before."""
+        places = {row.path: index for index, row in enumerate(self._rows)}
+        for depth in range(len(self._path), 0, -1):
+            if self._path[:depth] in places:
+                return places[self._path[:depth]]
+        return max(min(self._row, len(self._rows) - 1), 0)
+
+    # -- moving
+
+    def on_focus(self) -> None:
+        """Light the cursor's row."""
+        self.refresh_line(self._row)
+
+    def on_blur(self) -> None:
+        """Leave only the cursor's mark."""
+        self.refresh_line(self._row)
+
+    def on_click(self, event: Click) -> None:
+        """Go to the row under the pointer; once there, fold or unfold it."""
+        index = round(self.scroll_offset.y) + event.y
+        if index >= self.count:
+            return
+        if index == self._row:
+            self.action_fold()
+        self._move_to(index)
+
+    def action_move(self, rows: int) -> None:
+        """Go so many rows down; up if negative."""
+        self._move_to(self._row + rows)
+
+    def _move_to(self, index: int) -> None:
+        index = min(max(index, 0), self.count - 1)
+        if index < 0 or index == self._row:
+            return
+        self.refresh_line(self._row)
+        self._row, self._path = index, self._rows[index].path
+        self.refresh_line(index)
+        self.keep_in_sight(index)
+        self.post_message(self.KeyChosen(self._path))
+
+    # -- folding
+
+    def action_fold(self) -> None:
+        """Unfold or fold the row, or show more of a long container."""
+        if not self._rows:
+            return
+        row = self._rows[self._row]
+        if row.more:
+            self._folding = self._folding.with_more(row.path[:-1])
+        elif row.open is not None:
+            self._folding = self._folding.turned(row.path, open=not row.open)
+        else:
+            return
+        self._path = row.path
+        self._rebuild()
+
+    def action_fold_all(self) -> None:
+        """Show the top level only."""
+        self._folding = Folding("closed")
+        self._rebuild()
+        self.keep_in_sight(self._row)
+
+    def action_unfold_all(self) -> None:
+        """Show everything, long containers by their first page."""
+        self._folding = Folding("open")
+        self._rebuild()
+        self.keep_in_sight(self._row)
+
+    # -- searching
+
+    def search(self, needle: str) -> None:
+        """Find text in keys and values, folded away or not, and go to the first place."""
+        self._needle = needle
+        find = partial(find_paths, self._state, needle)
+        self.run_worker(partial(self._search, find), exclusive=True, group="search")
+
+    async def _search(self, find: Callable[[], list[Path]]) -> None:
+        self._found = await asyncio.to_thread(find)
+        self.post_message(self.Searched(self._needle, len(self._found)))
+        self._go_to_found(0)
+
+    def action_found(self, step: int) -> None:
+        """Go to the next place found, or the one before."""
+        if not self._found and self._needle:
+            self.search(self._needle)
+        elif self._found:
+            here = self._found.index(self.path) if self.path in self._found else -min(step, 0)
+            self._go_to_found((here + step) % len(self._found))
+
+    def _go_to_found(self, index: int) -> None:
+        if self._found:
+            self.go_to(self._found[index])
+            self.post_message(self.KeyChosen(self.path))
+
+
+def value_column(rows: list[Row]) -> int:
+    """Return the column in which the values of these rows begin."""
+    return max((2 * row.depth + cell_len(row.label) for row in rows[:_MEASURED]), default=0)
+
+
+def context_line(
+    row: Row, state: ContextState, column: int, width: int, selected: bool, *, ascii: bool = False
+) -> Line:
+    """Return one row, ``width`` cells wide: mark, fold, key, value, and a word at the right."""
+    mark: Span = Span(" ")
+    if row.change:
+        sign, token = ("+", "added") if row.change == "added" else ("~", "changed")
+        mark = Span(sign, token, bold=True)  # type: ignore[arg-type]
+    pointer = Span(glyph("row", ascii=ascii) if selected else " ", "live")
+    indent = "  " * row.depth
+    if row.more:
+        return spread((pointer, mark, Span(f"  {indent}{row.more:,} more (enter)", "muted")), (), width)
+    fold = {None: "  ", True: "▾ ", False: "▸ "}[row.open]
+    column = min(column, max(width * 2 // 5, 8))
+    label = fit(indent + row.label, max(column, cell_len(indent) + 3))
+    right = _right_word(row, state, width, ascii)
+    room = width - 6 - cell_len(label) - sum(cell_len(span.text) + 1 for span in right)
+    left: Line = (
+        pointer,
+        mark,
+        Span(fold, "muted"),
+        Span(f"{label}  ", "text", bold=row.depth == 0),
+        Span(_value(row, max(room, 3)), _value_token(row)),
+    )
+    return spread(left, right, width)
+
+
+def _value(row: Row, room: int) -> str:
+    if row.open:
+        return ""
+    return clip(value_text(row.value, room * 2 + 2), room)
+
+
+def _value_token(row: Row) -> Token:
+    if isinstance(row.value, NotStored):
+        return "changed"
+    return "muted" if row.open is False else "text"
+
+
+def _right_word(row: Row, state: ContextState, width: int, ascii: bool) -> Line:
+    key = row.path[0] if row.depth == 0 else None
+    if key in state.undone:
+        undone = state.undone[str(key)]
+        if undone.failed:
+            return (Span(f"undo FAILED at #{undone.sequence} ", "fail"),)
+        return (Span(f"{glyph('kept', ascii=ascii)} undone at #{undone.sequence} ", "undo"),)
+    if key in state.conflicts:
+        return (Span("set by two branches ", "changed"),)
+    if key in state.set_at and (key in state.results or width >= _ROOM_FOR_ORIGINS):
+        kind = "" if is_plain(row.value) or row.open else f"{type_word(row.value)}  "
+        return (Span(kind, "future"), Span(f"set by #{state.set_at[str(key)]} ", "future"))
+    if is_plain(row.value) or row.open:
+        return ()
+    return (Span(f"{type_word(row.value)} ", "future"),)

@@ -1,0 +1,182 @@
+"""Lines of coloured text as values, and the panes that show them line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sagaz_tui.theme import Palette, ascii_strip, palette_for
+from sagaz_tui.widgets.safe_text import clip
+
+Token = Literal[
+    "text", "muted", "future", "fail", "ok", "added", "removed", "changed",
+    "undo", "live", "ghost", "secret",
+]  # fmt: skip
+
+_QUIET: Final = frozenset({"muted", "future"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line; ``text`` is safe to show. ``token`` is a colour of the palette."""
+
+    text: str
+    token: Token = "text"
+    bold: bool = False
+
+
+Line = tuple[Span, ...]
+"""One line on the screen."""
+
+
+def line_width(line: Line) -> int:
+    """Return how many cells a line takes."""
+    return sum(cell_len(span.text) for span in line)
+
+
+def line_text(line: Line) -> str:
+    """Return a line's text without its colours."""
+    return "".join(span.text for span in line)
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """Return one line with ``right`` at its right edge; what is too much of ``left`` is cut."""
+    room = width - line_width(right)
+    if right and room < 1:
+        return crop(right, width)
+    kept = crop(left, room - 1 if right else room)
+    return (*kept, Span(" " * (room - line_width(kept))), *right)
+
+
+def crop(line: Line, width: int) -> Line:
+    """Return a line cut to ``width`` cells, ending in an ellipsis if it was longer."""
+    if line_width(line) <= width:
+        return line
+    kept: list[Span] = []
+    for span in line:
+        taken = cell_len(span.text)
+        if taken >= width:
+            text = clip(span.text + "  ", width)
+            return (*kept, Span(text, span.token, span.bold))
+        kept.append(span)
+        width -= taken
+    return tuple(kept)
+
+
+def paint(
+    line: Line, width: int, palette: Palette, *, selected: bool = False, ascii: bool = False
+) -> Strip:
+    """Return a line as Textual draws it, exactly ``width`` cells wide.
+
+    On a selected line the quiet colours become those of text.
+    """
+    ground = palette.cursor if selected else palette.bg
+    segments = []
+    for span in crop(line, width):
+        token = "text" if selected and span.token in _QUIET else span.token
+        style = Style.parse(f"{'bold ' if span.bold else ''}{getattr(palette, token)} on {ground}")
+        segments.append(Segment(span.text, style))
+    fill = Style.parse(f"{palette.text} on {ground}")
+    strip = Strip(segments).adjust_cell_length(width, fill)
+    return ascii_strip(strip) if ascii else strip
+
+
+def paint_for(widget: Widget, line: Line, width: int, *, selected: bool = False) -> Strip:
+    """Return a line in the colours and characters of the app that a widget is in."""
+    palette = palette_for(widget.app.current_theme)
+    ascii = getattr(widget.app, "ascii", False)
+    return paint(line, width, palette, selected=selected, ascii=ascii)
+
+
+class LinePane(ScrollView, inherit_bindings=False):
+    """A scrolling pane that draws only the lines in sight.
+
+    Subclasses give :meth:`line` and :attr:`count`; a changed line is redrawn by
+    ``refresh_line``, so that moving a cursor costs two lines whatever the pane holds.
+    """
+
+    DEFAULT_CSS = """
+    LinePane {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        background: $s-bg;
+    }
+    """
+    can_focus = True
+    ALLOW_MAXIMIZE = False
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        raise NotImplementedError
+
+    def line(self, index: int) -> tuple[Line, bool]:
+        """Return a line and whether it is the selected one."""
+        raise NotImplementedError
+
+    @property
+    def text_width(self) -> int:
+        """The cells that a line has."""
+        return self.scrollable_content_region.width
+
+    def resized(self) -> None:
+        """Take in that :attr:`count` has changed."""
+        self.virtual_size = Size(0, self.count)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line at ``y`` of the visible part."""
+        index = round(self.scroll_offset.y) + y
+        if index >= self.count:
+            return paint_for(self, (), self.text_width)
+        line, selected = self.line(index)
+        return paint_for(self, line, self.text_width, selected=selected)
+
+    def keep_in_sight(self, index: int) -> None:
+        """Scroll as little as brings a line into sight."""
+        top, height = round(self.scroll_offset.y), self.scrollable_content_region.height
+        if height <= 0:
+            return
+        if index < top:
+            self.scroll_to(y=index, animate=False, force=True)
+        elif index >= top + height:
+            self.scroll_to(y=index - height + 1, animate=False, force=True)
+
+
+class TextPane(LinePane):
+    """A pane of given lines, scrolled without a cursor."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self._lines)
+
+    def line(self, index: int) -> tuple[Line, bool]:
+        """Return a line; none is ever selected."""
+        return self._lines[index], False
+
+    def set_lines(self, lines: Sequence[Line], *, from_top: bool) -> None:
+        """Show these lines, from the first one or from where the pane stands."""
+        if lines != self._lines:
+            self._lines = lines
+            self.resized()
+            self.refresh()
+        if from_top:
+            self.scroll_to(y=0, animate=False, force=True)
+
+    def action_move(self, lines: int) -> None:
+        """Scroll down by so many lines; up if negative."""
+        self.scroll_relative(y=lines, animate=False)

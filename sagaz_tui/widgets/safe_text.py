@@ -1,0 +1,37 @@
+"""Recorded text for the screen: never markup, never an escape sequence, cut by terminal cells."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from sagaz_tui.text import visible
+
+
+def safe_text(text: str, style: str = "") -> Content:
+    """Return recorded text as content in which brackets and control characters are just text."""
+    content = Content(visible(text))
+    return content.stylize(style) if style else content
+
+
+def clip(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return ``text`` made visible on one line and at most ``cells`` wide.
+
+    A cut text ends in ``ellipsis``. No more of a long text is looked at than could be shown,
+    and a wide character is never halved.
+    """
+    if cells <= 0:
+        return ""
+    head = text[: cells * 2 + 2]
+    shown = visible(head)
+    if len(head) == len(text) and cell_len(shown) <= cells:
+        return shown
+    if cells <= len(ellipsis):
+        return ellipsis[:cells]
+    return set_cell_size(shown, min(cells - len(ellipsis), cell_len(shown))).rstrip() + ellipsis
+
+
+def fit(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return ``text`` as :func:`clip` does, filled with spaces to exactly ``cells``."""
+    shown = clip(text, cells, ellipsis)
+    return shown + " " * (cells - cell_len(shown))

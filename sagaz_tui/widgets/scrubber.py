@@ -1,0 +1,174 @@
+"""The scrubber: a saga's whole history in two lanes, and where the cursor stands on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from textual.events import Click
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sagaz_core.model import CheckpointSummary
+from sagaz_tui.text import short_duration
+from sagaz_tui.theme import glyph
+from sagaz_tui.widgets.checkpoints import token_of
+from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
+from sagaz_tui.widgets.safe_text import clip
+from sagaz_tui.widgets.track import Lane, Link, Stop, Track, lay_out
+
+LABEL_WIDTH: Final = 7
+HEIGHT: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubberState:
+    """What the scrubber shows. ``cursor`` and ``start`` are indexes into the checkpoints;
+    ``running`` names what a live saga is doing now."""
+
+    checkpoints: tuple[CheckpointSummary, ...] = ()
+    cursor: int = 0
+    start: int | None = None
+    running: str = ""
+
+
+class Scrubber(Widget):
+    """Four lines: the run, its undoing, the cursor, and the checkpoint under it in words."""
+
+    DEFAULT_CSS = f"Scrubber {{ height: {HEIGHT}; background: $s-bg; }}"
+
+    class Seek(Message):
+        """The pointer asked for a checkpoint, by its index."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._state = ScrubberState()
+        self._track = Track((), (), ())
+        self._laid_out_for: tuple[tuple[CheckpointSummary, ...], int] | None = None
+
+    def set_state(self, state: ScrubberState) -> None:
+        """Show another state."""
+        if state != self._state:
+            self._state = state
+            self.refresh()
+
+    @property
+    def track(self) -> Track:
+        """The lanes as they are laid out for the widget's width."""
+        width = max(self.size.width - LABEL_WIDTH, 0)
+        wanted = (self._state.checkpoints, width)
+        known = self._laid_out_for
+        if known is None or known[0] is not wanted[0] or known[1] != width:
+            self._track = lay_out(self._state.checkpoints, width)
+            self._laid_out_for = wanted
+        return self._track
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one of the four lines."""
+        width = self.size.width
+        ascii = getattr(self.app, "ascii", False)
+        line = scrubber_line(y, self._state, self.track, width, ascii=ascii)
+        return paint_for(self, line, width)
+
+    def on_click(self, event: Click) -> None:
+        """Go to the checkpoint nearest to the pointer."""
+        if self._state.checkpoints:
+            event.stop()
+            self.post_message(self.Seek(self.track.nearest(event.x - LABEL_WIDTH)))
+
+
+def scrubber_line(
+    y: int, state: ScrubberState, track: Track, width: int, *, ascii: bool = False
+) -> Line:
+    """Return the scrubber's line ``y``, 0 to 3, ``width`` cells wide."""
+    if y == 0:
+        return _lane_line("run", state, track, width, ascii)
+    if y == 1:
+        return _lane_line("undo", state, track, width, ascii)
+    if y == 2:
+        return _cursor_line(state, track, width)
+    return _words_line(state, width)
+
+
+def _lane_line(
+    lane: Lane, state: ScrubberState, track: Track, width: int, ascii: bool
+) -> Line:
+    pieces = [_stop_piece(stop, state, ascii) for stop in track.stops if stop.lane == lane]
+    pieces += [_link_piece(link, state) for link in track.links if link.lane == lane]
+    last = track.stops[-1] if track.stops else None
+    if last and last.lane == lane and state.running:
+        pieces.append((last.column + 1, Span(f"──{state.running} ▸", "live")))
+    if lane == "undo":
+        pieces += _start_piece(state, track)
+    return crop((Span(f" {lane:<{LABEL_WIDTH - 1}}", "muted"), *_in_columns(pieces)), width)
+
+
+def _in_columns(pieces: Iterable[tuple[int, Span]]) -> list[Span]:
+    spans: list[Span] = []
+    column = 0
+    for start, span in sorted(pieces, key=lambda piece: piece[0]):
+        spans.append(Span(" " * (start - column)))
+        spans.append(span)
+        column = start + cell_len(span.text)
+    return spans
+
+
+def _stop_piece(stop: Stop, state: ScrubberState, ascii: bool) -> tuple[int, Span]:
+    token: Token = token_of(stop.kind)
+    here = stop.first <= state.cursor <= stop.last
+    if stop.first > state.cursor and token != "fail":
+        token = "future"
+    return stop.column, Span(glyph(stop.kind, ascii=ascii), token, bold=here)
+
+
+def _link_piece(link: Link, state: ScrubberState) -> tuple[int, Span]:
+    if link.gap:
+        return link.column, Span(link.text, "changed")
+    return link.column, Span(link.text, "future" if link.towards > state.cursor else "muted")
+
+
+def _start_piece(state: ScrubberState, track: Track) -> list[tuple[int, Span]]:
+    """The replay start, unless the undo lane stands where its mark would be."""
+    if state.start is None or not track.stops:
+        return []
+    column = track.columns[state.start]
+    undo = [stop.column for stop in track.stops if stop.lane == "undo"]
+    if undo and column >= undo[0]:
+        return []
+    return [(column, Span(glyph("start"), "live", bold=True))]
+
+
+def _cursor_line(state: ScrubberState, track: Track, width: int) -> Line:
+    legend: Line = () if state.start is None else (Span("R = replay start ", "muted"),)
+    if not track.stops:
+        return ()
+    column = LABEL_WIDTH + track.columns[state.cursor]
+    mark: Line = (Span(" " * column), Span(glyph("cursor"), "live", bold=True))
+    if column + 1 + sum(len(span.text) for span in legend) >= width:
+        legend = ()
+    return spread(mark, legend, width)
+
+
+def _words_line(state: ScrubberState, width: int) -> Line:
+    if not state.checkpoints:
+        return ()
+    checkpoint = state.checkpoints[state.cursor]
+    since_start = checkpoint.created_at - state.checkpoints[0].created_at
+    at = checkpoint.created_at.astimezone()
+    what = checkpoint.kind + (f" {checkpoint.step_name}" if checkpoint.step_name else "")
+    gap = f"{checkpoint.gap} lost before it " if checkpoint.gap else ""
+    when = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+    left = (
+        Span(f" #{checkpoint.sequence}/{state.checkpoints[-1].sequence} ", "text", bold=True),
+        Span(clip(what, max(width // 2, 12)), token_of(checkpoint.kind)),
+        Span(f"  {when}  +{short_duration(since_start.total_seconds())}", "muted"),
+    )
+    return spread(left, (Span(gap, "changed"),) if gap else (), width)
+

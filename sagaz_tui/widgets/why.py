@@ -1,0 +1,158 @@
+"""The Why pane: the error, what changed, or how the steps went, at the cursor's checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+
+from sagaz_core.model import CheckpointSummary, Difference, StepInfo
+from sagaz_tui.keys import bindings_for
+from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.pane_head import PaneHead
+from sagaz_tui.widgets.why_lines import diff_heading, diff_lines, error_lines, step_lines
+
+Tab = Literal["error", "diff", "step"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WhyState:
+    """What can be told of one checkpoint. ``changes`` is None while they are being read."""
+
+    checkpoint: CheckpointSummary
+    before: int | None = None
+    """The number of the checkpoint before it."""
+    changes: tuple[Difference, ...] | None = None
+    causes: Mapping[str, str | None] = field(default_factory=dict)
+    """Top-level key that changed, to the step that changed it."""
+    definitions: Mapping[str, StepInfo] = field(default_factory=dict)
+    failure: CheckpointSummary | None = None
+    """The saga's latest failed step."""
+    problem: str = ""
+    """Why the checkpoint cannot be read; empty: it can."""
+
+
+class WhyText(TextPane):
+    """The lines of the open tab."""
+
+    BINDINGS = [*bindings_for("why")]  # noqa: RUF012 - Textual declares it so
+
+    class Resized(Message):
+        """There is another width to write for."""
+
+    def on_resize(self) -> None:
+        """Ask for lines of the new width."""
+        self.post_message(self.Resized())
+
+
+class WhyPane(Vertical):
+    """One pane with some of the tabs."""
+
+    def __init__(self, number: int, *tabs: Tab, id: str) -> None:
+        super().__init__(id=id)
+        self._tabs: tuple[Tab, ...] = tabs
+        self._chosen: Tab | None = None
+        self._library = False
+        self._state: WhyState | None = None
+        self._head = PaneHead(number, "Why")
+        self._text = WhyText(id=f"{id}-text")
+
+    def compose(self) -> ComposeResult:
+        """Lay the pane out."""
+        yield self._head
+        yield self._text
+
+    @property
+    def open_tab(self) -> Tab:
+        """The tab chosen by hand, else Error where there is one, else the tab after it."""
+        if self._chosen in self._tabs:
+            return self._chosen
+        state = self._state
+        failed = state is not None and state.checkpoint.error is not None
+        return self._tabs[0] if failed or len(self._tabs) == 1 else self._tabs[1]
+
+    @property
+    def tab_is_chosen(self) -> bool:
+        """Whether a tab was chosen by hand and still holds."""
+        return self._chosen is not None
+
+    def offer(self, *tabs: Tab) -> None:
+        """Have these tabs from now on."""
+        if tabs != self._tabs:
+            self._tabs = tabs
+            self._write(from_top=True)
+
+    def set_state(self, state: WhyState) -> None:
+        """Tell of another checkpoint, from the first line."""
+        moved = self._state is None or self._state.checkpoint.sequence != state.checkpoint.sequence
+        self._state = state
+        self._write(from_top=moved)
+
+    def let_go(self) -> None:
+        """Forget the tab chosen by hand."""
+        self._chosen = None
+        self._write(from_top=True)
+
+    def action_next_tab(self) -> None:
+        """Open the next tab and keep to it."""
+        self._choose((self._tabs.index(self.open_tab) + 1) % len(self._tabs))
+
+    def action_library(self) -> None:
+        """Show or hide frames of installed code."""
+        self._library = not self._library
+        self._write(from_top=False)
+
+    def _choose(self, index: int) -> None:
+        self._chosen = self._tabs[index]
+        self._write(from_top=True)
+
+    def on_pane_head_tab_clicked(self, event: PaneHead.TabClicked) -> None:
+        """Open the tab that was clicked and keep to it."""
+        event.stop()
+        self._choose(event.index)
+
+    def on_why_text_resized(self, event: WhyText.Resized) -> None:
+        """Write the lines again."""
+        event.stop()
+        self._write(from_top=False)
+
+    def on_descendant_focus(self) -> None:
+        """Light the head."""
+        self._head.set_active(True)
+
+    def on_descendant_blur(self) -> None:
+        """Dim the head."""
+        self._head.set_active(False)
+
+    def _write(self, *, from_top: bool) -> None:
+        state = self._state
+        if state is None:
+            return
+        tab = self.open_tab
+        count = "" if state.changes is None else f" {len(state.changes)}"
+        words = {"error": "Error", "diff": f"Diff{count}", "step": "Step"}
+        title = f"Why @#{state.checkpoint.sequence}"
+        self._head.set_title(title, [words[tab] for tab in self._tabs], self._tabs.index(tab))
+        lines = why_lines(state, tab, self._text.text_width, library=self._library)
+        self._text.set_lines(lines, from_top=from_top)
+
+
+_READING: Final[Line] = (Span(" reading…", "muted"),)
+
+
+def why_lines(state: WhyState, tab: Tab, width: int, *, library: bool = False) -> list[Line]:
+    """Return the lines of one tab, written for ``width`` cells."""
+    if tab == "error":
+        return error_lines(state.checkpoint, state.failure, width, library=library)
+    if tab == "step":
+        return step_lines(state.checkpoint, state.definitions, width)
+    if state.problem:
+        return [(Span(f" {state.problem}", "changed"),)]
+    if state.changes is None:
+        return [_READING]
+    heading = diff_heading(state.checkpoint.sequence, state.before, state.causes)
+    return diff_lines(heading, state.changes, width)

@@ -1,0 +1,220 @@
+"""Why a saga stands as it does, in lines: the error, what changed, how the steps went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rich.cells import cell_len
+
+from sagaz_core.model import (
+    MISSING,
+    CheckpointSummary,
+    Difference,
+    NotStored,
+    StepError,
+    StepInfo,
+    StepRecord,
+)
+from sagaz_tui.text import short_duration, visible, visible_lines
+from sagaz_tui.values import type_word, value_text
+from sagaz_tui.widgets.lines import Line, Span, Token, spread
+from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.traceback_text import Frame, Raised, read_traceback
+
+_MESSAGE_LINES: Final = 40
+_SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
+    "added": ("+", "added"),
+    "removed": ("-", "removed"),
+    "changed": ("~", "changed"),
+    "type_changed": ("~", "changed"),
+}
+
+
+# ---------------------------------------------------------------- error
+
+
+def error_lines(
+    checkpoint: CheckpointSummary, failure: CheckpointSummary | None, width: int, *, library: bool
+) -> list[Line]:
+    """Return the error of a checkpoint: headline, attempts, message, frames.
+
+    ``failure`` is the saga's latest failed step, named where the checkpoint has no error.
+    ``library`` shows frames of installed code too.
+    """
+    if checkpoint.error is None:
+        return [_no_error(checkpoint, failure)]
+    lines = [spread(_headline(checkpoint.error), _tries(checkpoint), width)]
+    for text in visible_lines(checkpoint.error.message.strip())[1:_MESSAGE_LINES]:
+        lines.append((Span(f"   {text}"),))
+    for number, raised in enumerate(read_traceback(checkpoint.error.traceback)):
+        if number:
+            lines.append((Span(f" caused by {visible(raised.headline)}", "fail"),))
+        lines += _frame_lines(raised, width, library)
+    return lines
+
+
+def _no_error(checkpoint: CheckpointSummary, failure: CheckpointSummary | None) -> Line:
+    text = f" no error at #{checkpoint.sequence}"
+    if failure is not None:
+        text += f"; the latest is at #{failure.sequence} (f)"
+    return (Span(text, "muted"),)
+
+
+def _headline(error: StepError) -> Line:
+    name, _, message = error.headline.partition(": ")
+    spans = [Span(f" {visible(name)}", "fail", bold=True)]
+    if message:
+        spans.append(Span(f": {visible(message)}", "fail"))
+    return tuple(spans)
+
+
+def _tries(checkpoint: CheckpointSummary) -> Line:
+    attempts = [
+        attempt
+        for record in checkpoint.step_records
+        if record.name == checkpoint.step_name
+        for attempt in record.attempts
+    ]
+    words = []
+    if checkpoint.attempts:
+        words.append(f"attempt {checkpoint.attempts} of {checkpoint.attempts}")
+    if attempts:
+        words.append(short_duration(attempts[-1].duration))
+    return (Span(" · ".join(words) + " ", "muted"),) if words else ()
+
+
+def _frame_lines(raised: Raised, width: int, library: bool) -> list[Line]:
+    own = [frame for frame in raised.frames if not frame.library]
+    shown = list(raised.frames) if library or not own else own
+    place_width = min(max((_place_width(frame) for frame in shown), default=0), width // 2)
+    lines = [_frame_line(frame, place_width) for frame in shown]
+    hidden = len(raised.frames) - len(shown)
+    if hidden:
+        lines.append((Span(f" {hidden} library frame{'s' * (hidden > 1)} (o)", "future"),))
+    return lines
+
+
+def _place_width(frame: Frame) -> int:
+    return cell_len(visible(f"{frame.place} {frame.function}"))
+
+
+def _frame_line(frame: Frame, place_width: int) -> Line:
+    place = fit(f"{frame.place} {frame.function}", place_width)
+    return (
+        Span(f" {place}", "future" if frame.library else "muted"),
+        Span(f"   {visible(frame.code)}", "muted" if frame.library else "text"),
+    )
+
+
+# ---------------------------------------------------------------- diff
+
+
+def diff_heading(
+    sequence: int, before: int | None, causes: Mapping[str, str | None]
+) -> str:
+    """Return from where to where and by which step: ``#1→#2, by reserve_inventory``."""
+    span = f"#{sequence}, the first" if before is None else f"#{before}→#{sequence}"
+    steps = list(dict.fromkeys(step for step in causes.values() if step is not None))
+    if not steps:
+        return span
+    more = f" and {len(steps) - 2} more" if len(steps) > 2 else ""
+    return f"{span}, by {visible(', '.join(steps[:2]))}{more}"
+
+
+def diff_lines(heading: str, changes: Sequence[Difference], width: int) -> list[Line]:
+    """Return the heading and a line for each change."""
+    lines: list[Line] = [(Span(f" {heading}", "muted"),)]
+    if not changes:
+        lines.append((Span(" nothing changed", "muted"),))
+        return lines
+    longest = max(cell_len(visible(change.path or "/")) for change in changes)
+    path_width = min(longest, max(width * 2 // 5, 12))
+    return lines + [difference_line(change, path_width, width) for change in changes]
+
+
+def difference_line(change: Difference, path_width: int, width: int) -> Line:
+    """Return one change: sign, JSON Pointer, and the value before and after."""
+    sign, token = _SIGNS[change.kind]
+    if isinstance(change.after, NotStored):
+        sign = "?"
+    retyped = change.kind == "type_changed"
+    right: Line = (Span("TYPE ", "changed", bold=True),) if retyped else ()
+    room = max(width - path_width - 6 - (6 if retyped else 0), 6)
+    path = f" {sign} {fit(change.path or '/', path_width)}  "
+    return spread((Span(path, token), *_values(change, retyped, room)), right, width)
+
+
+def _values(change: Difference, retyped: bool, room: int) -> list[Span]:
+    if change.before is MISSING:
+        return [Span(_text(change.after, False, room))]
+    if change.after is MISSING:
+        return [Span(_text(change.before, False, room))]
+    before = _text(change.before, retyped, max(room // 2 - 2, 3))
+    after = _text(change.after, retyped, max(room - cell_len(before) - 3, 3))
+    return [Span(before, "muted"), Span(" → ", "muted"), Span(after)]
+
+
+def _text(value: Any, retyped: bool, room: int) -> str:
+    word = f" {type_word(value)}" if retyped else ""
+    return clip(value_text(value, room * 2 + 2), max(room - len(word), 4)) + word
+
+
+# ---------------------------------------------------------------- steps
+
+
+def step_lines(
+    checkpoint: CheckpointSummary, definitions: Mapping[str, StepInfo], width: int
+) -> list[Line]:
+    """Return how the steps went that ended at a checkpoint, or the step that stands before it."""
+    lines: list[Line] = []
+    for record in checkpoint.step_records:
+        lines += _record_lines(record, definitions.get(record.name), width)
+    named = {record.name for record in checkpoint.step_records}
+    step = checkpoint.step_name
+    if step is not None and step not in named:
+        lines.append((Span(f" {visible(step)}", "text", bold=True),))
+        lines += _definition_lines(definitions.get(step))
+    if checkpoint.running_steps:
+        lines.append(_pair("running", ", ".join(checkpoint.running_steps)))
+    return lines or [(Span(f" no step ended at #{checkpoint.sequence}", "muted"),)]
+
+
+def _record_lines(record: StepRecord, info: StepInfo | None, width: int) -> Iterable[Line]:
+    failed = record.outcome != "completed"
+    title: Line = (
+        Span(f" {visible(record.name)}", "text", bold=True),
+        Span(f"  {record.outcome.replace('_', ' ')}", "fail" if failed else "ok"),
+    )
+    yield spread(title, (Span(f"{short_duration(record.duration)} ", "muted"),), width)
+    if len(record.attempts) > 1 or failed:
+        for attempt in record.attempts:
+            said = visible(attempt.error.headline) if attempt.error else "done"
+            at = attempt.started_at.astimezone()
+            yield _pair(f"try {attempt.number}", f"{at:%H:%M:%S}  {short_duration(attempt.duration)}  {said}")
+    yield from _key_lines(record)
+    yield from _definition_lines(info)
+
+
+def _key_lines(record: StepRecord) -> Iterable[Line]:
+    for name, keys in (("read", record.keys_read), ("set", record.keys_set)):
+        if keys:
+            yield _pair(name, ", ".join(keys))
+    if record.conflicts:
+        yield _pair("conflict", f"{', '.join(record.conflicts)}: set by a parallel branch too", "changed")
+
+
+def _definition_lines(info: StepInfo | None) -> Iterable[Line]:
+    if info is None:
+        return
+    if info.depends_on:
+        yield _pair("after", ", ".join(info.depends_on))
+    traits = [
+        "has a compensation" if info.compensated else "no compensation",
+        "idempotent" if info.idempotent else "not declared idempotent",
+    ]
+    yield _pair("is", ", ".join(traits))
+
+
+def _pair(name: str, text: str, token: Token = "text") -> Line:
+    return (Span(f"   {name:<9}", "muted"), Span(visible(text), token))
