@@ -12,20 +12,25 @@ from textual.keys import _character_to_key
 
 from sagaz_core.errors import UsageError
 
-Where = Literal["everywhere", "list", "debugger", "context", "why", "edit", "plan"]
+Where = Literal[
+    "everywhere", "list", "debugger", "timeline", "context", "why", "blame", "edit", "plan"
+]
 
 PLACES: Final[Mapping[Where, str]] = {
     "everywhere": "Everywhere",
     "list": "Saga list",
     "debugger": "Debugger",
+    "timeline": "Timeline pane",
     "context": "Context pane",
     "why": "Why pane",
+    "blame": "Blame",
     "edit": "Edit line",
     "plan": "Plan",
 }
 """The places where keys mean something, in the order in which help tells of them."""
 
 INSIDE: Final[Mapping[Where, Where]] = {
+    "timeline": "debugger",
     "context": "debugger",
     "why": "debugger",
     "edit": "debugger",
@@ -111,8 +116,40 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("debugger.replay", "R", "replay", "debugger", "replay…"),
     Key("debugger.next-pane", "tab", "next pane", "debugger", "pane"),
     Key("debugger.previous-pane", "shift+tab", "pane before", "debugger"),
+    Key("debugger.pane-1", "1", "the timeline", "debugger", action="pane(1)"),
+    Key("debugger.pane-2", "2", "the context", "debugger", action="pane(2)"),
+    Key("debugger.pane-3", "3", "why; again: its next tab", "debugger", action="pane(3)"),
+    Key("debugger.jump-back", "ctrl+o", "back to where the last jump came from", "debugger"),
     Key("debugger.copy", "y", "copy the value", "debugger"),
     Key("debugger.copy-path", "Y", "copy the path", "debugger"),
+    # ------------------------------------------------------------------ panes of the debugger
+    Key("timeline.down", "j,down", "next checkpoint", "timeline", action="move(1)"),
+    Key("timeline.up", "k,up", "checkpoint before", "timeline", action="move(-1)"),
+    Key("context.down", "j,down", "next key", "context", action="move(1)"),
+    Key("context.up", "k,up", "key before", "context", action="move(-1)"),
+    Key("context.ten-down", "ctrl+d,pagedown", "ten keys down", "context", action="move(10)"),
+    Key("context.ten-up", "ctrl+u,pageup", "ten keys up", "context", action="move(-10)"),
+    Key("context.fold", "enter", "unfold or fold", "context"),
+    Key("context.fold-all", "-", "fold everything", "context"),
+    Key("context.unfold-all", "=", "unfold everything", "context"),
+    Key("context.search", "/", "search keys and values", "context", action="screen.search"),
+    Key("context.found", "n", "next place found", "context", action="found(1)"),
+    Key("context.found-before", "N", "place found before", "context", action="found(-1)"),
+    Key("why.down", "j,down", "scroll down", "why", action="move(1)"),
+    Key("why.up", "k,up", "scroll up", "why", action="move(-1)"),
+    Key("why.ten-down", "ctrl+d,pagedown", "ten lines down", "why", action="move(10)"),
+    Key("why.ten-up", "ctrl+u,pageup", "ten lines up", "why", action="move(-10)"),
+    Key("why.next-tab", "enter", "the next tab, kept until esc", "why"),
+    Key("why.library", "o", "show or hide library frames", "why"),
+    # ------------------------------------------------------------------ blame
+    Key("blame.jump", "enter", "go to that checkpoint", "blame", "go there"),
+    Key("blame.down", "j,down", "older value", "blame", "older", action="move(1)"),
+    Key("blame.up", "k,up", "newer value", "blame", action="move(-1)"),
+    Key("blame.copy", "y", "copy the value", "blame", "copy"),
+    # ------------------------------------------------------------------ edit line
+    Key("edit.stage", "enter", "stage the edit", "edit", "stage", action="submit"),
+    Key("edit.complete", "tab", "complete the key", "edit", "complete"),
+    Key("edit.allow-type", "ctrl+t", "allow another type", "edit", "other type"),
     # ------------------------------------------------------------------ plan
     Key("plan.confirm", "enter", "run it, if R opened it", "plan", "run"),
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
