@@ -78,7 +78,8 @@ class Append:
         expected_head: the head this writer knows; 0: the saga is new.
         entry: None: only the row changes (a run ends without a checkpoint).
         fence: the writer's fencing token; None: the writer holds no lease and none is checked.
-        claim: this is a root's first write: make its family with this fence and holder.
+        claim: this is a root's first write: make its family with this fence, held by the saga.
+        owner: with ``claim``, who runs it, in words for a person.
         term: microseconds by which the lease is extended from now, by the store's clock.
         release: the run has ended: give the lease back.
     """
@@ -90,6 +91,7 @@ class Append:
     tags: Sequence[tuple[str, str]] = ()
     fence: int | None = None
     claim: bool = False
+    owner: str = ""
     term: int = 30_000_000
     release: bool = False
 

@@ -1,0 +1,367 @@
+"""Keeps everything in this process; gone with it, yet true to the whole contract."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sagaz_core.storage.backends.base import (
+    Append,
+    Backend,
+    EntryRow,
+    FamilyRow,
+    Outcome,
+    RecordRow,
+    SagaPage,
+    SagaQuery,
+    SagaRow,
+    StoreInfo,
+    TouchRow,
+)
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class _Saga:
+    row: SagaRow
+    entries: list[EntryRow] = field(default_factory=list)
+    touches: list[TouchRow] = field(default_factory=list)
+    tags: set[tuple[str, str]] = field(default_factory=set)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class MemoryBackend(Backend):
+    """A backend whose rows live in dictionaries.
+
+    Every method does its work without waiting, so that it is atomic among tasks.
+    """
+
+    def __init__(self) -> None:
+        self._sagas: dict[str, _Saga] = {}
+        self._families: dict[str, FamilyRow] = {}
+        self._snapshots: dict[str, tuple[str, int]] = {}
+        self._records: dict[tuple[str, str], RecordRow] = {}
+        self._version = 1
+
+    async def open(self, *, read_only: bool) -> None:
+        """There is nothing to open."""
+
+    async def close(self) -> None:
+        """Keep everything: a memory store may be opened again."""
+
+    # -- writing
+
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        self._version += 1
+        return [self._append(append) for append in appends]
+
+    def _append(self, append: Append) -> Outcome:
+        row = append.saga
+        saga = self._sagas.get(row.saga_id)
+        head = saga.row.head if saga else 0
+        if append.entry is not None and append.entry.snapshot_id in self._snapshots:
+            return Outcome("duplicate", self._snapshots[append.entry.snapshot_id][1])
+        if head != append.expected_head:
+            return Outcome("conflict", head)
+        if append.fence is not None and not self._extend_lease(append, append.fence):
+            return Outcome("fenced", head)
+        if saga is None:
+            saga = self._sagas[row.saga_id] = _Saga(row)
+        saga.row = row
+        if append.entry is not None:
+            saga.entries.append(append.entry)
+            self._snapshots[append.entry.snapshot_id] = (row.saga_id, append.entry.seq)
+        saga.touches.extend(append.touches)
+        saga.tags.update(append.tags)
+        return Outcome("stored", row.head)
+
+    def _extend_lease(self, append: Append, fence: int) -> bool:
+        row, now = append.saga, _now()
+        family = self._families.get(row.root)
+        if family is None and append.claim:
+            family = FamilyRow(
+                root=row.root,
+                fence=fence,
+                owner=append.owner,
+                holder=row.saga_id,
+                alive_until=None,
+                acquired=now,
+                recovered_by=None,
+                now=now,
+            )
+        if family is None or (family.fence, family.holder) != (fence, row.saga_id):
+            return False
+        alive_until = None if append.release else now + append.term
+        self._families[row.root] = replace(family, alive_until=alive_until)
+        return True
+
+    async def hide(self, snapshot_id: str) -> bool:
+        self._version += 1
+        place = self._snapshots.get(snapshot_id)
+        if place is None:
+            return False
+        entries, index = self._sagas[place[0]].entries, place[1] - 1
+        if entries[index].hidden:
+            return False
+        entries[index] = replace(entries[index], hidden=True)
+        return True
+
+    async def delete(self, saga_ids: Sequence[str]) -> int:
+        self._version += 1
+        return sum(self._delete(saga_id) for saga_id in saga_ids)
+
+    def _delete(self, saga_id: str) -> int:
+        saga = self._sagas.pop(saga_id, None)
+        if saga is None:
+            return 0
+        for entry in saga.entries:
+            del self._snapshots[entry.snapshot_id]
+        for key in [key for key, record in self._records.items() if record.saga == saga_id]:
+            del self._records[key]
+        root = saga.row.root
+        if not any(other.row.root == root for other in self._sagas.values()):
+            self._families.pop(root, None)
+        return len(saga.entries)
+
+    # -- reading
+
+    async def saga(self, saga_id: str) -> SagaRow | None:
+        saga = self._sagas.get(saga_id)
+        return self._with_family(saga.row) if saga else None
+
+    def _with_family(self, row: SagaRow) -> SagaRow:
+        family = self._families.get(row.root)
+        if family is None:
+            return row
+        return replace(
+            row,
+            alive_until=family.alive_until,
+            holder=family.holder,
+            recovered_by=family.recovered_by,
+        )
+
+    async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
+        rows = sorted(self._matching(query), key=lambda row: (row.updated, row.saga_id))
+        rows.reverse()
+        if cursor is not None:
+            updated, _, saga_id = cursor.partition(":")
+            place = (int(updated), saga_id)
+            rows = [row for row in rows if (row.updated, row.saga_id) < place]
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return SagaPage(rows, f"{rows[-1].updated}:{rows[-1].saga_id}" if more else None)
+
+    def _matching(self, query: SagaQuery) -> Iterable[SagaRow]:
+        now = _now()
+        for saga in self._sagas.values():
+            row = self._with_family(saga.row)
+            if _matches(row, query, now) and set(query.tags) <= saga.tags:
+                yield row
+
+    async def tally(
+        self, query: SagaQuery, by: Literal["status", "error_group", "name"]
+    ) -> dict[str, int]:
+        now = _now()
+        counts: Counter[str] = Counter()
+        for row in self._matching(query):
+            value = _status(row, now) if by == "status" else getattr(row, by)
+            if value:
+                counts[value] += 1
+        return dict(counts)
+
+    async def entries(
+        self,
+        saga_id: str,
+        lo: int,
+        hi: int,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+        bodies: bool = True,
+        hidden: bool = False,
+    ) -> list[EntryRow]:
+        saga = self._sagas.get(saga_id)
+        if saga is None:
+            return []
+        found = [
+            entry if bodies else replace(entry, body=None)
+            for entry in saga.entries[max(lo, 1) - 1 : max(hi, 0)]
+            if hidden or not entry.hidden
+        ]
+        if reverse:
+            found.reverse()
+        return found if limit is None else found[:limit]
+
+    async def locate(
+        self,
+        saga_id: str | None,
+        *,
+        at: int | None = None,
+        snapshot_id: str | None = None,
+    ) -> tuple[str, int] | None:
+        if snapshot_id is not None:
+            place = self._snapshots.get(snapshot_id)
+            if place is None or self._sagas[place[0]].entries[place[1] - 1].hidden:
+                return None
+            return place if saga_id in (None, place[0]) else None
+        saga = self._sagas.get(saga_id or "")
+        if saga is None or saga_id is None or at is None:
+            return None
+        for entry in reversed(saga.entries):
+            if entry.at <= at and not entry.hidden:
+                return saga_id, entry.seq
+        return None
+
+    async def touches(
+        self, saga_id: str, *, key: str | None, lo: int, hi: int, limit: int | None = None
+    ) -> list[TouchRow]:
+        saga = self._sagas.get(saga_id)
+        if saga is None:
+            return []
+        found = [
+            touch
+            for touch in saga.touches
+            if lo <= touch.seq <= hi and (key is None or touch.key == key)
+        ]
+        found.sort(key=lambda touch: (-touch.seq, touch.key))
+        return found if limit is None else found[:limit]
+
+    # -- the family's lease
+
+    async def family(self, root: str) -> FamilyRow | None:
+        family = self._families.get(root)
+        return replace(family, now=_now()) if family else None
+
+    async def acquire(
+        self, root: str, *, owner: str, holder: str, term: int, expect_fence: int
+    ) -> tuple[bool, FamilyRow]:
+        now = _now()
+        family = self._families.get(root)
+        if family is not None:
+            family = replace(family, now=now)
+            if family.held or family.fence != expect_fence:
+                return False, family
+        elif expect_fence != 0:
+            return False, FamilyRow(
+                root=root,
+                fence=0,
+                owner="",
+                holder="",
+                alive_until=None,
+                acquired=0,
+                recovered_by=None,
+                now=now,
+            )
+        self._version += 1
+        taken = self._families[root] = FamilyRow(
+            root=root,
+            fence=expect_fence + 1,
+            owner=owner,
+            holder=holder,
+            alive_until=now + term,
+            acquired=now,
+            recovered_by=family.recovered_by if family else None,
+            now=now,
+        )
+        return True, taken
+
+    async def beat(self, root: str, *, fence: int, term: int) -> bool:
+        family = self._families.get(root)
+        if family is None or family.fence != fence or family.alive_until is None:
+            return False
+        self._families[root] = replace(family, alive_until=_now() + term)
+        return True
+
+    async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
+        self._version += 1
+        family = self._families.get(root)
+        if family is None or family.fence != fence:
+            return False
+        self._families[root] = replace(
+            family, alive_until=None, recovered_by=recovered_by or family.recovered_by
+        )
+        return True
+
+    # -- documents
+
+    async def put(self, record: RecordRow, *, expected_version: int) -> bool:
+        place = (record.kind, record.id)
+        stored = self._records.get(place)
+        if (stored.version if stored else 0) != expected_version:
+            return False
+        self._version += 1
+        self._records[place] = replace(record, version=expected_version + 1)
+        return True
+
+    async def get(self, kind: str, id: str) -> RecordRow | None:
+        return self._records.get((kind, id))
+
+    async def scan(
+        self, kind: str, *, saga: str | None = None, limit: int | None = None
+    ) -> list[RecordRow]:
+        found = [
+            record
+            for record in self._records.values()
+            if record.kind == kind and saga in (None, record.saga)
+        ]
+        found.sort(key=lambda record: (record.at, record.id), reverse=True)
+        return found if limit is None else found[:limit]
+
+    # -- watching
+
+    async def wait(self, cursor: int | None, timeout: float) -> int:
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            if cursor != self._version or left <= 0:
+                return self._version
+            await asyncio.sleep(min(POLL_SECONDS, left))
+
+    async def info(self) -> StoreInfo:
+        entries = [entry for saga in self._sagas.values() for entry in saga.entries]
+        return StoreInfo(
+            description="memory",
+            sagas=len(self._sagas),
+            entries=len(entries),
+            bytes=sum(len(entry.meta) + len(entry.body or b"") for entry in entries),
+            schema=0,
+        )
+
+
+def _status(row: SagaRow, now: int) -> str:
+    """A saga's status as a reader sees it: interrupted once its lease has lapsed."""
+    alive = row.status in ("executing", "compensating")
+    lapsed = row.alive_until is not None and row.alive_until <= now
+    return "interrupted" if alive and lapsed and row.holder == row.saga_id else row.status
+
+
+def _matches(row: SagaRow, query: SagaQuery, now: int) -> bool:
+    """Whether a row satisfies all of a query but its tags."""
+    name = query.name
+    return (
+        (not query.status or _status(row, now) in query.status)
+        and (name is None or _glob(name).fullmatch(row.name) is not None)
+        and (query.prefix is None or row.saga_id.startswith(query.prefix))
+        and (query.step is None or row.step == query.step)
+        and (query.error is None or query.error.lower() in (row.error or "").lower())
+        and (query.error_group is None or row.error_group == query.error_group)
+        and (query.updated_since is None or row.updated >= query.updated_since)
+        and (query.updated_until is None or row.updated <= query.updated_until)
+        and (query.started_since is None or row.started >= query.started_since)
+        and (query.started_until is None or row.started <= query.started_until)
+        and (query.root is None or row.root == query.root)
+        and not (query.unsettled and (row.parent is not None or row.recovered_by is not None))
+    )
+
+
+def _glob(name: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)
