@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from sagaz_core.model import utc_now
 from sagaz_tui.keys import bindings_for, check_remap
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.theme import THEMES, terminal_is_ascii
+from sagaz_tui.theme import THEMES, AsciiFilter, terminal_is_ascii
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
@@ -50,6 +51,7 @@ class SagazApp(App[None]):
         self.settings = settings
         self.ascii = terminal_is_ascii() if ascii is None else ascii
         self.now = clock
+        self._ascii_filter = AsciiFilter()
         self._saga_id = saga_id
         self._warned_of = ""
         for name in list(self.available_themes):
@@ -58,6 +60,11 @@ class SagazApp(App[None]):
             self.register_theme(theme)
         self.theme = THEMES[0].name
         self.set_keymap(settings.keys)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Whatever is drawn leaves as ASCII where the terminal has no more."""
+        filters = super().get_line_filters()
+        return [*filters, self._ascii_filter] if self.ascii else filters
 
     def get_default_screen(self) -> Screen[None]:
         """The saga list lies below everything else."""

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.strip import Strip
 from textual.theme import Theme
 
@@ -185,7 +187,7 @@ def word(name: GlyphName) -> str:
 
 _TWINS: Final = str.maketrans(
     {
-        **{glyph.sign: glyph.ascii for glyph in GLYPHS.values() if len(glyph.sign) == 1},
+        **{each.sign: each.ascii for each in reversed(GLYPHS.values()) if len(each.sign) == 1},
         "─": "-", "━": "-", "│": "|", "┃": "|", "┄": ".",
         "╭": "+", "╮": "+", "╯": "+", "╰": "`", "┌": "+", "┐": "+", "└": "+", "┘": "+",
         "├": "+", "┤": "+", "┬": "+", "┴": "+", "┼": "+",
@@ -205,16 +207,25 @@ def to_ascii(text: str) -> str:
     return text.translate(_TWINS).encode("ascii", "replace").decode("ascii")
 
 
+class AsciiFilter(LineFilter):
+    """Turns every line that is about to be painted into ASCII, as wide as it was."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Give the segments in ASCII."""
+        return [_in_ascii(segment) for segment in segments]
+
+
 def ascii_strip(strip: Strip) -> Strip:
     """Give a drawn line in ASCII alone, as wide as it was."""
-    segments = []
-    for segment in strip:
-        text, style, control = segment
-        if not text.isascii():
-            width = segment.cell_length
-            text = to_ascii(text).ljust(width)[:width]
-        segments.append(Segment(text, style, control))
-    return Strip(segments, strip.cell_length)
+    return Strip([_in_ascii(segment) for segment in strip], strip.cell_length)
+
+
+def _in_ascii(segment: Segment) -> Segment:
+    if segment.text.isascii():
+        return segment
+    width = segment.cell_length
+    text = to_ascii(segment.text).ljust(width)[:width]
+    return Segment(text, segment.style, segment.control)
 
 
 def terminal_is_ascii(environ: Mapping[str, str] = os.environ) -> bool:

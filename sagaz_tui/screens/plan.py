@@ -28,4 +28,4 @@ class PlanScreen(SagazScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield self.too_small()
-        yield KeyFooter("plan", self.sagaz.settings.keys, ascii=self.sagaz.ascii)
+        yield KeyFooter("plan", self.sagaz.settings.keys)

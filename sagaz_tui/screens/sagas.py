@@ -17,4 +17,4 @@ class SagasScreen(SagazScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield self.too_small()
-        yield KeyFooter("list", self.sagaz.settings.keys, ascii=self.sagaz.ascii)
+        yield KeyFooter("list", self.sagaz.settings.keys)

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sagaz_tui.keys import Key, Where, keys_in, shown_keys
-from sagaz_tui.theme import ascii_strip, palette_for
+from sagaz_tui.theme import palette_for
 
 _GAP = "  "
 
@@ -34,13 +34,11 @@ class KeyFooter(Widget):
         remapped: Mapping[str, str],
         *,
         leave_out: Iterable[str] = (),
-        ascii: bool = False,
     ) -> None:
         super().__init__()
         self._where: Where = where
         self._remapped = remapped
         self._leave_out = frozenset(leave_out)
-        self._ascii = ascii
 
     def show(self, where: Where, *, leave_out: Iterable[str] = ()) -> None:
         """Show another place's keys from now on."""
@@ -60,8 +58,7 @@ class KeyFooter(Widget):
                 segments.append(Segment(_GAP, on))
             segments.append(Segment(text, on + Style(color=colours.live) + click))
             segments.append(Segment(f" {key.footer}", on + Style(color=colours.muted) + click))
-        strip = Strip(segments).adjust_cell_length(self.size.width, on)
-        return ascii_strip(strip) if self._ascii else strip
+        return Strip(segments).adjust_cell_length(self.size.width, on)
 
     def _fitting(self) -> list[tuple[Key, str]]:
         """The keys that there is room for; those of everywhere always stay."""
