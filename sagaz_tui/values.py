@@ -18,6 +18,8 @@ from uuid import UUID
 from sagaz_core.model import MISSING, NotStored
 from sagaz_tui.text import visible
 
+VALUE_WIDTH: Final = 200
+"""How long a value's text may be in one line of a command's output."""
 _WORDS: Final[dict[type, str]] = {type(None): "null"}
 _BYTES_SHOWN: Final = 16
 _DECIMAL_BITS: Final = 14_000

@@ -1,0 +1,45 @@
+"""The user's own code, imported because the user named it: in the settings or by a flag."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sagaz_core.errors import UsageError
+from sagaz_core.replay.factory import load_factory
+from sagaz_tui.settings import Settings
+
+
+def load_code(settings: Settings, saga_name: str, factory: str | None) -> Callable[..., Any] | None:
+    """Import the modules that define sagas, and return what builds this one.
+
+    Args:
+        settings: name the modules, and factories by the class name of a saga.
+        saga_name: the class name of the saga to build.
+        factory: ``package.module:name`` given by a flag; it beats the settings.
+
+    Returns:
+        The factory; None: nobody named one, so the saga's class is used.
+
+    Raises:
+        UsageError: a module cannot be imported.
+        SagaFactoryError: the factory is not there or cannot be called.
+    """
+    for folder in reversed(settings.code_folders):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    for name in settings.sagas:
+        _import(name, settings.sources["sagas"])
+    chosen = factory or settings.factories.get(saga_name)
+    return None if chosen is None else load_factory(chosen)
+
+
+def _import(name: str, source: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # whatever the user's module raises
+        raise UsageError(
+            f"cannot import {name!r}, named as sagas in {source}: {type(error).__name__}: {error}"
+        ) from error

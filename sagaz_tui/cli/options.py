@@ -1,0 +1,27 @@
+"""The options that many commands share, each written once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+Format = Literal["text", "table", "json"]
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="KIND", help="sqlite or redis; --storage-url says it too."),
+]
+StorageUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage-url",
+        metavar="URL",
+        help="The store: sqlite:///PATH, or the path of an SQLite file.",
+    ),
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="Lines of text, a table, or JSON on stdout.")
+]
+SagaIdArgument = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]

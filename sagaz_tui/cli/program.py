@@ -1,0 +1,39 @@
+"""The commands put together: what ``sagaz`` offers, and what it does when nothing is asked."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from sagaz_tui.cli import config, demo, replay, sagas, screen, state
+
+app = typer.Typer(
+    name="sagaz",
+    rich_markup_mode=None,  # rich costs half as much again at every start
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(replay.group, name="replay")
+app.command("sagas")(sagas.list_sagas)
+app.command("show")(sagas.show_saga)
+app.command("diff")(state.show_diff)
+app.command("blame")(state.show_blame)
+app.command("tui")(screen.open_screen)
+app.command("demo")(demo.run_demo)
+app.command("config")(config.show_settings)
+
+
+@app.callback(invoke_without_command=True)
+def sagaz(context: typer.Context) -> None:
+    """A time-travel debugger for sagas: look back, correct, replay.
+
+    With no command it opens the screen on the store of the current folder.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        typer.echo(context.get_help())
+        return
+    screen.open_screen()

@@ -1,0 +1,207 @@
+"""``sagaz replay``: run one, look at the state back then, list what changed, list the replays."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from sagaz_tui.cli.options import (
+    FormatOption,
+    LimitOption,
+    SagaIdArgument,
+    StorageOption,
+    StorageUrlOption,
+)
+
+group = typer.Typer(
+    help="Replay a saga from a checkpoint, and look at how it was.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@group.command("run")
+def run_replay(
+    saga_id: SagaIdArgument,
+    from_step: Annotated[
+        str, typer.Option("--from-step", metavar="STEP", help="The step to start at.")
+    ],
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--override",
+            metavar="K=V",
+            help="Set a value: k=text, k:=JSON, k=@FILE or /pointer:=JSON. May be repeated.",
+        ),
+    ] = None,
+    overrides: Annotated[
+        str | None,
+        typer.Option(
+            "--overrides",
+            metavar="FILE",
+            help="A JSON object of values to set, from a file or from stdin (-).",
+        ),
+    ] = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option("--unset", metavar="K", help="Remove a key or /pointer. May be repeated."),
+    ] = None,
+    allow_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-type", metavar="POINTER", help="Allow another type here. May be repeated."
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why; kept in the replay log.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and run nothing.")
+    ] = False,
+    force_failure: Annotated[
+        bool,
+        typer.Option("--force-failure", help="Fail instead of running the step, to see the undo."),
+    ] = False,
+    compensated: Annotated[
+        Literal["redo", "keep", "refuse"],
+        typer.Option("--compensated", help="Steps undone since: run again, keep in name, refuse."),
+    ] = "redo",
+    in_doubt: Annotated[
+        Literal["retry", "skip"] | None,
+        typer.Option("--in-doubt", help="Steps whose effect is uncertain: run or skip them."),
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option("--snapshot", metavar="ID", help="Start from exactly this checkpoint."),
+    ] = None,
+    plan_digest: Annotated[
+        str | None,
+        typer.Option(
+            "--plan-digest", metavar="HEX", help="Refuse if the plan is no longer this one."
+        ),
+    ] = None,
+    factory: Annotated[
+        str | None,
+        typer.Option("--factory", metavar="MODULE:NAME", help="What builds the saga."),
+    ] = None,
+    storage: StorageOption = None,
+    storage_url: StorageUrlOption = None,
+    format: FormatOption = "text",
+) -> None:
+    """Replay a saga from a step, as a new saga; the original stays as it is."""
+    from sagaz_tui.cli.replaying import Wish, carry_out
+
+    wish = Wish(
+        saga_id=saga_id,
+        from_step=from_step,
+        overrides=tuple(override or ()),
+        overrides_from=overrides,
+        unset=tuple(unset or ()),
+        allow_type=tuple(allow_type or ()),
+        reason=reason,
+        dry_run=dry_run,
+        force_failure=force_failure,
+        compensated=compensated,
+        in_doubt=in_doubt,
+        snapshot_id=snapshot,
+        plan_digest=plan_digest,
+        factory=factory,
+    )
+    code = carry_out(wish, storage, storage_url, format)
+    raise typer.Exit(code)
+
+
+@group.command("time-travel")
+def time_travel(
+    saga_id: SagaIdArgument,
+    at: Annotated[
+        str, typer.Option("--at", metavar="TIME", help="2024-12-15T10:30:00Z, or '2h ago'.")
+    ],
+    key: Annotated[str | None, typer.Option("--key", help="Only this key of the context.")] = None,
+    storage: StorageOption = None,
+    storage_url: StorageUrlOption = None,
+    format: FormatOption = "text",
+) -> None:
+    """Show a saga's state as it was at a moment."""
+    from sagaz_core.errors import NotFoundError
+    from sagaz_tui.cli.history import load_state, print_state, print_value, state_data
+    from sagaz_tui.cli.output import emit_json
+    from sagaz_tui.cli.stores import look
+    from sagaz_tui.cli.times import parse_time
+    from sagaz_tui.values import json_form
+
+    moment = parse_time(at, "--at")
+    state = look(storage, storage_url, lambda store: load_state(store, saga_id, moment))
+    if key is None:
+        if format == "json":
+            emit_json(state_data(state))
+        else:
+            print_state(state, format)
+        return
+    values = {**state.context, **state.results}
+    if key not in values:
+        raise NotFoundError(
+            f"saga {saga_id!r} had no key {key!r} then; it had {', '.join(values) or 'none'}"
+        )
+    if format == "json":
+        emit_json(json_form(values[key]))
+    else:
+        print_value(values[key])
+
+
+@group.command("list-changes")
+def list_changes(
+    saga_id: SagaIdArgument,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="TIME", help="Only later than this.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="TIME", help="Only earlier than this.")
+    ] = None,
+    limit: LimitOption = 100,
+    storage: StorageOption = None,
+    storage_url: StorageUrlOption = None,
+    format: FormatOption = "text",
+) -> None:
+    """List what each checkpoint of a saga changed, and who caused it."""
+    from sagaz_core.history.time_travel import SagaTimeTravel
+    from sagaz_tui.cli.changes import change_data, print_changes
+    from sagaz_tui.cli.output import emit_json
+    from sagaz_tui.cli.stores import look
+    from sagaz_tui.cli.times import parse_optional_time
+
+    first, last = parse_optional_time(after, "--after"), parse_optional_time(before, "--before")
+    changes = look(
+        storage,
+        storage_url,
+        lambda store: SagaTimeTravel.list_state_changes(
+            saga_id=saga_id, snapshot_storage=store, after=first, before=last, limit=limit
+        ),
+    )
+    if format == "json":
+        emit_json([change_data(change) for change in changes])
+    else:
+        print_changes(changes, format)
+
+
+@group.command("history")
+def replay_history(
+    saga_id: SagaIdArgument,
+    storage: StorageOption = None,
+    storage_url: StorageUrlOption = None,
+    format: FormatOption = "text",
+) -> None:
+    """List the replays of a saga: who, when, why, with what, and what came of it."""
+    from sagaz_tui.cli.exits import say
+    from sagaz_tui.cli.history import load_replays, replay_data, replay_rows
+    from sagaz_tui.cli.output import emit_json, emit_rows
+    from sagaz_tui.cli.stores import look
+
+    entries = look(storage, storage_url, lambda store: load_replays(store, saga_id))
+    if format == "json":
+        emit_json([replay_data(entry) for entry in entries])
+    elif entries:
+        emit_rows(*replay_rows(entries), format)
+    else:
+        say(f"saga {saga_id!r} was never replayed")

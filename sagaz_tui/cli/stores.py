@@ -1,0 +1,44 @@
+"""Opening the store that a command works on; none of them ever creates one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.url import open_storage
+from sagaz_tui.settings import Settings, load_settings, mask_url
+
+Answer = TypeVar("Answer")
+
+
+def open_existing(settings: Settings, *, read_only: bool) -> SnapshotStorage:
+    """Return the store that the settings name, not opened yet.
+
+    Raises:
+        StorageUnavailableError: it is of a kind that this version does not have.
+    """
+    url = settings.storage_url
+    if url.startswith(("redis:", "rediss:")):
+        raise StorageUnavailableError(
+            f"Redis storage is not in this version, so {mask_url(url)} cannot be reached; "
+            "name an SQLite store with --storage-url sqlite:///PATH"
+        )
+    return open_storage(url, read_only=read_only or settings.read_only)
+
+
+def look(
+    storage: str | None,
+    storage_url: str | None,
+    question: Callable[[SnapshotStorage], Awaitable[Answer]],
+) -> Answer:
+    """Open the store read-only, ask it a question, close it and return the answer."""
+    settings = load_settings(storage=storage, storage_url=storage_url)
+
+    async def ask() -> Answer:
+        async with open_existing(settings, read_only=True) as store:
+            return await question(store)
+
+    return asyncio.run(ask())

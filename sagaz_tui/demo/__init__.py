@@ -1,0 +1,1 @@
+"""A shop that fails in instructive ways: its sagas, its ledger, and a walk through both."""
