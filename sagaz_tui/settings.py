@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from sagaz_core.errors import UsageError
 
 DEFAULT_STORAGE_URL: Final = "sqlite:///sagaz.db"
+_DEFAULT_URLS: Final = {"sqlite": DEFAULT_STORAGE_URL, "redis": "redis://localhost:6379"}
 _SQLITE: Final = "sqlite:///"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
@@ -198,24 +199,31 @@ def _as_url(text: str) -> str:
 def _apply_storage_flags(
     values: dict[str, Any], sources: dict[str, str], storage: str | None, storage_url: str | None
 ) -> None:
-    if storage not in (None, "sqlite", "redis", "memory"):
-        raise UsageError(f"unknown storage {storage!r}; use sqlite or redis")
-    if storage == "memory":
-        raise UsageError(
-            "memory storage lives inside the process that records, so a command would find it "
-            "empty; record into sqlite and name it with --storage-url sqlite:///PATH"
-        )
     if storage_url is not None:
         values["storage_url"], sources["storage_url"] = _as_url(storage_url), "--storage-url"
-    if storage is None:
-        return
-    scheme = urlsplit(values.get("storage_url", DEFAULT_STORAGE_URL)).scheme
-    if scheme.removesuffix("s") == storage:
-        return
-    if storage_url is not None:
+    if storage is not None:
+        _check_kind(storage, "--storage")
+        if _kind(values.get("storage_url", DEFAULT_STORAGE_URL)) != storage:
+            if storage_url is not None:
+                raise UsageError(
+                    f"--storage {storage} and --storage-url {mask_url(storage_url)} contradict "
+                    "each other; leave --storage out"
+                )
+            values["storage_url"] = _DEFAULT_URLS[storage]
+            sources["storage_url"] = f"--storage {storage}"
+    if "storage_url" in values:
+        _check_kind(_kind(values["storage_url"]), sources["storage_url"])
+
+
+def _kind(url: str) -> str:
+    return {"rediss": "redis"}.get(urlsplit(url).scheme, urlsplit(url).scheme)
+
+
+def _check_kind(kind: str, source: str) -> None:
+    if kind == "memory":
         raise UsageError(
-            f"--storage {storage} and --storage-url {mask_url(storage_url)} contradict each "
-            f"other; leave --storage out"
+            f"{source}: memory storage lives inside the process that records, so a command would "
+            "find it empty; record into SQLite and name it with --storage-url sqlite:///PATH"
         )
-    fallback = {"sqlite": DEFAULT_STORAGE_URL, "redis": "redis://localhost:6379"}
-    values["storage_url"], sources["storage_url"] = fallback[storage], f"--storage {storage}"
+    if kind not in _DEFAULT_URLS:
+        raise UsageError(f"{source}: unknown storage {kind!r}; use {' or '.join(_DEFAULT_URLS)}")
