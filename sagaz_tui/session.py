@@ -105,9 +105,7 @@ class SagaSession:
     async def _run(self, saga: SagaSummary) -> RunInfo:
         return await self._storage.get_run(self.saga_id) if saga.checkpoints else RunInfo()
 
-    async def _read_on(
-        self, known: tuple[CheckpointSummary, ...]
-    ) -> tuple[CheckpointSummary, ...]:
+    async def _read_on(self, known: tuple[CheckpointSummary, ...]) -> tuple[CheckpointSummary, ...]:
         found: list[CheckpointSummary] = []
         after = known[-1].sequence if known else 0
         while True:
@@ -131,18 +129,15 @@ class SagaSession:
         found = self.known(sequence)
         return found if found is not None else await self._read(sequence)
 
-    async def read_ahead(self, sequence: int, direction: int) -> None:
-        """Read the neighbours of a checkpoint, those in the direction of travel first."""
-        view = self.view
-        if view is None:
-            return
-        index = view.index_of(sequence)
+    def unread_near(self, sequence: int, direction: int) -> list[int]:
+        """Return neighbours of a checkpoint worth reading, in the direction of travel first."""
+        if self.view is None:
+            return []
+        checkpoints, index = self.view.checkpoints, self.view.index_of(sequence)
         ahead = [index + direction * step for step in range(1, _AHEAD + 1)]
-        for neighbour in (*ahead, index - direction):
-            if 0 <= neighbour < len(view.checkpoints):
-                wanted = view.checkpoints[neighbour].sequence
-                if wanted not in self._moments:
-                    await self._read(wanted)
+        near = [each for each in (*ahead, index - direction) if 0 <= each < len(checkpoints)]
+        numbers = [checkpoints[each].sequence for each in near]
+        return [number for number in numbers if number not in self._moments]
 
     async def _read(self, sequence: int) -> Moment:
         before = self._number_before(sequence)
@@ -210,5 +205,7 @@ class SagaSession:
     def next_change(self, key: str, sequence: int, direction: int) -> int | None:
         """Return the checkpoint nearest in a direction that changed a key."""
         numbers = self._touches.get(key, [])
-        index = bisect_right(numbers, sequence) if direction > 0 else bisect_left(numbers, sequence) - 1
+        index = (
+            bisect_right(numbers, sequence) if direction > 0 else bisect_left(numbers, sequence) - 1
+        )
         return numbers[index] if 0 <= index < len(numbers) else None

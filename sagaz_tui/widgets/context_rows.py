@@ -53,7 +53,8 @@ class ContextState:
     @property
     def added(self) -> int:
         """How many top-level keys this checkpoint brought."""
-        return sum(change.kind == "added" and change.path.count("/") == 1 for change in self.changes)
+        added = [change.path for change in self.changes if change.kind == "added"]
+        return sum(path.count("/") == 1 for path in added)
 
     def top(self) -> Iterator[tuple[str, Any]]:
         """Give the top level: keys by name, then results in the order of their steps."""

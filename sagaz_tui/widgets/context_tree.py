@@ -101,9 +101,8 @@ class ContextTree(LinePane):
     def line(self, index: int) -> tuple[Line, bool]:
         """Return a row and whether the cursor is on it."""
         row, width = self._rows[index], self.text_width
-        ascii = getattr(self.app, "ascii", False)
         selected = index == self._row
-        line = context_line(row, self._state, self._value_column, width, selected, ascii=ascii)
+        line = context_line(row, self._state, self._value_column, width, selected)
         return line, selected and self.has_focus
 
     def _rebuild(self) -> None:
@@ -215,21 +214,23 @@ def value_column(rows: list[Row]) -> int:
 
 
 def context_line(
-    row: Row, state: ContextState, column: int, width: int, selected: bool, *, ascii: bool = False
+    row: Row, state: ContextState, column: int, width: int, selected: bool
 ) -> Line:
     """Return one row, ``width`` cells wide: mark, fold, key, value, and a word at the right."""
     mark: Span = Span(" ")
     if row.change:
         sign, token = ("+", "added") if row.change == "added" else ("~", "changed")
         mark = Span(sign, token, bold=True)  # type: ignore[arg-type]
-    pointer = Span(glyph("row", ascii=ascii) if selected else " ", "live")
+    pointer = Span(glyph("row") if selected else " ", "live")
     indent = "  " * row.depth
     if row.more:
-        return spread((pointer, mark, Span(f"  {indent}{row.more:,} more (enter)", "muted")), (), width)
+        return spread(
+            (pointer, mark, Span(f"  {indent}{row.more:,} more (enter)", "muted")), (), width
+        )
     fold = {None: "  ", True: "▾ ", False: "▸ "}[row.open]
     column = min(column, max(width * 2 // 5, 8))
     label = fit(indent + row.label, max(column, cell_len(indent) + 3))
-    right = _right_word(row, state, width, ascii)
+    right = _right_word(row, state, width)
     room = width - 6 - cell_len(label) - sum(cell_len(span.text) + 1 for span in right)
     left: Line = (
         pointer,
@@ -253,13 +254,13 @@ def _value_token(row: Row) -> Token:
     return "muted" if row.open is False else "text"
 
 
-def _right_word(row: Row, state: ContextState, width: int, ascii: bool) -> Line:
+def _right_word(row: Row, state: ContextState, width: int) -> Line:
     key = row.path[0] if row.depth == 0 else None
     if key in state.undone:
         undone = state.undone[str(key)]
         if undone.failed:
             return (Span(f"undo FAILED at #{undone.sequence} ", "fail"),)
-        return (Span(f"{glyph('kept', ascii=ascii)} undone at #{undone.sequence} ", "undo"),)
+        return (Span(f"{glyph('kept')} undone at #{undone.sequence} ", "undo"),)
     if key in state.conflicts:
         return (Span("set by two branches ", "changed"),)
     if key in state.set_at and (key in state.results or width >= _ROOM_FOR_ORIGINS):

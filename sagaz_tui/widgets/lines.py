@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sagaz_tui.theme import Palette, ascii_strip, palette_for
+from sagaz_tui.theme import Palette, palette_for
 from sagaz_tui.widgets.safe_text import clip
 
 Token = Literal[
@@ -72,9 +72,7 @@ def crop(line: Line, width: int) -> Line:
     return tuple(kept)
 
 
-def paint(
-    line: Line, width: int, palette: Palette, *, selected: bool = False, ascii: bool = False
-) -> Strip:
+def paint(line: Line, width: int, palette: Palette, *, selected: bool = False) -> Strip:
     """Return a line as Textual draws it, exactly ``width`` cells wide.
 
     On a selected line the quiet colours become those of text.
@@ -86,15 +84,12 @@ def paint(
         style = Style.parse(f"{'bold ' if span.bold else ''}{getattr(palette, token)} on {ground}")
         segments.append(Segment(span.text, style))
     fill = Style.parse(f"{palette.text} on {ground}")
-    strip = Strip(segments).adjust_cell_length(width, fill)
-    return ascii_strip(strip) if ascii else strip
+    return Strip(segments).adjust_cell_length(width, fill)
 
 
 def paint_for(widget: Widget, line: Line, width: int, *, selected: bool = False) -> Strip:
-    """Return a line in the colours and characters of the app that a widget is in."""
-    palette = palette_for(widget.app.current_theme)
-    ascii = getattr(widget.app, "ascii", False)
-    return paint(line, width, palette, selected=selected, ascii=ascii)
+    """Return a line in the colours of the app that a widget is in."""
+    return paint(line, width, palette_for(widget.app.current_theme), selected=selected)
 
 
 class LinePane(ScrollView, inherit_bindings=False):

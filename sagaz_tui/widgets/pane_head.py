@@ -1,4 +1,4 @@
-"""The line above a pane: its number, its name, and a few words or tabs at the right."""
+"""The line above a pane: its name, and a few words or tabs at the right."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ class PaneHead(Widget):
             """The head it was clicked on."""
             return self.head
 
-    def __init__(self, number: int, title: str, *, id: str | None = None) -> None:
+    def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._number = number
         self._title = title
         self._tabs: tuple[str, ...] = ()
         self._open = 0
@@ -54,10 +53,9 @@ class PaneHead(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw the rule."""
-        line = head_line(
-            f"{self._number} {self._title}", self._tabs, self._open, self._active, self.size.width
-        )
-        return paint_for(self, line, self.size.width)
+        width = self.size.width
+        line = head_line(self._title, self._tabs, self._open, self._active, width)
+        return paint_for(self, line, width)
 
     def on_click(self, event: Click) -> None:
         """Open the tab under the pointer."""

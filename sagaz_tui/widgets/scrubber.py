@@ -73,8 +73,7 @@ class Scrubber(Widget):
     def render_line(self, y: int) -> Strip:
         """Draw one of the four lines."""
         width = self.size.width
-        ascii = getattr(self.app, "ascii", False)
-        line = scrubber_line(y, self._state, self.track, width, ascii=ascii)
+        line = scrubber_line(y, self._state, self.track, width)
         return paint_for(self, line, width)
 
     def on_click(self, event: Click) -> None:
@@ -85,22 +84,20 @@ class Scrubber(Widget):
 
 
 def scrubber_line(
-    y: int, state: ScrubberState, track: Track, width: int, *, ascii: bool = False
+    y: int, state: ScrubberState, track: Track, width: int
 ) -> Line:
     """Return the scrubber's line ``y``, 0 to 3, ``width`` cells wide."""
     if y == 0:
-        return _lane_line("run", state, track, width, ascii)
+        return _lane_line("run", state, track, width)
     if y == 1:
-        return _lane_line("undo", state, track, width, ascii)
+        return _lane_line("undo", state, track, width)
     if y == 2:
         return _cursor_line(state, track, width)
     return _words_line(state, width)
 
 
-def _lane_line(
-    lane: Lane, state: ScrubberState, track: Track, width: int, ascii: bool
-) -> Line:
-    pieces = [_stop_piece(stop, state, ascii) for stop in track.stops if stop.lane == lane]
+def _lane_line(lane: Lane, state: ScrubberState, track: Track, width: int) -> Line:
+    pieces = [_stop_piece(stop, state) for stop in track.stops if stop.lane == lane]
     pieces += [_link_piece(link, state) for link in track.links if link.lane == lane]
     last = track.stops[-1] if track.stops else None
     if last and last.lane == lane and state.running:
@@ -120,12 +117,12 @@ def _in_columns(pieces: Iterable[tuple[int, Span]]) -> list[Span]:
     return spans
 
 
-def _stop_piece(stop: Stop, state: ScrubberState, ascii: bool) -> tuple[int, Span]:
+def _stop_piece(stop: Stop, state: ScrubberState) -> tuple[int, Span]:
     token: Token = token_of(stop.kind)
     here = stop.first <= state.cursor <= stop.last
     if stop.first > state.cursor and token != "fail":
         token = "future"
-    return stop.column, Span(glyph(stop.kind, ascii=ascii), token, bold=here)
+    return stop.column, Span(glyph(stop.kind), token, bold=here)
 
 
 def _link_piece(link: Link, state: ScrubberState) -> tuple[int, Span]:
@@ -171,4 +168,3 @@ def _words_line(state: ScrubberState, width: int) -> Line:
         Span(f"  {when}  +{short_duration(since_start.total_seconds())}", "muted"),
     )
     return spread(left, (Span(gap, "changed"),) if gap else (), width)
-

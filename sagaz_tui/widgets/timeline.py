@@ -49,8 +49,7 @@ class Timeline(LinePane):
 
     def line(self, index: int) -> tuple[Line, bool]:
         """Return a row and whether the cursor is on it."""
-        ascii = getattr(self.app, "ascii", False)
-        row = timeline_row(self._state, index, self.text_width, ascii=ascii)
+        row = timeline_row(self._state, index, self.text_width)
         return row, index == self._state.cursor
 
     def set_state(self, state: TimelineState) -> None:
@@ -86,21 +85,19 @@ class Timeline(LinePane):
             self.post_message(self.Seek(index))
 
 
-def timeline_row(
-    state: TimelineState, index: int, width: int, *, ascii: bool = False
-) -> Line:
+def timeline_row(state: TimelineState, index: int, width: int) -> Line:
     """Return one row, ``width`` cells wide: number, glyph, words, replay start or lost ones."""
     checkpoint = state.checkpoints[index]
     later = index > state.cursor
     number = str(checkpoint.sequence).rjust(len(str(state.checkpoints[-1].sequence)))
     token = token_of(checkpoint.kind)
     failed = checkpoint.kind in FAILURE_KINDS or checkpoint.kind == "failed"
-    mark = glyph("row", ascii=ascii) if index == state.cursor else " "
-    right = _right_edge(state, index, width, ascii)
+    mark = glyph("row") if index == state.cursor else " "
+    right = _right_edge(state, index, width)
     left: Line = (
         Span(mark, "live"),
         Span(f"{number} ", "muted"),
-        Span(glyph(checkpoint.kind, ascii=ascii), "future" if later and not failed else token),
+        Span(glyph(checkpoint.kind), "future" if later and not failed else token),
         Span(f" {words_of(checkpoint)}", _words_token(checkpoint, later)),
     )
     return spread(left, right, width)
@@ -112,11 +109,11 @@ def _words_token(checkpoint: CheckpointSummary, later: bool) -> Token:
     return "fail" if checkpoint.kind in FAILURE_KINDS else "text"
 
 
-def _right_edge(state: TimelineState, index: int, width: int, ascii: bool) -> Line:
+def _right_edge(state: TimelineState, index: int, width: int) -> Line:
     checkpoint = state.checkpoints[index]
     spans: list[Span] = []
     if checkpoint.gap:
-        spans.append(Span(f"{glyph('gap', ascii=ascii)}{checkpoint.gap} ", "changed"))
+        spans.append(Span(f"{glyph('gap')}{checkpoint.gap} ", "changed"))
     if width >= _ROOM_FOR_TIMES:
         since = checkpoint.created_at - state.checkpoints[0].created_at
         spans.append(Span(f"+{short_duration(since.total_seconds())} ", "future"))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-_FRAME: Final = re.compile(r'^\s*(?:[+|]\s*)*File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<function>.*))?$')
+_FRAME: Final = re.compile(
+    r'^\s*(?:[+|]\s*)*File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<function>.*))?$'
+)
 _CHAINED: Final = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",

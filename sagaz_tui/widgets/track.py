@@ -84,9 +84,7 @@ def lay_out(checkpoints: Sequence[CheckpointSummary], width: int, ellipsis: str 
         texts = [_link_text(before, after, limit, ellipsis) for before, after in pairs]
         if len(checkpoints) + sum(map(cell_len, texts)) <= width:
             return _placed(checkpoints, texts)
-    link = next(
-        size for size in _PLAIN_LINKS if len(checkpoints) + size * len(pairs) <= width
-    )
+    link = next(size for size in _PLAIN_LINKS if len(checkpoints) + size * len(pairs) <= width)
     return _placed(checkpoints, [_plain_link(after, link) for _, after in pairs])
 
 

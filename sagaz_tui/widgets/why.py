@@ -54,11 +54,12 @@ class WhyPane(Vertical):
 
     def __init__(self, number: int, *tabs: Tab, id: str) -> None:
         super().__init__(id=id)
+        self._number = number
         self._tabs: tuple[Tab, ...] = tabs
         self._chosen: Tab | None = None
         self._library = False
         self._state: WhyState | None = None
-        self._head = PaneHead(number, "Why")
+        self._head = PaneHead(f"{number} Why")
         self._text = WhyText(id=f"{id}-text")
 
     def compose(self) -> ComposeResult:
@@ -135,7 +136,7 @@ class WhyPane(Vertical):
         tab = self.open_tab
         count = "" if state.changes is None else f" {len(state.changes)}"
         words = {"error": "Error", "diff": f"Diff{count}", "step": "Step"}
-        title = f"Why @#{state.checkpoint.sequence}"
+        title = f"{self._number} Why @#{state.checkpoint.sequence}"
         self._head.set_title(title, [words[tab] for tab in self._tabs], self._tabs.index(tab))
         lines = why_lines(state, tab, self._text.text_width, library=self._library)
         self._text.set_lines(lines, from_top=from_top)

@@ -45,8 +45,8 @@ def error_lines(
     if checkpoint.error is None:
         return [_no_error(checkpoint, failure)]
     lines = [spread(_headline(checkpoint.error), _tries(checkpoint), width)]
-    for text in visible_lines(checkpoint.error.message.strip())[1:_MESSAGE_LINES]:
-        lines.append((Span(f"   {text}"),))
+    message = visible_lines(checkpoint.error.message.strip())[1:_MESSAGE_LINES]
+    lines += [(Span(f"   {text}"),) for text in message]
     for number, raised in enumerate(read_traceback(checkpoint.error.traceback)):
         if number:
             lines.append((Span(f" caused by {visible(raised.headline)}", "fail"),))
@@ -110,9 +110,7 @@ def _frame_line(frame: Frame, place_width: int) -> Line:
 # ---------------------------------------------------------------- diff
 
 
-def diff_heading(
-    sequence: int, before: int | None, causes: Mapping[str, str | None]
-) -> str:
+def diff_heading(sequence: int, before: int | None, causes: Mapping[str, str | None]) -> str:
     """Return from where to where and by which step: ``#1→#2, by reserve_inventory``."""
     span = f"#{sequence}, the first" if before is None else f"#{before}→#{sequence}"
     steps = list(dict.fromkeys(step for step in causes.values() if step is not None))
@@ -191,7 +189,10 @@ def _record_lines(record: StepRecord, info: StepInfo | None, width: int) -> Iter
         for attempt in record.attempts:
             said = visible(attempt.error.headline) if attempt.error else "done"
             at = attempt.started_at.astimezone()
-            yield _pair(f"try {attempt.number}", f"{at:%H:%M:%S}  {short_duration(attempt.duration)}  {said}")
+            yield _pair(
+                f"try {attempt.number}",
+                f"{at:%H:%M:%S}  {short_duration(attempt.duration)}  {said}",
+            )
     yield from _key_lines(record)
     yield from _definition_lines(info)
 
@@ -201,7 +202,9 @@ def _key_lines(record: StepRecord) -> Iterable[Line]:
         if keys:
             yield _pair(name, ", ".join(keys))
     if record.conflicts:
-        yield _pair("conflict", f"{', '.join(record.conflicts)}: set by a parallel branch too", "changed")
+        yield _pair(
+            "conflict", f"{', '.join(record.conflicts)}: set by a parallel branch too", "changed"
+        )
 
 
 def _definition_lines(info: StepInfo | None) -> Iterable[Line]:

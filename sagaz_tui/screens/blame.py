@@ -1,0 +1,75 @@
+"""Blame: a sheet over the debugger with every value that one key had."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from sagaz_core.errors import SagazError
+from sagaz_tui.keys import bindings_for
+from sagaz_tui.text import visible
+from sagaz_tui.widgets.blame_list import BlameList
+from sagaz_tui.widgets.key_footer import KeyFooter
+from sagaz_tui.widgets.pane_head import PaneHead
+
+if TYPE_CHECKING:
+    from sagaz_core.history.blame import BlameEntry
+
+
+class BlameScreen(ModalScreen[int | None]):
+    """Dismissed with the number of the checkpoint to go to, or None.
+
+    Args:
+        key: the key.
+        sequence: the checkpoint whose value is lit at first.
+        read: reads the key's values, newest first.
+    """
+
+    BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
+    CSS_PATH = "blame.tcss"
+    AUTO_FOCUS = "BlameList"
+
+    def __init__(
+        self, key: str, sequence: int, read: Callable[[], Awaitable[Sequence[BlameEntry]]]
+    ) -> None:
+        super().__init__()
+        self._key = key
+        self._sequence = sequence
+        self._read = read
+
+    def compose(self) -> ComposeResult:
+        """Lay the sheet out."""
+        with Vertical(id="sheet"):
+            yield PaneHead(f"Blame {visible(self._key)}")
+            yield BlameList()
+            yield KeyFooter("blame", getattr(self.app, "settings").keys)  # noqa: B009
+
+    def on_mount(self) -> None:
+        """Read the values."""
+        self.query_one(PaneHead).set_active(True)
+        self.run_worker(self._show_values(), exclusive=True)
+
+    async def _show_values(self) -> None:
+        values = self.query_one(BlameList)
+        try:
+            entries = await self._read()
+        except SagazError as error:
+            values.set_note(visible(str(error)))
+            return
+        values.set_entries(entries, self._sequence)
+        count = len(entries)
+        self.query_one(PaneHead).set_title(
+            f"Blame {visible(self._key)}", [f"{count} value{'s' * (count != 1)}"]
+        )
+
+    def on_blame_list_chosen(self, event: BlameList.Chosen) -> None:
+        """Go to the checkpoint that set the value."""
+        self.dismiss(event.sequence)
+
+    def action_back(self) -> None:
+        """Go back to the debugger."""
+        self.dismiss(None)

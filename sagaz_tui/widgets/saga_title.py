@@ -1,0 +1,92 @@
+"""The first line of a saga's debugger: which saga, how it stands, which store, how live."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sagaz_core.model import SagaSummary
+from sagaz_tui.text import visible
+from sagaz_tui.theme import glyph
+from sagaz_tui.widgets.lines import Line, Span, Token, paint_for, spread
+
+
+class TitleBar(Widget):
+    """A line with something at its left and something at its right."""
+
+    DEFAULT_CSS = "TitleBar { height: 1; background: $s-bg; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._left: Line = ()
+        self._right: Line = ()
+
+    def set_words(self, left: Line, right: Line) -> None:
+        """Show other words."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line."""
+        width = self.size.width
+        return paint_for(self, spread(self._left, self._right, width), width)
+
+
+_ROLLBACK: dict[str, str] = {
+    "none": "nothing undone",
+    "completed": "rolled back",
+    "failed": "rollback FAILED",
+}
+
+
+def saga_words(saga: SagaSummary, failed_step: str | None) -> Line:
+    """Return a saga's id, class and state: ``✗ failed at charge_payment · rolled back``."""
+    spans = [
+        Span(f" {visible(saga.saga_id)}  ", "text", bold=True),
+        Span(f"{visible(saga.saga_name)}  ", "muted"),
+        *_status_words(saga, failed_step),
+    ]
+    if saga.recovered_by not in (None, saga.saga_id):
+        spans.append(Span(f" · recovered by {visible(saga.recovered_by or '')}", "ok"))
+    if saga.parent_id is not None:
+        origin = f" · replay of {visible(saga.parent_id)}"
+        at = f" from #{saga.parent_sequence}" if saga.parent_sequence else ""
+        spans.append(Span(origin + at, "muted"))
+    return tuple(spans)
+
+
+def _status_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
+    step = visible(failed_step or saga.step_name or "")
+    at = f" at {step}" if step else ""
+    if saga.status == "failed":
+        token: Token = "fail" if saga.compensation == "failed" else "muted"
+        return [
+            Span(f"{glyph('step_failed')} failed{at}", "fail", bold=True),
+            Span(f" · {_ROLLBACK[saga.compensation]}", token),
+        ]
+    if saga.status == "completed":
+        return [Span(f"{glyph('completed')} completed", "ok", bold=True)]
+    if saga.status == "interrupted":
+        sign = glyph("interrupted")
+        return [Span(f"{sign} interrupted{at}", "changed", bold=True)]
+    if saga.status == "compensating":
+        sign = glyph("before_compensation")
+        return [Span(f"{sign} undoing {step}", "undo", bold=True)]
+    return [Span(f"{glyph('running')} running {step}", "live", bold=True)]
+
+
+def link_words(production: str, *, new: int, stale: str, read_only: bool) -> Line:
+    """Return the store's label and how live the screen is: ``LIVE``, ``+4 new`` or ``stale``."""
+    spans: list[Span] = []
+    if production:
+        spans.append(Span(f" {visible(production)} ", "changed", bold=True))
+    if read_only:
+        spans.append(Span(" READ ONLY ", "muted"))
+    if stale:
+        spans.append(Span(f" {stale} ", "changed", bold=True))
+    elif new:
+        spans.append(Span(f" +{new} new (G) ", "live", bold=True))
+    else:
+        spans.append(Span(" LIVE ", "live"))
+    return tuple(spans)
