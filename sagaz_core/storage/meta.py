@@ -1,0 +1,270 @@
+"""What is known of a checkpoint without its context, as bytes: a line of the timeline.
+
+Kept apart from the body, so that a list of checkpoints reads no context, and a body that
+cannot be decoded hides nothing else.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, get_args
+
+from sagaz_core.errors import CorruptEntryError
+from sagaz_core.model import (
+    MISSING,
+    Attempt,
+    CheckpointSummary,
+    Compensation,
+    PlannedOverride,
+    ReplayLogEntry,
+    RunInfo,
+    SagaSnapshot,
+    Status,
+    StepError,
+    StepInfo,
+    StepOutcome,
+    StepRecord,
+)
+from sagaz_core.storage.backends.base import EntryRow
+from sagaz_core.storage.codec import pack, pack_with_markers, unpack
+
+_FORM: Final = 1
+_STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+_COMPENSATIONS: Final[tuple[Compensation, ...]] = get_args(Compensation)
+_OUTCOMES: Final[tuple[StepOutcome, ...]] = get_args(StepOutcome)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970 in UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return microseconds since 1970 as a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The fields of a checkpoint that are neither columns nor part of its state."""
+
+    status: Status
+    step_index: int | None
+    attempts: int
+    error: StepError | None
+    label: str | None
+    running_steps: tuple[str, ...]
+    step_records: tuple[StepRecord, ...]
+    gap: int
+    compensation: Compensation
+    retention_until: datetime | None
+    saga_name: str | None
+    """Where it differs from the name in the saga's row."""
+
+
+def pack_meta(snapshot: SagaSnapshot, *, row_name: str, run: RunInfo | None) -> bytes:
+    """Return a snapshot's meta, with the run's description if this entry carries it."""
+    fields: list[Any] = [
+        _STATUSES.index(snapshot.status),
+        snapshot.step_index,
+        snapshot.attempts or None,
+        _error_out(snapshot.error),
+        snapshot.label,
+        snapshot.running_steps or None,
+        [_record_out(record) for record in snapshot.step_records] or None,
+        snapshot.gap or None,
+        _COMPENSATIONS.index(snapshot.compensation) or None,
+        None if snapshot.retention_until is None else to_micros(snapshot.retention_until),
+        None if snapshot.saga_name == row_name else snapshot.saga_name,
+        None if run is None else zlib.compress(pack(_run_out(run))),
+    ]
+    while fields[-1] is None:
+        fields.pop()
+    return bytes((_FORM,)) + pack_with_markers(fields)[0]
+
+
+def unpack_meta(meta: bytes) -> Meta:
+    """Return the fields; raises :class:`CorruptEntryError` if they are damaged."""
+    try:
+        fields = _fields(meta)
+        expires = fields[9]
+        return Meta(
+            status=_STATUSES[fields[0]],
+            step_index=fields[1],
+            attempts=fields[2] or 0,
+            error=_error_in(fields[3]),
+            label=fields[4],
+            running_steps=tuple(fields[5] or ()),
+            step_records=tuple(_record_in(record) for record in fields[6] or ()),
+            gap=fields[7] or 0,
+            compensation=_COMPENSATIONS[fields[8] or 0],
+            retention_until=None if expires is None else from_micros(expires),
+            saga_name=fields[10],
+        )
+    except (ValueError, TypeError, IndexError, LookupError) as error:
+        raise CorruptEntryError(f"a checkpoint's description cannot be decoded: {error}") from error
+
+
+def unpack_run(meta: bytes) -> RunInfo | None:
+    """Return the run's description, if this entry carries it."""
+    try:
+        packed = _fields(meta)[11]
+        return None if packed is None else _run_in(unpack(zlib.decompress(packed)))
+    except (ValueError, TypeError, IndexError, LookupError, zlib.error) as error:
+        raise CorruptEntryError(f"a run's description cannot be decoded: {error}") from error
+
+
+def summarize(saga_id: str, entry: EntryRow) -> CheckpointSummary:
+    """Return an entry as a line of the timeline."""
+    meta = unpack_meta(entry.meta)
+    return CheckpointSummary(
+        saga_id=saga_id,
+        sequence=entry.seq,
+        snapshot_id=entry.snapshot_id,
+        kind=entry.kind,
+        status=meta.status,
+        step_name=entry.step,
+        step_index=meta.step_index,
+        created_at=from_micros(entry.at),
+        attempts=meta.attempts,
+        error=meta.error,
+        label=meta.label,
+        running_steps=meta.running_steps,
+        step_records=meta.step_records,
+        gap=meta.gap,
+    )
+
+
+def pack_replay_log(entry: ReplayLogEntry) -> bytes:
+    """Return a line of the replay log as bytes; values without a stored form become markers."""
+    finished = entry.finished_at
+    fields = [
+        entry.replay_id,
+        entry.original_saga_id,
+        entry.from_step,
+        entry.snapshot_id,
+        entry.sequence,
+        [
+            [change.path, _optional(change.before), _optional(change.after)]
+            for change in entry.override
+        ],
+        entry.initiated_by,
+        entry.reason,
+        to_micros(entry.started_at),
+        None if finished is None else to_micros(finished),
+        entry.outcome,
+        entry.error_message,
+        dict(entry.plan),
+    ]
+    return bytes((_FORM,)) + pack_with_markers(fields)[0]
+
+
+def unpack_replay_log(body: bytes) -> ReplayLogEntry:
+    """Return a line of the replay log."""
+    fields = unpack(body[1:])
+    return ReplayLogEntry(
+        replay_id=fields[0],
+        original_saga_id=fields[1],
+        from_step=fields[2],
+        snapshot_id=fields[3],
+        sequence=fields[4],
+        override=tuple(
+            PlannedOverride(path=path, before=_required(before), after=_required(after))
+            for path, before, after in fields[5]
+        ),
+        initiated_by=fields[6],
+        reason=fields[7],
+        started_at=from_micros(fields[8]),
+        finished_at=None if fields[9] is None else from_micros(fields[9]),
+        outcome=fields[10],
+        error_message=fields[11],
+        plan=fields[12],
+    )
+
+
+def _fields(meta: bytes) -> list[Any]:
+    if meta[0] != _FORM:
+        raise ValueError(f"it has the form {meta[0]}, which this sagaz does not know")
+    fields: list[Any] = unpack(meta[1:])
+    return fields + [None] * (12 - len(fields))
+
+
+def _optional(value: Any) -> list[Any]:
+    """MISSING stands for a value that was not there, and has no stored form of its own."""
+    return [] if value is MISSING else [value]
+
+
+def _required(values: Sequence[Any]) -> Any:
+    return values[0] if values else MISSING
+
+
+def _error_out(error: StepError | None) -> list[str] | None:
+    return None if error is None else [error.type, error.message, error.traceback]
+
+
+def _error_in(fields: Sequence[str] | None) -> StepError | None:
+    return None if fields is None else StepError(*map(str, fields))
+
+
+def _record_out(record: StepRecord) -> list[Any]:
+    return [
+        record.name,
+        _OUTCOMES.index(record.outcome),
+        [
+            [attempt.number, to_micros(attempt.started_at), attempt.duration]
+            + ([] if attempt.error is None else [_error_out(attempt.error)])
+            for attempt in record.attempts
+        ],
+        list(record.keys_read),
+        list(record.keys_set),
+        list(record.conflicts),
+    ]
+
+
+def _record_in(fields: Sequence[Any]) -> StepRecord:
+    name, outcome, attempts, *keys = fields
+    return StepRecord(
+        name,
+        _OUTCOMES[outcome],
+        tuple(
+            Attempt(number, from_micros(started), duration, _error_in(error[0] if error else None))
+            for number, started, duration, *error in attempts
+        ),
+        *map(tuple, keys),
+    )
+
+
+def _run_out(run: RunInfo) -> list[Any]:
+    steps = [
+        [
+            step.name,
+            None if step.depends_on is None else list(step.depends_on),
+            step.fingerprint,
+            step.idempotent,
+            step.compensated,
+        ]
+        for step in run.steps
+    ]
+    return [run.code, run.app_version, run.host, run.pid, steps, dict(run.origins), list(run.kept)]
+
+
+def _run_in(fields: Sequence[Any]) -> RunInfo:
+    code, app_version, host, pid, steps, origins, kept = fields
+    return RunInfo(
+        code,
+        app_version,
+        host,
+        pid,
+        tuple(
+            StepInfo(name, None if depends_on is None else tuple(depends_on), *rest)
+            for name, depends_on, *rest in steps
+        ),
+        origins,
+        tuple(kept),
+    )
