@@ -1,0 +1,1 @@
+"""Growing a new run from a recorded checkpoint: planned first, then done."""
