@@ -21,6 +21,14 @@ def enter(effect: str, ctx: StepContext) -> None:
         os.close(descriptor)
 
 
+async def gateway_answers() -> None:
+    """Wait until the file ``gateway-answers`` is there."""
+    while True:
+        if Path("gateway-answers").exists():
+            return
+        await asyncio.sleep(0.01)
+
+
 class GatewayDownError(Exception):
     """The payment gateway does not answer."""
 
@@ -44,8 +52,7 @@ class ShopSaga(Saga):
         if not Path("gateway-up").exists():
             raise GatewayDownError("the gateway does not answer")
         enter("charged", ctx)
-        while not Path("gateway-answers").exists():
-            await asyncio.sleep(0.01)
+        await gateway_answers()
         return {"charge": f"ch-{ctx['order_id']}"}
 
     async def refund(self, result: dict[str, Any], ctx: StepContext) -> None:

@@ -17,8 +17,11 @@ ROOT = Path(__file__).parents[2]
 def build_wheel(folder: Path) -> Path:
     """Build the wheel without asking any index for anything."""
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--disable-pip-version-check", "--wheel-dir", str(folder), str(ROOT)],
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
+            *("--no-build-isolation", "--disable-pip-version-check"),
+            *("--wheel-dir", str(folder), str(ROOT)),
+        ],
         check=True,
         timeout=120,
     )
@@ -33,8 +36,11 @@ def install(wheel: Path, folder: Path) -> Path:
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-        + ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)],
+        [
+            *(sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")),
+            *("install", "--quiet", "--no-deps", "--no-index"),
+            *("--disable-pip-version-check", str(wheel)),
+        ],
         check=True,
         timeout=120,
     )
