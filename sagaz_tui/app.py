@@ -33,6 +33,8 @@ class SagazApp(App[None]):
     """
 
     TITLE = "sagaz"
+    CSS_PATH = "screens/sagas.tcss"
+    """The list's: a default screen's own style is not loaded."""
     BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
     ESCAPE_TO_MINIMIZE = False
 

@@ -201,6 +201,12 @@ def shown_keys(key: Key, remapped: Mapping[str, str]) -> list[str]:
     ]
 
 
+def keys_called(id: str, remapped: Mapping[str, str]) -> str:
+    """Give the first key of one row as a person reads it; empty if it was remapped to none."""
+    key = next(key for key in KEYS if key.id == id)
+    return next(iter(shown_keys(key, remapped)), "")
+
+
 def check_remap(remapped: Mapping[str, str]) -> None:
     """Refuse a remapping that names no row of the table or gives one key two meanings.
 

@@ -23,7 +23,7 @@ class SagazScreen(Screen[Result], Generic[Result]):
     hidden, not lost, and comes back with the room for it.
     """
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     SagazScreen { background: $s-bg; color: $s-text; }
     SagazScreen > #too-small { display: none; width: 100%; height: 100%; color: $s-changed; }

@@ -1,0 +1,93 @@
+"""The lines above the saga list: where one is, how fresh it is, the views and the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from rich.cells import cell_len
+
+from sagaz_tui.saga_feed import Counts, Question, View
+from sagaz_tui.widgets.lines import Line, Span
+from sagaz_tui.widgets.safe_text import clip
+
+_VIEWS: Final[tuple[tuple[View, str, str], ...]] = (
+    ("failed", "1", "Failed"),
+    ("running", "2", "Running"),
+    ("all", "3", "All"),
+)
+_GROUP_CELLS: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Whether the store answers. ``since`` is when it last did, ``retry_at`` when it is asked."""
+
+    lost: bool = False
+    since: datetime | None = None
+    retry_at: datetime | None = None
+
+
+def title_line(store: str, production: str, *, read_only: bool) -> Line:
+    """Give the title: the program, the store, and what to be careful about."""
+    spans = [Span(" sagaz  ", "muted"), Span(clip(store, 40), "text", bold=True)]
+    if production:
+        spans.append(Span(f"  {clip(production, 20)}", "changed", bold=True))
+    if read_only:
+        spans.append(Span("  READ-ONLY", "muted"))
+    return tuple(spans)
+
+
+def freshness_line(freshness: Freshness, now: datetime) -> Line:
+    """Give how fresh the list is: live, or for how long the store has not answered."""
+    if not freshness.lost:
+        clock = now.astimezone().strftime("%H:%M:%S")
+        return (Span("LIVE ", "live", bold=True), Span(f"{clock} ", "muted"))
+    parts = ["store gone"]
+    if freshness.since is not None:
+        parts = [f"stale {_seconds(now, freshness.since)} s"]
+    if freshness.retry_at is not None:
+        parts.append(f"retry in {_seconds(freshness.retry_at, now)} s")
+    return (Span(", ".join(parts) + " ", "changed", bold=True),)
+
+
+def _seconds(later: datetime, earlier: datetime) -> int:
+    return max(round((later - earlier).total_seconds()), 0)
+
+
+def views_line(question: Question, counts: Counts | None) -> tuple[Line, dict[int, str]]:
+    """Give the three views with their counts, and what a click on each does."""
+    spans, calls = [Span(" ")], {}
+    for view, key, name in _VIEWS:
+        chosen = view == question.view
+        number = f" {getattr(counts, view):,}" if counts is not None else ""
+        calls[len(spans)] = calls[len(spans) + 1] = f"view({view!r})"
+        spans.append(Span(f"{key} ", "live"))
+        spans.append(Span(f"{name}{number}", "text" if chosen else "muted", bold=chosen))
+        spans.append(Span("   "))
+    return tuple(spans), calls
+
+
+def groups_line(
+    counts: Counts | None, group: str | None, width: int, key: str
+) -> tuple[Line, Line, dict[int, str]]:
+    """Give the errors with their counts as far as there is room, and what a click on each does."""
+    groups: Sequence[tuple[str, int]] = counts.groups if counts is not None else ()
+    right: Line = (Span(f"{key} ", "live"), Span("by error ", "muted")) if groups else ()
+    room = width - 12
+    spans, calls = [Span(" ")], {}
+    for number, (name, count) in enumerate(groups):
+        text = f"{clip(name, _GROUP_CELLS)} {count:,}"
+        gap = " · " if number else ""
+        rest = f" · {len(groups) - number} more"
+        room -= cell_len(gap + text)
+        if room < (0 if number == len(groups) - 1 else len(rest)) and number:
+            spans.append(Span(rest, "muted"))
+            break
+        spans.append(Span(gap, "muted"))
+        calls[len(spans)] = f"choose_group({number})"
+        chosen = name == group
+        spans.append(Span(text, "live" if chosen else "muted", bold=chosen))
+    return tuple(spans), right, calls
