@@ -17,7 +17,6 @@ from sagaz_tui.theme import THEMES, AsciiFilter, terminal_is_ascii
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
-
     from sagaz_tui.settings import Settings
 
 
@@ -92,8 +91,8 @@ class SagazApp(App[None]):
         """Show the keys."""
         from sagaz_tui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+        if isinstance(self.screen, SagazScreen) and not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen.PLACE))
 
     async def action_quit(self) -> None:
         """Leave; asked twice if something would be lost."""

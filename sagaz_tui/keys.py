@@ -13,7 +13,7 @@ from textual.keys import _character_to_key
 from sagaz_core.errors import UsageError
 
 Where = Literal[
-    "everywhere", "list", "debugger", "timeline", "context", "why", "blame", "edit", "plan"
+    "everywhere", "list", "debugger", "timeline", "context", "why", "blame", "edit", "plan", "help"
 ]
 
 PLACES: Final[Mapping[Where, str]] = {
@@ -26,6 +26,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "blame": "Blame",
     "edit": "Edit line",
     "plan": "Plan",
+    "help": "Help",
 }
 """The places where keys mean something, in the order in which help tells of them."""
 
@@ -155,8 +156,13 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
     Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
     Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
+    # ------------------------------------------------------------------ help
+    Key("help.down", "j,down", "scroll down", "help", action="scroll_help(1)"),
+    Key("help.up", "k,up", "scroll up", "help", action="scroll_help(-1)"),
+    Key("help.page-down", "ctrl+d,pagedown", "ten lines down", "help", action="scroll_help(10)"),
+    Key("help.page-up", "ctrl+u,pageup", "ten lines up", "help", action="scroll_help(-10)"),
     # ------------------------------------------------------------------ everywhere
-    Key("back", "escape", "back one layer", "everywhere", action="screen.back"),
+    Key("back", "escape", "back one layer", "everywhere", "back", action="screen.back"),
     Key("help", "?,f1", "these keys", "everywhere", "help", action="app.help"),
     Key(
         "palette", ":,ctrl+p", "find a command by name", "everywhere", action="app.command_palette"

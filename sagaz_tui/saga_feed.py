@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -107,10 +106,9 @@ class SagaFeed:
             return []
         if self._question.sort == "newest":
             return await self._next_page(PAGE)
-        rows: list[SagaSummary] = []
-        while not self.complete:
+        rows = await self._next_page(_SWEEP)
+        while self._cursor is not None:
             rows += await self._next_page(_SWEEP)
-            await asyncio.sleep(0)
         return _sorted(rows, self._question.sort)
 
     async def _next_page(self, limit: int) -> list[SagaSummary]:

@@ -185,9 +185,10 @@ def word(name: GlyphName) -> str:
     return GLYPHS[name].word
 
 
+_SINGLE: Final = [each for each in GLYPHS.values() if len(each.sign) == 1]
 _TWINS: Final = str.maketrans(
     {
-        **{each.sign: each.ascii for each in reversed(GLYPHS.values()) if len(each.sign) == 1},
+        **{each.sign: each.ascii for each in reversed(_SINGLE)},
         "─": "-", "━": "-", "│": "|", "┃": "|", "┄": ".",
         "╭": "+", "╮": "+", "╯": "+", "╰": "`", "┌": "+", "┐": "+", "└": "+", "┘": "+",
         "├": "+", "┤": "+", "┬": "+", "┴": "+", "┼": "+",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.widgets import Static
+
+from sagaz_tui.keys import Where
 
 if TYPE_CHECKING:
     from sagaz_tui.app import SagazApp
@@ -24,12 +28,17 @@ class SagazScreen(Screen[Result], Generic[Result]):
     """
 
     AUTO_FOCUS = ""
+    PLACE: ClassVar[Where] = "everywhere"
+    """The place in the table of keys that this screen is."""
     DEFAULT_CSS = """
     SagazScreen { background: $s-bg; color: $s-text; }
     SagazScreen > #too-small { display: none; width: 100%; height: 100%; color: $s-changed; }
     SagazScreen.-too-small > * { display: none; }
     SagazScreen.-too-small > #too-small { display: block; }
     """
+
+    input_at: float = 0.0
+    """When the key or click that is acted on arrived, on the clock of Textual's events."""
 
     @property
     def sagaz(self) -> SagazApp:
@@ -41,10 +50,21 @@ class SagazScreen(Screen[Result], Generic[Result]):
         """What would be lost by quitting now, as a clause; empty: nothing would."""
         return ""
 
+    def in_background(
+        self, group: str, job: Callable[..., Coroutine[Any, Any, None]], *arguments: object
+    ) -> None:
+        """Run a job as this screen's only one of its group; it ends with the screen."""
+        # Not the coroutine itself: one that is cancelled before it starts would never be awaited.
+        self.run_worker(cast("Any", partial(job, *arguments)), group=group, exclusive=True)
+
     def too_small(self) -> Static:
         """The sentence for a terminal that is too small; each screen composes it once."""
         text = f"too small: make it {MIN_WIDTH}x{MIN_HEIGHT}"
         return Static(text, id="too-small", markup=False)
+
+    def on_key(self, event: Key) -> None:
+        """Remember when the key came that is about to be acted on."""
+        self.input_at = event.time
 
     def on_resize(self, event: Resize) -> None:
         """Hide everything but one sentence while the terminal is too small."""

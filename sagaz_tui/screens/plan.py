@@ -18,6 +18,7 @@ class PlanScreen(SagazScreen[str | None]):
         confirm: whether ``enter`` may run it.
     """
 
+    PLACE = "plan"
     BINDINGS = [*bindings_for("plan")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, request: ReplayRequest, *, confirm: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 from textual.app import ComposeResult
@@ -49,6 +48,7 @@ _STEP_HEADS: Final[dict[View, str]] = {"failed": "FAILED AT", "running": "AT", "
 class SagasScreen(SagazScreen[None]):
     """The list of sagas in three views, with a filter, by error, kept up to date."""
 
+    PLACE = "list"
     BINDINGS = [*bindings_for("list")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class SagasScreen(SagazScreen[None]):
             yield Bar(id="news")
         yield Bar(id="head")
         yield SagaTable(self.sagaz.now, ascii=self.sagaz.ascii)
-        yield KeyFooter("list", self.sagaz.settings.keys)
+        yield KeyFooter("list", self.sagaz.settings.keys, leave_out=("back",))
 
     @property
     def table(self) -> SagaTable:
@@ -115,7 +115,7 @@ class SagasScreen(SagazScreen[None]):
         self._loaded, self._newer = False, Newer()
         self._count_again_at = 0.0
         self._show_bars()
-        self.run_worker(partial(self._load_first, self._feed), group="rows", exclusive=True)
+        self.in_background("rows", self._load_first, self._feed)
 
     async def _load_first(self, feed: SagaFeed) -> None:
         try:
@@ -137,7 +137,7 @@ class SagasScreen(SagazScreen[None]):
         feed = self._feed
         if self._loaded and not self._loading and feed is not None and not feed.complete:
             self._loading = True
-            self.run_worker(partial(self._load_more, feed), group="more")
+            self.in_background("more", self._load_more, feed)
 
     async def _load_more(self, feed: SagaFeed) -> None:
         try:
@@ -160,7 +160,7 @@ class SagasScreen(SagazScreen[None]):
     # ------------------------------------------------------------------ live
 
     def _start_following(self) -> None:
-        self.run_worker(self._follow, group="follow", exclusive=True)
+        self.in_background("follow", self._follow)
 
     async def _follow(self) -> None:
         cursor, retry = None, 1.0
@@ -315,7 +315,7 @@ class SagasScreen(SagazScreen[None]):
         self.table.select_last()
         feed = self._feed
         if self._loaded and feed is not None and not feed.complete:
-            self.run_worker(partial(self._load_rest, feed), group="more", exclusive=True)
+            self.in_background("more", self._load_rest, feed)
 
     def action_view(self, view: View) -> None:
         """Show another view."""

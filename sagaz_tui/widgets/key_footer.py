@@ -12,9 +12,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sagaz_tui.keys import Key, Where, keys_in, shown_keys
+from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.theme import palette_for
 
 _GAP = "  "
+_EVERYWHERE: Where = "everywhere"
 
 
 class KeyFooter(Widget):
@@ -62,8 +64,10 @@ class KeyFooter(Widget):
 
     def _fitting(self) -> list[tuple[Key, str]]:
         """The keys that there is room for; those of everywhere always stay."""
-        here = [key for key in keys_in(self._where) if key.footer and key.id not in self._leave_out]
-        everywhere = [key for key in keys_in("everywhere") if key.footer]
+        here, everywhere = (
+            [key for key in keys_in(where) if key.footer and key.id not in self._leave_out]
+            for where in (self._where, _EVERYWHERE)
+        )
         while here and self._width([*here, *everywhere]) > self.size.width:
             here.pop()
         return [(key, self._first(key)) for key in [*here, *everywhere]]
@@ -80,4 +84,6 @@ class KeyFooter(Widget):
         call = event.style.meta.get("call")
         if call:
             event.stop()
+            if isinstance(self.screen, SagazScreen):
+                self.screen.input_at = event.time
             await self.screen.run_action(call)
