@@ -12,11 +12,11 @@ as that zone where the reading machine's tables give it the same offset, and eve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -87,6 +87,9 @@ def escape_pointer(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+_Moment = TypeVar("_Moment", datetime, time)
+
+
 # ---------------------------------------------------------------- packing
 
 
@@ -134,7 +137,8 @@ def _holds_buffer(value: Any) -> bool:
         below: list[Any] = []
         for kind in kinds & _CONTAINERS:
             group = level if len(kinds) == 1 else [item for item in level if type(item) is kind]
-            below.extend(chain.from_iterable(map(dict.values, group) if kind is dict else group))
+            parts: Iterable[Any] = map(dict.values, group) if kind is dict else group
+            below.extend(chain.from_iterable(parts))
         level = below
     return False
 
@@ -279,8 +283,11 @@ def _read_time(data: bytes) -> time:
 
 
 def _in_zone(
-    value: Any, microseconds: int | None = None, name: str | None = None, key: str | None = None
-) -> Any:
+    value: _Moment,
+    microseconds: int | None = None,
+    name: str | None = None,
+    key: str | None = None,
+) -> _Moment:
     if microseconds is None and key is None:
         return value
     offset = None if microseconds is None else timedelta(microseconds=microseconds)

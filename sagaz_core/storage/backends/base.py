@@ -82,6 +82,7 @@ class Append:
         owner: with ``claim``, who runs it, in words for a person.
         term: microseconds by which the lease is extended from now, by the store's clock.
         release: the run has ended: give the lease back.
+        recovers: with ``release``, this run has brought its family to success.
     """
 
     saga: SagaRow
@@ -94,6 +95,7 @@ class Append:
     owner: str = ""
     term: int = 30_000_000
     release: bool = False
+    recovers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,9 @@ class Backend(ABC):
     another. Methods raise :class:`~sagaz_core.errors.StorageError` and nothing of the driver's.
     """
 
+    name: str = "store"
+    """What the store is called in a title: ``orders.db``, ``memory``."""
+
     @abstractmethod
     async def open(self, *, read_only: bool) -> None:
         """Make the store usable; idempotent. Read-only never creates and never changes it."""
@@ -237,6 +242,10 @@ class Backend(ABC):
         self, query: SagaQuery, by: Literal["status", "error_group", "name"]
     ) -> dict[str, int]:
         """Count the sagas that match, by a column; empty values are left out."""
+
+    @abstractmethod
+    async def expired(self, now: int) -> list[str]:
+        """Return the ids of the sagas that expire not after ``now`` and that no run is alive in."""
 
     @abstractmethod
     async def entries(

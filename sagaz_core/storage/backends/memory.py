@@ -23,6 +23,7 @@ from sagaz_core.storage.backends.base import (
     StoreInfo,
     TouchRow,
 )
+from sagaz_core.storage.storage import SnapshotStorage
 
 POLL_SECONDS = 0.02
 
@@ -44,6 +45,8 @@ class MemoryBackend(Backend):
 
     Every method does its work without waiting, so that it is atomic among tasks.
     """
+
+    name = "memory"
 
     def __init__(self) -> None:
         self._sagas: dict[str, _Saga] = {}
@@ -101,7 +104,11 @@ class MemoryBackend(Backend):
         if family is None or (family.fence, family.holder) != (fence, row.saga_id):
             return False
         alive_until = None if append.release else now + append.term
-        self._families[row.root] = replace(family, alive_until=alive_until)
+        self._families[row.root] = replace(
+            family,
+            alive_until=alive_until,
+            recovered_by=row.saga_id if append.recovers else family.recovered_by,
+        )
         return True
 
     async def hide(self, snapshot_id: str) -> bool:
@@ -177,6 +184,16 @@ class MemoryBackend(Backend):
             if value:
                 counts[value] += 1
         return dict(counts)
+
+    async def expired(self, now: int) -> list[str]:
+        alive = {
+            root for root, family in self._families.items() if replace(family, now=_now()).held
+        }
+        return [
+            row.saga_id
+            for row in (saga.row for saga in self._sagas.values())
+            if row.expires is not None and row.expires <= now and row.root not in alive
+        ]
 
     async def entries(
         self,
@@ -365,3 +382,10 @@ def _matches(row: SagaRow, query: SagaQuery, now: int) -> bool:
 
 def _glob(name: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)
+
+
+class InMemorySnapshotStorage(SnapshotStorage):
+    """A store in this process: for development and tests; gone when the process ends."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryBackend())

@@ -26,6 +26,7 @@ from sagaz_core.storage.backends.base import (
 )
 from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection, migrations
 from sagaz_core.storage.backends.sqlite_query import DERIVED_STATUS, where
+from sagaz_core.storage.storage import SnapshotStorage
 
 POLL_SECONDS: Final = 0.05
 
@@ -50,6 +51,7 @@ class SQLiteBackend(Backend):
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
+        self.name = self.path.name
         self._connection: SQLiteConnection | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._opened_at = 0
@@ -135,6 +137,14 @@ class SQLiteBackend(Backend):
             [*chosen, *parameters],
         )
         return {value: count for value, count in rows if value}
+
+    async def expired(self, now: int) -> list[str]:
+        rows = await self._rows(
+            "SELECT s.id FROM saga s LEFT JOIN family f ON f.root = s.root "
+            "WHERE s.expires <= ? AND coalesce(f.alive_until, 0) <= ?",
+            (now, _now()),
+        )
+        return [row[0] for row in rows]
 
     async def entries(
         self,
@@ -361,8 +371,9 @@ def _extend_lease(db: sqlite3.Connection, append: Append, fence: int, now: int) 
         )
     alive_until = None if append.release else now + append.term
     updated = db.execute(
-        "UPDATE family SET alive_until = ? WHERE root = ? AND fence = ? AND holder = ?",
-        (alive_until, row.root, fence, row.saga_id),
+        "UPDATE family SET alive_until = ?, recovered_by = coalesce(?, recovered_by) "
+        "WHERE root = ? AND fence = ? AND holder = ?",
+        (alive_until, row.saga_id if append.recovers else None, row.root, fence, row.saga_id),
     )
     return updated.rowcount == 1
 
@@ -543,3 +554,15 @@ def _record_row(row: Sequence[Any]) -> RecordRow:
         expires=row[5],
         body=row[6],
     )
+
+
+class SQLiteSnapshotStorage(SnapshotStorage):
+    """A store in one SQLite file, that several processes may use at once.
+
+    Args:
+        path: the file; made on first use unless read-only, its folder never.
+        read_only: look only; every write is refused.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
+        super().__init__(SQLiteBackend(path), read_only=read_only)

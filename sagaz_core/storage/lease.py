@@ -1,0 +1,83 @@
+"""The right to act for a family: held by one run at a time, lost when it lapses."""
+
+from __future__ import annotations
+
+from sagaz_core.errors import PlanChangedError, ReplayInProgressError
+from sagaz_core.storage.backends.base import Backend, FamilyRow
+
+
+class Lease:
+    """A family's lease as one run holds it. Made by :meth:`SnapshotStorage.acquire_lease`.
+
+    Attributes:
+        root_id: the family.
+        holder: the saga id of the run that holds it.
+        fence: the token by which the store tells this holder from those before it.
+        term: seconds without a beat or an append after which it lapses.
+    """
+
+    def __init__(
+        self, backend: Backend, *, root_id: str, holder: str, fence: int, term: float
+    ) -> None:
+        self._backend = backend
+        self.root_id = root_id
+        self.holder = holder
+        self.fence = fence
+        self.term = term
+
+    async def beat(self) -> bool:
+        """Hold it for another term; False if it is somebody else's now."""
+        return await self._backend.beat(
+            self.root_id, fence=self.fence, term=term_in_micros(self.term)
+        )
+
+    async def release(self, recovered_by: str | None = None) -> bool:
+        """Give it back; False if it is somebody else's now.
+
+        ``recovered_by`` names the replay that brought the family to success.
+        """
+        return await self._backend.release(
+            self.root_id, fence=self.fence, recovered_by=recovered_by
+        )
+
+
+def term_in_micros(term: float) -> int:
+    """Return a lease's term in the store's microseconds."""
+    return round(term * 1_000_000)
+
+
+async def acquire(
+    backend: Backend,
+    root_id: str,
+    *,
+    owner: str,
+    holder: str,
+    expect_fence: int | None,
+    term: float,
+) -> Lease:
+    """Take a family's lease.
+
+    Raises:
+        ReplayInProgressError: a run of the family is alive.
+        PlanChangedError: another run has held it since ``expect_fence`` was read.
+    """
+    fence = expect_fence
+    if fence is None:
+        family = await backend.family(root_id)
+        fence = family.fence if family else 0
+    taken, family = await backend.acquire(
+        root_id, owner=owner, holder=holder, term=term_in_micros(term), expect_fence=fence
+    )
+    if taken:
+        return Lease(backend, root_id=root_id, holder=holder, fence=family.fence, term=term)
+    if family.held or expect_fence is None:
+        raise ReplayInProgressError(_in_progress(family))
+    raise PlanChangedError(["another run of this family has acted since"])
+
+
+def _in_progress(family: FamilyRow) -> str:
+    seconds = max(0, ((family.alive_until or family.now) - family.now) / 1_000_000)
+    return (
+        f"{family.holder} of this family is running, by {family.owner or 'another process'}; "
+        f"wait until it has ended, or {seconds:.0f} s after its process has died"
+    )

@@ -1,0 +1,133 @@
+"""Checkpoints out of a backend's entries: chains followed, values unpacked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from sagaz_core.errors import CorruptEntryError
+from sagaz_core.model import SagaSnapshot
+from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
+from sagaz_core.storage.chain import Chain, State
+from sagaz_core.storage.codec import unpack
+from sagaz_core.storage.meta import from_micros, unpack_meta
+
+_PAGE: Final = 128
+
+
+async def read_checkpoint(backend: Backend, row: SagaRow, sequence: int) -> SagaSnapshot | None:
+    """Return one checkpoint of a saga; None if there is none of this number, or it is hidden."""
+    found = await backend.entries(row.saga_id, sequence, sequence)
+    if not found:
+        return None
+    chain = await _chain_before(backend, row.saga_id, found[0])
+    return _snapshot(row, found[0], _apply(chain, row.saga_id, found[0]))
+
+
+async def read_chain(backend: Backend, row: SagaRow) -> Chain:
+    """Return a saga's chain up to its head, ready for the next body."""
+    chain = Chain()
+    for entry in await backend.entries(row.saga_id, row.keyframe, row.head, hidden=True):
+        _apply(chain, row.saga_id, entry)
+    return chain
+
+
+class ForwardReader:
+    """Reads a saga's checkpoints in order, each body decoded once, going on where it stopped."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._chain = Chain()
+        self._next = 0
+
+    async def read(self, row: SagaRow, first: int, last: int) -> AsyncIterator[SagaSnapshot]:
+        """Yield the checkpoints ``first`` to ``last``."""
+        position = max(first, 1)
+        while position <= last:
+            page = await self._backend.entries(
+                row.saga_id, position, last, hidden=True, limit=_PAGE
+            )
+            if not page:
+                return
+            if position != self._next:
+                self._chain = await _chain_before(self._backend, row.saga_id, page[0])
+            for entry in page:
+                state = _apply(self._chain, row.saga_id, entry)
+                position = self._next = entry.seq + 1
+                if not entry.hidden:
+                    yield _snapshot(row, entry, state)
+
+
+async def read_backward(
+    backend: Backend, row: SagaRow, first: int, last: int
+) -> AsyncIterator[SagaSnapshot]:
+    """Yield the checkpoints ``last`` down to ``first``, one keyframe's run at a time."""
+    position = last
+    while position >= max(first, 1):
+        found = await backend.entries(
+            row.saga_id, first, position, hidden=True, reverse=True, limit=1, bodies=False
+        )
+        if not found:
+            return
+        start = found[0].keyframe
+        chain = Chain()
+        entries = await backend.entries(row.saga_id, start, found[0].seq, hidden=True)
+        run = [(entry, _apply(chain, row.saga_id, entry)) for entry in entries]
+        for entry, state in reversed(run):
+            if entry.seq >= first and not entry.hidden:
+                yield _snapshot(row, entry, state)
+        position = start - 1
+
+
+async def _chain_before(backend: Backend, saga_id: str, entry: EntryRow) -> Chain:
+    chain = Chain()
+    if entry.keyframe < entry.seq:
+        before = await backend.entries(saga_id, entry.keyframe, entry.seq - 1, hidden=True)
+        for each in before:
+            _apply(chain, saga_id, each)
+    return chain
+
+
+def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
+    try:
+        return chain.apply(entry.body or b"")
+    except CorruptEntryError as error:
+        raise CorruptEntryError(f"checkpoint {entry.seq} of {saga_id!r}: {error}") from error
+
+
+def _snapshot(row: SagaRow, entry: EntryRow, state: State) -> SagaSnapshot:
+    meta = unpack_meta(entry.meta)
+    try:
+        context = _unpack_values(state.context)
+        results = _unpack_values(state.results)
+    except ValueError as error:
+        raise CorruptEntryError(
+            f"checkpoint {entry.seq} of {row.saga_id!r} cannot be decoded: {error}"
+        ) from error
+    return SagaSnapshot(
+        saga_id=row.saga_id,
+        saga_name=meta.saga_name or row.name,
+        kind=entry.kind,
+        status=meta.status,
+        step_name=entry.step,
+        step_index=meta.step_index,
+        context=context,
+        results=results,
+        completed_steps=list(state.completed),
+        running_steps=list(meta.running_steps),
+        compensated_steps=list(state.compensated),
+        compensation=meta.compensation,
+        created_at=from_micros(entry.at),
+        snapshot_id=entry.snapshot_id,
+        retention_until=meta.retention_until,
+        error=meta.error,
+        attempts=meta.attempts,
+        label=meta.label,
+        step_records=meta.step_records,
+        gap=meta.gap,
+        sequence=entry.seq,
+    )
+
+
+def _unpack_values(values: Any) -> dict[str, Any]:
+    return {key: unpack(value) for key, value in values.items()}

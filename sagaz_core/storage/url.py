@@ -1,0 +1,35 @@
+"""A store by its address."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from sagaz_core.errors import UsageError
+from sagaz_core.storage.storage import SnapshotStorage
+
+
+def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
+    """Return the store at an address; nothing is opened yet.
+
+    ``memory://`` is a new store in this process; ``sqlite:///orders.db`` a file relative to the
+    working directory, ``sqlite:////var/lib/orders.db`` one by its full path. Raises UsageError
+    for any other address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "memory":
+        from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+
+        return InMemorySnapshotStorage()
+    if parts.scheme == "sqlite":
+        # Not the parsed path: a file's name may hold ? and #.
+        path = unquote(url.partition("://")[2])
+        if not url.startswith("sqlite:///") or path in ("", "/"):
+            raise UsageError(
+                f"{url!r} names no file; write sqlite:///orders.db, or sqlite:////full/path.db"
+            )
+        from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
+
+        return SQLiteSnapshotStorage(path[1:], read_only=read_only)
+    raise UsageError(
+        f"no storage is known by {parts.scheme or url!r}; use sqlite:///FILE or memory://"
+    )

@@ -1,0 +1,398 @@
+"""One saga's writer: encodes what is next, and knows what became of what was before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sagaz_core.errors import (
+    DuplicateSnapshotError,
+    HeadConflictError,
+    LeaseLostError,
+    StorageError,
+)
+from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status, utc_now
+from sagaz_core.storage.backends.base import (
+    Append,
+    Backend,
+    EntryRow,
+    Outcome,
+    SagaRow,
+    TouchRow,
+)
+from sagaz_core.storage.capture import Capture
+from sagaz_core.storage.capture import capture as capture_snapshot
+from sagaz_core.storage.chain import Chain, Link, State
+from sagaz_core.storage.commits import GroupCommit
+from sagaz_core.storage.error_groups import group_error
+from sagaz_core.storage.lease import term_in_micros
+from sagaz_core.storage.meta import pack_meta, to_micros
+from sagaz_core.storage.reading import read_chain, read_checkpoint
+
+_DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
+    {"after_step", "step_failed", "after_compensation", "compensation_failed"}
+)
+"""Kinds at which the step they name has just run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaIdentity:
+    """What a saga is from its first checkpoint on."""
+
+    saga_id: str
+    saga_name: str
+    code: str
+    root_id: str
+    parent_id: str | None
+    parent_sequence: int | None
+    tags: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An append that was submitted, and what the writer knows once it is stored."""
+
+    append: Append
+    link: Link | None
+    future: asyncio.Future[Outcome]
+
+
+class SagaWriter:
+    """Appends checkpoints to one saga. Made by :meth:`SnapshotStorage.writer`.
+
+    It takes one append at a time. One that is cancelled may still be stored; the next append
+    first learns whether it was.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        commits: GroupCommit,
+        identity: SagaIdentity,
+        *,
+        fence: int | None,
+        claim: bool,
+        owner: str,
+        term: float,
+        open_store: Callable[[], Awaitable[Backend]],
+    ) -> None:
+        self.saga_id = identity.saga_id
+        self.fence = 1 if claim and fence is None else fence
+        self._backend = backend
+        self._commits = commits
+        self._identity = identity
+        self._claim = claim
+        self._owner = owner
+        self._term = term_in_micros(term)
+        self._open_store = open_store
+        self._lock = asyncio.Lock()
+        self._chain = Chain()
+        self._row: SagaRow | None = None
+        # A saga is taken for new until the store says otherwise, which saves asking.
+        self._head_known = True
+        self._in_flight: _Draft | None = None
+
+    @property
+    def head(self) -> int:
+        """The number of the latest checkpoint this writer knows of; 0: none."""
+        return self._row.head if self._row else 0
+
+    async def append(
+        self,
+        capture: Capture,
+        *,
+        causes: Mapping[str, str | None] = {},
+        run: RunInfo | None = None,
+        release: bool = False,
+    ) -> int:
+        """Store a checkpoint and return its number, once it is durable.
+
+        The same snapshot again, after an outcome that was not known, returns the number it has.
+
+        Args:
+            capture: the checkpoint.
+            causes: for keys that changed, the step that changed them. A key that is not in it
+                is put down to the step the checkpoint itself points to.
+            run: what is known of the run, with its first checkpoint.
+            release: the run has ended: give its lease back.
+
+        Raises:
+            LeaseLostError: another run has taken the family over.
+            HeadConflictError: somebody else wrote to this saga.
+            DuplicateSnapshotError: another snapshot has this id.
+            StorageUnavailableError: it could not be written; whether it was is found out by
+                the next append.
+        """
+        await self._open_store()
+        async with self._lock:
+            await self._settle()
+            taken_for_new = self._row is None
+            outcome = await self._submit(self._draft(capture, causes, run, release))
+            if outcome.kind == "conflict" and taken_for_new and not self._claim:
+                await self._settle()
+                outcome = await self._submit(self._draft(capture, causes, run, release))
+            return await self._number(outcome, capture)
+
+    async def finish(self, status: Status, compensation: Compensation) -> None:
+        """Say that the run has ended where it ends without a checkpoint; gives its lease back.
+
+        Does nothing if nothing of the saga was ever stored.
+        """
+        await self._open_store()
+        async with self._lock:
+            await self._settle()
+            if self._row is None:
+                if self.fence is not None and not self._claim:
+                    await self._backend.release(self._identity.root_id, fence=self.fence)
+                return
+            row = replace(
+                self._row,
+                status=status,
+                compensation=compensation,
+                updated=max(self._row.updated, to_micros(utc_now())),
+            )
+            outcome = await self._submit((self._append_of(row, None, release=True), None))
+            self._refuse(outcome)
+
+    async def beat(self) -> bool:
+        """Keep the lease for another term; False if the family is another run's now."""
+        if self.fence is None or (self._claim and self._row is None):
+            return True
+        await self._open_store()
+        return await self._backend.beat(self._identity.root_id, fence=self.fence, term=self._term)
+
+    # -- outcomes
+
+    async def _submit(self, draft: tuple[Append, Link | None]) -> Outcome:
+        append, link = draft
+        future = self._commits.submit(append)
+        self._in_flight = _Draft(append, link, future)
+        # Shielded: a saver that is cancelled leaves the outcome for the next one to learn.
+        try:
+            outcome = await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_retrieve)
+            if future.cancelled():
+                self._forget()
+            raise
+        except StorageError:
+            self._forget()
+            raise
+        self._conclude(outcome)
+        return outcome
+
+    async def _settle(self) -> None:
+        """Learn what became of the append before, and read the head if that leaves it open."""
+        in_flight = self._in_flight
+        if in_flight is not None:
+            future = in_flight.future
+            if not future.done() and future.get_loop() is not asyncio.get_running_loop():
+                self._forget()
+            else:
+                try:
+                    outcome = await asyncio.shield(future)
+                except StorageError:
+                    self._forget()
+                except asyncio.CancelledError:
+                    if not future.cancelled():
+                        raise
+                    self._forget()
+                else:
+                    self._conclude(outcome)
+        if not self._head_known:
+            self._row = await self._backend.saga(self.saga_id)
+            self._chain = (
+                Chain() if self._row is None else await read_chain(self._backend, self._row)
+            )
+            self._head_known = True
+
+    def _conclude(self, outcome: Outcome) -> None:
+        draft, self._in_flight = self._in_flight, None
+        if draft is None:
+            return
+        if outcome.kind == "stored":
+            if draft.link is not None:
+                self._chain.accept(draft.link)
+            self._row = draft.append.saga
+        elif outcome.kind == "conflict" or (
+            outcome.kind == "duplicate" and outcome.head > self.head
+        ):
+            self._forget()
+
+    def _forget(self) -> None:
+        self._in_flight = None
+        self._head_known = False
+
+    async def _number(self, outcome: Outcome, capture: Capture) -> int:
+        if outcome.kind == "duplicate":
+            await self._check_duplicate(capture)
+            return outcome.head
+        self._refuse(outcome)
+        return outcome.head
+
+    def _refuse(self, outcome: Outcome) -> None:
+        if outcome.kind == "fenced":
+            raise LeaseLostError(
+                f"another run has taken over the family {self._identity.root_id!r}; this one must "
+                "not act any more"
+            )
+        if outcome.kind == "conflict":
+            raise HeadConflictError(
+                f"saga {self.saga_id!r} has {outcome.head} checkpoints, more than its writer knew "
+                "of: somebody else writes to it; give each run a saga id of its own"
+            )
+
+    async def _check_duplicate(self, capture: Capture) -> None:
+        snapshot = capture.snapshot
+        place = await self._backend.locate(None, snapshot_id=snapshot.snapshot_id)
+        if place is not None and place[0] == self.saga_id:
+            row = await self._backend.saga(self.saga_id)
+            stored = None if row is None else await read_checkpoint(self._backend, row, place[1])
+            if stored is not None and _same_content(stored, capture):
+                return
+        raise DuplicateSnapshotError(
+            f"a snapshot with the id {snapshot.snapshot_id!r} but other content is already "
+            "stored; give each snapshot an id of its own"
+        )
+
+    # -- drafting
+
+    def _draft(
+        self,
+        capture: Capture,
+        causes: Mapping[str, str | None],
+        run: RunInfo | None,
+        release: bool,
+    ) -> tuple[Append, Link]:
+        snapshot = capture.snapshot
+        completed = tuple(snapshot.completed_steps)
+        earlier = self._chain.state.completed
+        link = self._chain.encode(
+            State(capture.context, capture.results, completed, tuple(snapshot.compensated_steps))
+        )
+        row = self._row_after(snapshot, link.is_keyframe)
+        entry = EntryRow(
+            seq=row.head,
+            keyframe=row.keyframe,
+            at=row.updated,
+            kind=snapshot.kind,
+            step=snapshot.step_name,
+            snapshot_id=snapshot.snapshot_id,
+            meta=pack_meta(snapshot, row_name=row.name, run=run),
+            body=link.body,
+        )
+        cause = _cause(snapshot, self._row is None, earlier)
+        touches = [TouchRow(key, row.head, causes.get(key, cause)) for key in link.changed[0]] + [
+            TouchRow(key, row.head, causes.get(key, key))
+            for key in link.changed[1] - link.changed[0]
+        ]
+        return self._append_of(row, entry, touches=touches, release=release), link
+
+    def _append_of(
+        self,
+        row: SagaRow,
+        entry: EntryRow | None,
+        *,
+        touches: list[TouchRow] | None = None,
+        release: bool,
+    ) -> Append:
+        is_first = self._row is None
+        return Append(
+            saga=row,
+            expected_head=self.head,
+            entry=entry,
+            touches=touches or (),
+            tags=self._identity.tags if is_first else (),
+            fence=self.fence,
+            claim=self._claim and is_first,
+            owner=self._owner,
+            term=self._term,
+            release=release,
+            recovers=release and row.status == "completed" and row.parent is not None,
+        )
+
+    def _row_after(self, snapshot: SagaSnapshot, is_keyframe: bool) -> SagaRow:
+        """Return the saga's row as it is with this checkpoint."""
+        at = to_micros(snapshot.created_at)
+        before = self._row or self._first_row(snapshot, at)
+        head = before.head + 1
+        error, group, step = before.error, before.error_group, before.step
+        if snapshot.status == "completed":
+            error, group, step = None, None, snapshot.step_name
+        elif error is None:
+            # From the failure on, the row keeps pointing to it, whatever the rollback does.
+            step = snapshot.step_name or step
+            if snapshot.error is not None:
+                error = snapshot.error.headline
+                group = group_error(snapshot.error.type, snapshot.error.message)
+        return replace(
+            before,
+            status=snapshot.status,
+            compensation=snapshot.compensation,
+            step=step,
+            error=error,
+            error_group=group,
+            updated=max(at, before.updated),
+            head=head,
+            keyframe=head if is_keyframe else before.keyframe,
+            expires=_latest(before, snapshot),
+        )
+
+    def _first_row(self, snapshot: SagaSnapshot, at: int) -> SagaRow:
+        identity = self._identity
+        return SagaRow(
+            saga_id=identity.saga_id,
+            root=identity.root_id,
+            parent=identity.parent_id,
+            parent_seq=identity.parent_sequence,
+            name=identity.saga_name,
+            code=identity.code,
+            status=snapshot.status,
+            started=at,
+            updated=at,
+            head=0,
+        )
+
+
+def _latest(before: SagaRow, snapshot: SagaSnapshot) -> int | None:
+    """Return when the saga expires: at the latest moment that any checkpoint asks for."""
+    if snapshot.retention_until is None:
+        return None
+    expires = to_micros(snapshot.retention_until)
+    if before.head == 0:
+        return expires
+    return None if before.expires is None else max(before.expires, expires)
+
+
+def _cause(snapshot: SagaSnapshot, is_first: bool, earlier: tuple[str, ...]) -> str | None:
+    """Return the step to which a checkpoint's changes are put down if nobody says better.
+
+    What changed before a step was done by the step that ended before it.
+    """
+    if is_first:
+        return None
+    if snapshot.kind in _DURING_ITS_STEP:
+        return snapshot.step_name
+    if snapshot.completed_steps:
+        return snapshot.completed_steps[-1]
+    return earlier[-1] if earlier else None
+
+
+def _same_content(stored: SagaSnapshot, capture: Capture) -> bool:
+    again = capture_snapshot(stored)
+    snapshot = capture.snapshot
+    return (
+        again.context == capture.context
+        and again.results == capture.results
+        and (stored.kind, stored.status, stored.step_name)
+        == (snapshot.kind, snapshot.status, snapshot.step_name)
+        and stored.completed_steps == snapshot.completed_steps
+    )
+
+
+def _retrieve(future: asyncio.Future[Outcome]) -> None:
+    """Look at an outcome nobody waits for, so that asyncio does not complain of it."""
+    if not future.cancelled():
+        future.exception()
