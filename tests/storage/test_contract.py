@@ -1,8 +1,9 @@
-"""Every store of ours keeps the whole contract."""
+"""Both backends keep the whole contract."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.memory import MemoryBackend
@@ -11,14 +12,16 @@ from sagaz_core.testing import StorageContract
 
 
 class TestMemory(StorageContract):
-    """Memory; a place is a backend that was made for it."""
+    """The store in this process."""
+
+    stores: ClassVar[dict[Path, MemoryBackend]] = {}
 
     def make_backend(self, place: Path) -> Backend:
-        return MemoryBackend()
+        return self.stores.setdefault(place, MemoryBackend())
 
 
 class TestSQLite(StorageContract):
-    """SQLite, on a real file."""
+    """The store in a file."""
 
     def make_backend(self, place: Path) -> Backend:
         return SQLiteBackend(place)
