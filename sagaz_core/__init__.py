@@ -1,1 +1,161 @@
-"""Sagas that are recorded as they run, looked back on, corrected and replayed."""
+"""Sagas that are recorded as they run, looked back on, corrected and replayed.
+
+The public names. Each is imported when it is first used, so that importing this package loads
+no driver.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sagaz_core.config import Backoff, ReplayConfig, SagaConfig, SnapshotStrategy
+    from sagaz_core.errors import (
+        AmbiguousSagaError,
+        CorruptEntryError,
+        DuplicateSnapshotError,
+        ForcedFailureError,
+        HeadConflictError,
+        InvalidSagaIdError,
+        LeaseLostError,
+        NotASagazStoreError,
+        NotFoundError,
+        OverrideError,
+        PlanChangedError,
+        ReadOnlyStoreError,
+        ReplayInProgressError,
+        RunRefusedError,
+        SagaClassNotFoundError,
+        SagaDefinitionError,
+        SagaFactoryError,
+        SagaNotFoundError,
+        SagazError,
+        SchemaTooNewError,
+        SnapshotCaptureError,
+        SnapshotNotFoundError,
+        StepTimeoutError,
+        StorageError,
+        StorageUnavailableError,
+        UsageError,
+    )
+    from sagaz_core.history.blame import blame
+    from sagaz_core.history.diff import diff, diff_checkpoints
+    from sagaz_core.history.time_travel import SagaTimeTravel
+    from sagaz_core.model import (
+        MISSING,
+        CheckpointSummary,
+        Difference,
+        HistoricalState,
+        KeyTouch,
+        NotStored,
+        ReplayLogEntry,
+        ReplayPlan,
+        ReplayResult,
+        RunInfo,
+        SagaResult,
+        SagaSnapshot,
+        SagaSummary,
+        StateChange,
+        StepError,
+    )
+    from sagaz_core.replay.replay import SagaReplay
+    from sagaz_core.saga.recorder import SagaRecorder
+    from sagaz_core.saga.saga import Saga
+    from sagaz_core.storage.storage import SnapshotStorage
+    from sagaz_core.storage.url import open_storage
+
+_NAMES = {
+    "config": "Backoff ReplayConfig SagaConfig SnapshotStrategy",
+    "errors": (
+        "AmbiguousSagaError CorruptEntryError DuplicateSnapshotError ForcedFailureError "
+        "HeadConflictError InvalidSagaIdError LeaseLostError NotASagazStoreError NotFoundError "
+        "OverrideError PlanChangedError ReadOnlyStoreError ReplayInProgressError RunRefusedError "
+        "SagaClassNotFoundError SagaDefinitionError SagaFactoryError SagaNotFoundError SagazError "
+        "SchemaTooNewError SnapshotCaptureError SnapshotNotFoundError StepTimeoutError "
+        "StorageError StorageUnavailableError UsageError"
+    ),
+    "history.blame": "blame",
+    "history.diff": "diff diff_checkpoints",
+    "history.time_travel": "SagaTimeTravel",
+    "model": (
+        "MISSING CheckpointSummary Difference HistoricalState KeyTouch NotStored ReplayLogEntry "
+        "ReplayPlan ReplayResult RunInfo SagaResult SagaSnapshot SagaSummary StateChange StepError"
+    ),
+    "replay.replay": "SagaReplay",
+    "saga.recorder": "SagaRecorder",
+    "saga.saga": "Saga",
+    "storage.storage": "SnapshotStorage",
+    "storage.url": "open_storage",
+}
+_HOMES = {name: f"sagaz_core.{home}" for home, names in _NAMES.items() for name in names.split()}
+
+__all__ = [
+    "MISSING",
+    "AmbiguousSagaError",
+    "Backoff",
+    "CheckpointSummary",
+    "CorruptEntryError",
+    "Difference",
+    "DuplicateSnapshotError",
+    "ForcedFailureError",
+    "HeadConflictError",
+    "HistoricalState",
+    "InvalidSagaIdError",
+    "KeyTouch",
+    "LeaseLostError",
+    "NotASagazStoreError",
+    "NotFoundError",
+    "NotStored",
+    "OverrideError",
+    "PlanChangedError",
+    "ReadOnlyStoreError",
+    "ReplayConfig",
+    "ReplayInProgressError",
+    "ReplayLogEntry",
+    "ReplayPlan",
+    "ReplayResult",
+    "RunInfo",
+    "RunRefusedError",
+    "Saga",
+    "SagaClassNotFoundError",
+    "SagaConfig",
+    "SagaDefinitionError",
+    "SagaFactoryError",
+    "SagaNotFoundError",
+    "SagaRecorder",
+    "SagaReplay",
+    "SagaResult",
+    "SagaSnapshot",
+    "SagaSummary",
+    "SagaTimeTravel",
+    "SagazError",
+    "SchemaTooNewError",
+    "SnapshotCaptureError",
+    "SnapshotNotFoundError",
+    "SnapshotStorage",
+    "SnapshotStrategy",
+    "StateChange",
+    "StepError",
+    "StepTimeoutError",
+    "StorageError",
+    "StorageUnavailableError",
+    "UsageError",
+    "blame",
+    "diff",
+    "diff_checkpoints",
+    "open_storage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
