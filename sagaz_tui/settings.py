@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from typing_extensions import TypedDict
 
@@ -161,7 +161,7 @@ def _anchored(url: str, folder: Path) -> str:
     path = url.removeprefix(_SQLITE)
     if path == url or path.startswith("/"):
         return url
-    return f"{_SQLITE}{(folder / path).resolve()}"
+    return _as_url(os.path.normpath(folder / unquote(path)))
 
 
 # ---------------------------------------------------------------- environment and flags
@@ -193,7 +193,7 @@ def _truth(variable: str, text: str) -> bool:
 
 
 def _as_url(text: str) -> str:
-    return text if "://" in text else f"{_SQLITE}{text}"
+    return text if "://" in text else _SQLITE + text.replace("%", "%25")
 
 
 def _apply_storage_flags(

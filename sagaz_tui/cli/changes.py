@@ -8,7 +8,7 @@ from typing import Any, Final
 from sagaz_core.history.blame import BlameEntry
 from sagaz_core.model import MISSING, Difference, StateChange
 from sagaz_tui.cli.options import Format
-from sagaz_tui.cli.output import emit, emit_rows
+from sagaz_tui.cli.output import Listing, Row, emit, emit_rows
 from sagaz_tui.cli.times import time_text
 from sagaz_tui.values import VALUE_WIDTH, is_plain, json_form, type_word, value_text
 
@@ -42,9 +42,9 @@ def difference_data(difference: Difference) -> dict[str, Any]:
 
 def difference_rows(
     differences: Sequence[Difference],
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+) -> Listing:
     """Return the columns of a diff, and a row for each line."""
-    rows = [
+    rows: list[Row] = [
         (
             difference.kind.replace("_", " "),
             difference.path,
@@ -63,9 +63,9 @@ def difference_rows(
 # ---------------------------------------------------------------- blame
 
 
-def blame_rows(entries: Sequence[BlameEntry]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def blame_rows(entries: Sequence[BlameEntry]) -> Listing:
     """Return the columns of a key's history, and a row for each value it had."""
-    rows = [
+    rows: list[Row] = [
         (
             f"#{entry.sequence}",
             time_text(entry.created_at),
@@ -107,9 +107,9 @@ def change_heading(change: StateChange) -> str:
     return f"#{change.sequence}  {time_text(change.created_at)}  {change.kind}{step}{by}"
 
 
-def change_rows(changes: Sequence[StateChange]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def change_rows(changes: Sequence[StateChange]) -> Listing:
     """Return the columns of a list of changes, and a row for each difference."""
-    rows = [
+    rows: list[Row] = [
         (
             f"#{change.sequence}",
             time_text(change.created_at),

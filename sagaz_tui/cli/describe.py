@@ -17,7 +17,7 @@ from sagaz_core.model import (
 )
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.cli.options import Format
-from sagaz_tui.cli.output import emit, emit_facts, emit_rows
+from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
 from sagaz_tui.text import short_age, short_duration
 from sagaz_tui.values import VALUE_WIDTH, json_form, type_word, value_text
@@ -28,10 +28,10 @@ _UNDO: Final = {"none": "", "completed": "rolled back", "failed": "ROLLBACK FAIL
 # ---------------------------------------------------------------- a list of sagas
 
 
-def saga_rows(sagas: Sequence[SagaSummary]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def saga_rows(sagas: Sequence[SagaSummary]) -> Listing:
     """Return the columns of a list of sagas, and a row for each."""
     now = utc_now()
-    rows = [
+    rows: list[Row] = [
         (
             saga.saga_id,
             saga.saga_name,
@@ -48,7 +48,7 @@ def saga_rows(sagas: Sequence[SagaSummary]) -> tuple[tuple[str, ...], list[tuple
 
 def status_words(saga: SagaSummary) -> str:
     """Return a saga's status, how its rollback went, and what recovered it."""
-    words = [saga.status]
+    words: list[str] = [saga.status]
     if saga.status == "failed" and _UNDO[saga.compensation]:
         words.append(_UNDO[saga.compensation])
     if saga.recovered_by not in (None, saga.saga_id):
@@ -164,9 +164,9 @@ def story_data(story: Story) -> dict[str, Any]:
 
 def checkpoint_rows(
     checkpoints: Iterable[CheckpointSummary],
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+) -> Listing:
     """Return the columns of a timeline, and a row for each checkpoint."""
-    rows = [
+    rows: list[Row] = [
         (
             f"#{entry.sequence}",
             time_text(entry.created_at),
@@ -207,11 +207,9 @@ def error_data(error: StepError | None) -> dict[str, str] | None:
     return {"type": error.type, "message": error.message, "traceback": error.traceback}
 
 
-def state_rows(
-    state: Mapping[str, Any], set_at: Mapping[str, int]
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def state_rows(state: Mapping[str, Any], set_at: Mapping[str, int]) -> Listing:
     """Return the columns of a context, and a row for each key."""
-    rows = [
+    rows: list[Row] = [
         (
             key,
             type_word(value),

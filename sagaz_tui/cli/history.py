@@ -13,7 +13,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.describe import error_data, state_rows
 from sagaz_tui.cli.options import Format
-from sagaz_tui.cli.output import emit, emit_facts, emit_rows
+from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
 from sagaz_tui.values import json_form, value_text
 
@@ -96,9 +96,9 @@ async def load_replays(store: SnapshotStorage, saga_id: str) -> list[ReplayLogEn
 
 def replay_rows(
     entries: Sequence[ReplayLogEntry],
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+) -> Listing:
     """Return the columns of a replay log, and a row for each replay."""
-    rows = [
+    rows: list[Row] = [
         (
             entry.replay_id,
             time_text(entry.started_at),

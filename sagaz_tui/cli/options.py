@@ -6,6 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
+
+def _checked_id(saga_id: str | None) -> str | None:
+    if saga_id is None:
+        return None
+    from sagaz_core.storage.listing import check_saga_id
+
+    return check_saga_id(saga_id)
+
+
 Format = Literal["text", "table", "json"]
 
 StorageOption = Annotated[
@@ -23,5 +32,11 @@ StorageUrlOption = Annotated[
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Lines of text, a table, or JSON on stdout.")
 ]
-SagaIdArgument = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
+SagaIdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The saga's id.", callback=_checked_id)
+]
+OptionalSagaIdArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID]", help="Open this saga's debugger.", callback=_checked_id),
+]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]

@@ -14,6 +14,10 @@ from sagaz_tui.cli.options import Format
 from sagaz_tui.text import visible
 from sagaz_tui.values import json_text
 
+Row = tuple[str, ...]
+Listing = tuple[Row, list[Row]]
+"""The columns' names, and the rows below them."""
+
 _GAP: Final = "  "
 _NARROWEST: Final = 12
 

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sagaz_tui.cli.options import StorageOption, StorageUrlOption
+from sagaz_tui.cli.options import OptionalSagaIdArgument, StorageOption, StorageUrlOption
 
 if TYPE_CHECKING:
     from sagaz_tui.settings import Settings
 
 
 def open_screen(
-    saga_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Open this saga's debugger at once.")
-    ] = None,
+    saga_id: OptionalSagaIdArgument = None,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Refuse everything that would write or act.")
     ] = False,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +16,8 @@ from typing import Any, Final
 from sagaz_core.errors import UsageError
 from sagaz_core.model import utc_now
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.demo.earlier import EarlierBackend
 from sagaz_tui.demo.ledger import LEDGER_FILE, Ledger
 from sagaz_tui.demo.sagas import RECORDED, ImportSaga, OrderSaga, QuoteSaga
 
@@ -31,6 +33,7 @@ IMPORT: Final = "import_2024_w50"
 """Sixty steps."""
 
 _MANY: Final = 320
+_FIRST: Final = 8500
 _AT_ONCE: Final = 40
 _SETTINGS: Final = f"""\
 # The demo's settings: where its recordings are, and which module defines its sagas.
@@ -72,12 +75,23 @@ def prepare_folder(folder: Path | None) -> Path:
 def record_demo(folder: Path) -> None:
     """Run and record all of the demo's sagas into ``folder``; takes a few seconds."""
     ledger = Ledger(folder / LEDGER_FILE)
-    asyncio.run(_record(SQLiteSnapshotStorage(folder / STORE_FILE), ledger))
+    # The engine warns of the compensation that fails; here that is part of the show.
+    log = logging.getLogger("sagaz")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        asyncio.run(_record(folder / STORE_FILE, ledger))
+    finally:
+        log.setLevel(level)
 
 
-async def _record(store: SnapshotStorage, ledger: Ledger) -> None:
-    async with store:
-        await _run_some_at_once(_many_orders(store, ledger))
+async def _record(path: Path, ledger: Ledger) -> None:
+    orders = _many_orders()
+    ages = {order.order_id: order.age for order in orders}
+    async with SnapshotStorage(EarlierBackend(path, ages)) as store:
+        await _run_some_at_once(
+            _saga(OrderSaga, order.order_id, order.context, store, ledger) for order in orders
+        )
         for saga in _special_sagas(store, ledger):
             await saga.execute()
 
@@ -90,14 +104,37 @@ async def _run_some_at_once(sagas: Iterator[Saga]) -> None:
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
 
 
-def _many_orders(store: SnapshotStorage, ledger: Ledger) -> Iterator[Saga]:
+@dataclass(frozen=True, slots=True)
+class _PastOrder:
+    order_id: str
+    age: timedelta
+    context: dict[str, Any]
+
+
+def _many_orders() -> list[_PastOrder]:
+    """Return six hours of orders, with an outage of the gateway in the last two."""
     chance = random.Random(8841)
-    for number in range(_MANY):
-        token = chance.choices(["tok_slow", "tok_expired", "tok_visa"], weights=[70, 8, 22])[0]
-        scarce = token == "tok_visa" and chance.random() < 0.2
-        order_id = f"order_{8500 + number}"
-        context = _order(order_id, chance, token=token, in_stock=0 if scarce else 40)
-        yield _saga(OrderSaga, order_id, context, store, ledger)
+    ages = sorted(
+        (
+            _outage_age(chance) if number % 5 else chance.uniform(120, 360)
+            for number in range(_MANY)
+        ),
+        reverse=True,
+    )
+    return [_past_order(_FIRST + number, age, chance) for number, age in enumerate(ages)]
+
+
+def _outage_age(chance: random.Random) -> float:
+    return min(max(chance.gauss(45, 25), 3), 120)
+
+
+def _past_order(number: int, minutes: float, chance: random.Random) -> _PastOrder:
+    order_id, age = f"order_{number}", timedelta(minutes=minutes)
+    usual = ["tok_visa"] * 8 + ["tok_expired"]
+    token = chance.choice(["tok_slow"] * 8 + usual if minutes < 120 else usual)
+    scarce = token == "tok_visa" and chance.random() < 0.2
+    context = _order(order_id, chance, token=token, in_stock=0 if scarce else 40, age=age)
+    return _PastOrder(order_id, age, context)
 
 
 def _special_sagas(store: SnapshotStorage, ledger: Ledger) -> Iterable[Saga]:
@@ -150,9 +187,14 @@ def _saga(
 
 
 def _order(
-    order_id: str, chance: random.Random, *, token: str, in_stock: int = 40
+    order_id: str,
+    chance: random.Random,
+    *,
+    token: str,
+    in_stock: int = 40,
+    age: timedelta = timedelta(),
 ) -> dict[str, Any]:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "sku": sku,
             "title": title,
@@ -165,7 +207,7 @@ def _order(
     amount = sum((line["price"] * line["qty"] for line in lines), Decimal(0))
     return {
         "order_id": order_id,
-        "placed_at": utc_now() - timedelta(minutes=chance.randint(1, 30)),
+        "placed_at": utc_now() - age - timedelta(minutes=chance.randint(1, 30)),
         "customer": {"id": f"cus_{chance.randint(1000, 9999)}", "vip": chance.random() < 0.1},
         "cart": {"currency": "EUR", "lines": lines},
         "parcel_cm": (30, 20, 12),

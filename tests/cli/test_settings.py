@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.errors import UsageError
+from sagaz_core.storage.url import open_storage
 from sagaz_tui.settings import Settings, load_settings, mask_url
 
 
@@ -78,6 +79,16 @@ def test_a_relative_store_in_a_file_lies_beside_that_file(tmp_path: Path) -> Non
     inner = tmp_path / "inner"
     inner.mkdir()
     assert load(inner).storage_url == f"sqlite:///{tmp_path / 'data' / 'orders.db'}"
+
+
+def test_a_path_may_hold_what_a_url_would_read_otherwise(tmp_path: Path) -> None:
+    odd = tmp_path / "100%25 #?"
+    odd.mkdir()
+    (odd / "sagaz.toml").write_text('storage_url = "../a%b.db"')
+    url = load(odd).storage_url
+    assert open_storage(url).name == "a%b.db"
+    assert url == f"sqlite:///{tmp_path}/a%25b.db"
+    assert open_storage(load(odd, storage_url="50%20 off.db").storage_url).name == "50%20 off.db"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+"""A replay's plan and its outcome, in words and as data for JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagaz_core.model import (
+    MISSING,
+    PlannedOverride,
+    PlannedStep,
+    ReplayPlan,
+    ReplayResult,
+    StepFate,
+)
+from sagaz_tui.cli.changes import typed_text
+from sagaz_tui.cli.options import Format
+from sagaz_tui.cli.output import emit, emit_facts, emit_rows
+from sagaz_tui.cli.times import time_text
+from sagaz_tui.values import json_form, type_word
+
+_FATES: Final[dict[StepFate, str]] = {
+    "restored": "restored",
+    "restored_in_name": "restored in name only",
+    "runs": "runs",
+    "runs_again": "runs again",
+    "in_doubt": "IN DOUBT",
+}
+
+
+def print_plan(plan: ReplayPlan, format: Format) -> None:
+    """Write what a replay would do, and what stands against it."""
+    emit_facts(
+        [
+            ("replay of", f"{plan.saga_id}  {plan.saga_name}"),
+            ("from", plan.from_step),
+            ("checkpoint", _checkpoint_words(plan)),
+            ("plan", "valid" if plan.valid else "INVALID"),
+            ("digest", plan.digest),
+        ]
+    )
+    if plan.steps:
+        emit()
+        rows = [(step.name, _FATES[step.fate], step_words(step)) for step in plan.steps]
+        emit_rows(("STEP", "FATE", ""), rows, format)
+    if plan.overrides:
+        emit()
+        for change in plan.overrides:
+            emit(override_line(change))
+    for note in plan.notes:
+        emit()
+        emit(f"note: {note}")
+    for problem in plan.problems:
+        emit()
+        emit(f"problem: {problem.message}")
+
+
+def _checkpoint_words(plan: ReplayPlan) -> str:
+    if plan.sequence is None:
+        return ""
+    return f"#{plan.sequence}" + (f", {time_text(plan.taken_at)}" if plan.taken_at else "")
+
+
+def step_words(step: PlannedStep) -> str:
+    """Return why a step has its fate."""
+    undone = f"undone since by {step.undone_by}" if step.undone_by else ""
+    return "; ".join(filter(None, (undone, step.note)))
+
+
+def override_line(change: PlannedOverride) -> str:
+    """Return one change to the restored context as a line of a diff."""
+    before, after = change.before, change.after
+    if before is MISSING:
+        return f"+ {change.path}  {typed_text(after)}"
+    if after is MISSING:
+        return f"- {change.path}  {typed_text(before)}"
+    typed = type_word(before) != type_word(after)
+    end = "  TYPE" if typed else ""
+    return (
+        f"~ {change.path}  {typed_text(before, always=typed)} → "
+        f"{typed_text(after, always=typed)}{end}"
+    )
+
+
+def override_data(change: PlannedOverride) -> dict[str, Any]:
+    """Return one change as data for JSON; a side that is not there is left out."""
+    data: dict[str, Any] = {"path": change.path}
+    if change.before is not MISSING:
+        data["before"] = json_form(change.before)
+    if change.after is not MISSING:
+        data["after"] = json_form(change.after)
+    return data
+
+
+def plan_as_data(plan: ReplayPlan) -> dict[str, Any]:
+    """Return a plan as data for JSON."""
+    return {
+        "saga_id": plan.saga_id,
+        "saga_name": plan.saga_name,
+        "root_id": plan.root_id,
+        "from_step": plan.from_step,
+        "snapshot_id": plan.snapshot_id,
+        "sequence": plan.sequence,
+        "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
+        "valid": plan.valid,
+        "digest": plan.digest,
+        "compensated": plan.compensated,
+        "force_failure": plan.force_failure,
+        "steps": [
+            {
+                "name": step.name,
+                "fate": step.fate,
+                "undone_by": step.undone_by,
+                "note": step.note,
+            }
+            for step in plan.steps
+        ],
+        "overrides": [override_data(change) for change in plan.overrides],
+        "problems": [
+            {
+                "code": problem.code,
+                "message": problem.message,
+                "path": problem.path,
+                "step": problem.step,
+            }
+            for problem in plan.problems
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def result_data(result: ReplayResult) -> dict[str, Any]:
+    """Return how a replay, or the dry run of one, ended, as data for JSON."""
+    return {
+        "status": result.status,
+        "original_saga_id": result.original_saga_id,
+        "new_saga_id": result.new_saga_id,
+        "error_message": result.error_message,
+        "compensation": result.compensation,
+        "started_at": result.started_at.isoformat() if result.started_at else None,
+        "finished_at": result.finished_at.isoformat() if result.finished_at else None,
+        "capture_errors": result.capture_errors,
+        "context": json_form(result.context),
+        "plan": plan_as_data(result.plan) if result.plan else None,
+    }
