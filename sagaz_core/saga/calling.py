@@ -1,4 +1,4 @@
-"""Calling what people wrote: coroutine functions, plain functions, in time and out of the way.
+"""Calling what people wrote: coroutine functions, and plain ones in a thread.
 
 All calls go through this module, which is how a traceback is cut where the engine ends.
 """
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
-from sagaz_core.errors import StepTimeoutError
 from sagaz_core.model import StepError
 
 _MAX_MESSAGE: Final = 16_384
@@ -37,27 +36,6 @@ async def call(function: Callable[..., Any], *arguments: Any) -> Any:
     if inspect.isawaitable(value):
         return await value
     return value
-
-
-async def call_within(timeout: float | None, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call ``function`` and wait at most ``timeout`` seconds for it.
-
-    Raises:
-        StepTimeoutError: it took longer. A coroutine was cancelled; a thread goes on, and what
-            it returns is lost.
-    """
-    if timeout is None:
-        return await call(function, *arguments)
-    deadline = asyncio.timeout(timeout)
-    try:
-        async with deadline:
-            return await call(function, *arguments)
-    except asyncio.CancelledError:
-        raise
-    except Exception as error:
-        if not deadline.expired():
-            raise
-        raise StepTimeoutError(f"not done after its timeout of {timeout:g} s") from error
 
 
 def _call_plain(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -1,0 +1,120 @@
+"""Recording any code that runs in steps, so that the debugger works for it too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+from sagaz_core.errors import RunRefusedError, SnapshotCaptureError
+from sagaz_core.model import MISSING, Attempt, Kind, StepError, StepRecord, utc_now
+from sagaz_core.saga.calling import describe_error
+from sagaz_core.saga.recording import Recording
+
+
+@dataclass(slots=True)
+class RecordedStep:
+    """A step under way; set ``result`` to have it recorded under the step's name."""
+
+    name: str
+    result: Any = MISSING
+
+
+class SagaRecorder(Recording):
+    """Records a run, with or without this library's engine.
+
+    ::
+
+        async with SagaRecorder(storage, saga_name="Nightly") as recorder:
+            async with recorder.step("download", context) as step:
+                step.result = download(context)
+
+    When left, it records that the run completed, or failed with the exception that leaves.
+    """
+
+    async def __aenter__(self) -> Self:
+        self._context: Mapping[str, Any] = {}
+        self._keys: tuple[str, ...] = ()
+        self._results: dict[str, Any] = {}
+        self._completed: list[str] = []
+        self._step: str | None = None
+        self._failed_step: str | None = None
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            try:
+                await self._take("completed", self._context)
+            finally:
+                await self.finish("completed")
+            return
+        # The exception that leaves counts for more than one of its recording.
+        with suppress(RunRefusedError, SnapshotCaptureError):
+            await self._take(
+                "failed", self._context, step_name=self._failed_step, error=describe_error(error)
+            )
+        await self.finish("failed")
+
+    @asynccontextmanager
+    async def step(self, name: str, context: Mapping[str, Any]) -> AsyncIterator[RecordedStep]:
+        """Record what is done inside as the step ``name``, which may change ``context``.
+
+        Raises:
+            RunRefusedError: before the step: this run must not go on.
+            SnapshotCaptureError: as :meth:`checkpoint`.
+        """
+        await self._take("before_step", context, step_name=name)
+        self._step = name
+        step = RecordedStep(name)
+        started_at, clock = utc_now(), perf_counter()
+        try:
+            yield step
+        except BaseException as error:
+            described = describe_error(error)
+            cancelled = isinstance(error, asyncio.CancelledError)
+            attempt = Attempt(1, started_at, perf_counter() - clock, described)
+            self.note_step(StepRecord(name, "cancelled" if cancelled else "failed", (attempt,)))
+            self._failed_step = name
+            with suppress(RunRefusedError, SnapshotCaptureError):
+                await self._take(
+                    "step_failed", context, step_name=name, error=described, attempts=1
+                )
+            raise
+        attempt = Attempt(1, started_at, perf_counter() - clock)
+        self.note_step(StepRecord(name, "completed", (attempt,)))
+        if step.result is not MISSING:
+            self._results[name] = step.result
+            self.note_changes(name, (name,))
+        self._completed.append(name)
+        await self._take("after_step", context, step_name=name, attempts=1)
+
+    async def _take(
+        self,
+        kind: Kind,
+        context: Mapping[str, Any],
+        *,
+        step_name: str | None = None,
+        error: StepError | None = None,
+        attempts: int = 0,
+    ) -> None:
+        # Which keys a step changes is not watched here; the store finds out which did change.
+        self.note_changes(self._step, (*self._keys, *context))
+        self._context, self._keys = context, tuple(context)
+        await self.checkpoint(
+            kind,
+            context,
+            results=self._results,
+            step_name=step_name,
+            completed_steps=self._completed,
+            error=error,
+            attempts=attempts,
+        )

@@ -1,0 +1,350 @@
+"""When to take a checkpoint, and what to do when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from sagaz_core.config import RECORDING_BY_DEFAULT, ReplayConfig, SnapshotStrategy
+from sagaz_core.errors import LeaseLostError, RunRefusedError, SnapshotCaptureError
+from sagaz_core.model import (
+    Compensation,
+    Kind,
+    RunInfo,
+    SagaSnapshot,
+    Status,
+    StepError,
+    StepRecord,
+    new_id,
+    utc_now,
+)
+from sagaz_core.saga.backlog import Backlog, Taken
+from sagaz_core.saga.heartbeat import Heartbeat
+from sagaz_core.saga.process import host_name, process_owner
+from sagaz_core.storage.capture import Capture, capture
+
+if TYPE_CHECKING:
+    from sagaz_core.storage.lease import Lease
+    from sagaz_core.storage.storage import SnapshotStorage
+    from sagaz_core.storage.writer import SagaWriter
+
+_log = logging.getLogger("sagaz")
+
+LEASE_TERM: Final = 30.0
+"""Seconds after which a run that gave no sign of life has lost its family's lease."""
+
+_ENDS: Final[frozenset[Kind]] = frozenset({"completed", "failed"})
+_TROUBLE: Final[frozenset[Kind]] = frozenset(
+    {"step_failed", "before_compensation", "after_compensation", "compensation_failed"}
+)
+_TAKEN: Final[Mapping[SnapshotStrategy, frozenset[Kind]]] = {
+    "before_each_step": _TROUBLE | _ENDS | {"before_step", "manual"},
+    "after_each_step": _TROUBLE | _ENDS | {"after_step", "manual"},
+    "on_failure": _TROUBLE | _ENDS | {"before_step", "manual"},
+    "on_completion": _ENDS | {"manual"},
+    "manual": frozenset({"manual"}),
+}
+_ENDS_BACKLOG: Final[frozenset[Kind]] = frozenset({"step_failed", "before_compensation", "failed"})
+_STATUS: Final[Mapping[Kind, Status]] = {
+    "before_compensation": "compensating",
+    "after_compensation": "compensating",
+    "compensation_failed": "compensating",
+    "completed": "completed",
+    "failed": "failed",
+}
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """For a replay's recorder: which checkpoint it grew from, and the lease it runs under."""
+
+    root_id: str
+    parent_id: str
+    parent_sequence: int | None
+    lease: Lease
+
+
+class Recording:
+    """Records one run, checkpoint by checkpoint, into a storage.
+
+    What it takes is decided by the configuration's strategy: :meth:`checkpoint` is offered every
+    moment and takes those that are wanted.
+    """
+
+    def __init__(
+        self,
+        storage: SnapshotStorage,
+        *,
+        saga_name: str,
+        saga_id: str | None = None,
+        config: ReplayConfig = RECORDING_BY_DEFAULT,
+        run: RunInfo | None = None,
+        tags: Mapping[str, str] = _NOTHING,
+        origin: Origin | None = None,
+        every_step_end: bool = False,
+    ) -> None:
+        """Prepare to record a run; nothing is written yet.
+
+        Args:
+            saga_id: the run's id; one is made up if None. An id that is in the store already is
+                refused with the first checkpoint.
+            run: what is recorded once, with the first checkpoint.
+            origin: None: the run is a saga of its own, and takes its family's lease.
+            every_step_end: take ``after_step`` too, as a graph needs, where steps end in an
+                order of their own.
+
+        Raises:
+            InvalidSagaIdError: ``saga_id`` is not usable as one.
+        """
+        self.saga_id = new_id() if saga_id is None else saga_id
+        self.saga_name = saga_name
+        self.capture_errors = 0
+        """Values that could not be stored and checkpoints that could not be written, so far."""
+        self._config = config
+        self._kinds = _TAKEN[config.snapshot_strategy]
+        if every_step_end and "before_step" in self._kinds:
+            self._kinds |= {"after_step"}
+        self._run: RunInfo | None = run or RunInfo(host=host_name(), pid=os.getpid())
+        self._indexes = {step.name: index for index, step in enumerate(self._run.steps)}
+        self._is_replay = origin is not None
+        self._writer = _writer(storage, self, self._run, tags, origin)
+        self._heartbeat = Heartbeat(self._writer, LEASE_TERM / 3, self._note_lease_lost)
+        self._backlog = Backlog() if config.snapshot_strategy == "on_failure" else None
+        self._turn = asyncio.Lock()
+        self._latest: Capture | None = None
+        self._unstorable: set[tuple[str, str]] = set()
+        self._causes: dict[str, str | None] = {}
+        self._ended_steps: list[StepRecord] = []
+        self._gap = 0
+        self._written = False
+        self._end_written = False
+        self.refusal: RunRefusedError | None = None
+        """Why this run must not go on, once the store has refused it."""
+
+    # -- what happened since the latest checkpoint
+
+    def note_changes(self, step_name: str | None, keys: Iterable[str]) -> None:
+        """Say which step has set or removed ``keys`` since the latest checkpoint."""
+        for key in keys:
+            self._causes[key] = step_name
+
+    def note_step(self, record: StepRecord) -> None:
+        """Say how a step ended; the next checkpoint carries it."""
+        self._ended_steps.append(record)
+
+    # -- whether the run may go on
+
+    @property
+    def held_lease(self) -> bool:
+        """Whether this run has ever acted under a lease, which it can have lost since."""
+        return self._written or self._is_replay
+
+    def _note_lease_lost(self) -> None:
+        self.refusal = LeaseLostError(
+            f"saga {self.saga_id!r} has lost its lease: another run of its family has taken over; "
+            "look at the family's latest run"
+        )
+
+    # -- taking checkpoints
+
+    async def checkpoint(
+        self,
+        kind: Kind,
+        context: Mapping[str, Any],
+        *,
+        results: Mapping[str, Any] = _NOTHING,
+        step_name: str | None = None,
+        status: Status | None = None,
+        completed_steps: Sequence[str] = (),
+        running_steps: Iterable[str] = (),
+        compensated_steps: Sequence[str] = (),
+        compensation: Compensation = "none",
+        error: StepError | None = None,
+        attempts: int = 0,
+        label: str | None = None,
+    ) -> bool:
+        """Take a checkpoint of the state given, if the strategy wants one of this kind.
+
+        The state is captured before anything is awaited; when this returns True it is stored
+        durably, or, with ``on_failure``, kept until a step fails.
+
+        Raises:
+            RunRefusedError: the store refused the write: the run must not go on. Raised once;
+                afterwards nothing more is recorded.
+            SnapshotCaptureError: with ``on_capture_error="raise"``: something could not be
+                recorded.
+        """
+        if kind not in self._kinds or self.refusal is not None:
+            return False
+        now = utc_now()
+        days = self._config.retention_days
+        ended_steps, self._ended_steps = self._ended_steps, []
+        causes, self._causes = self._causes, {}
+        gap, self._gap = self._gap, 0
+        snapshot = SagaSnapshot(
+            saga_id=self.saga_id,
+            saga_name=self.saga_name,
+            kind=kind,
+            status=status or _STATUS.get(kind, "executing"),
+            step_name=step_name,
+            step_index=self._index(step_name),
+            context=context,  # type: ignore[arg-type]  # read once, by capture
+            results=results,  # type: ignore[arg-type]
+            completed_steps=completed_steps,  # type: ignore[arg-type]
+            running_steps=list(running_steps),
+            compensated_steps=compensated_steps,  # type: ignore[arg-type]
+            compensation=compensation,
+            created_at=now,
+            retention_until=None if days is None else now + timedelta(days=days),
+            error=error,
+            attempts=attempts,
+            label=label,
+            step_records=tuple(ended_steps),
+            gap=gap,
+        )
+        captured = capture(snapshot, reuse=self._latest, max_bytes=self._config.max_context_bytes)
+        self._latest = captured
+        self._report_unstorable(captured)
+        return await self._keep_or_write(kind, Taken(captured, causes))
+
+    def _index(self, step_name: str | None) -> int | None:
+        if step_name is None:
+            return None
+        return self._indexes.setdefault(step_name, len(self._indexes))
+
+    def _report_unstorable(self, captured: Capture) -> None:
+        for found in captured.errors:
+            known = (found.path, found.type_name)
+            if known in self._unstorable:
+                continue
+            self._unstorable.add(known)
+            self.capture_errors += 1
+            message = (
+                f"saga {self.saga_id!r}: the value at {found.path} cannot be recorded: "
+                f"{found.type_name} {found.reason}; keep plain data in the context"
+            )
+            if self._config.on_capture_error == "raise":
+                raise SnapshotCaptureError(message, found.path)
+            _log.warning("%s", message)
+
+    async def _keep_or_write(self, kind: Kind, taken: Taken) -> bool:
+        async with self._turn:
+            if self._backlog is None:
+                return await self._write(taken)
+            if kind == "completed":
+                self._backlog = None
+                return False
+            self._backlog.add(taken)
+            if kind not in _ENDS_BACKLOG:
+                return True
+            backlog, self._backlog = self._backlog, None
+            return await self._write_backlog(backlog)
+
+    async def _write_backlog(self, backlog: Backlog) -> bool:
+        waiting = backlog.drain()
+        for taken in waiting:
+            if not await self._write(taken):
+                # A store that is out of reach must not hold up the compensations any longer.
+                for left in waiting:
+                    self._lose(left)
+                return False
+        return True
+
+    async def _write(self, taken: Taken) -> bool:
+        end = taken.capture.snapshot.kind in _ENDS
+        try:
+            await self._writer.append(
+                taken.capture, causes=taken.causes, run=self._run, release=end
+            )
+        except asyncio.CancelledError:
+            self._carry_over(taken)
+            raise
+        except RunRefusedError as refusal:
+            self.refusal = refusal
+            raise
+        except Exception as error:
+            # Whatever a store's driver raises: a failing recording is no failing saga.
+            self._lose(taken)
+            message = f"saga {self.saga_id!r}: a checkpoint could not be written: {error}"
+            if self._config.on_capture_error == "raise":
+                raise SnapshotCaptureError(message) from error
+            _log.warning("%s", message)
+            return False
+        self._run = None
+        self._written = True
+        self._end_written = end
+        if end:
+            self._heartbeat.stop()
+        else:
+            self._heartbeat.start()
+        return True
+
+    def _lose(self, taken: Taken) -> None:
+        self._carry_over(taken)
+        self._gap += 1
+        self.capture_errors += 1
+
+    def _carry_over(self, taken: Taken) -> None:
+        snapshot = taken.capture.snapshot
+        self._ended_steps = [*snapshot.step_records, *self._ended_steps]
+        self._causes = {**taken.causes, **self._causes}
+        self._gap += snapshot.gap
+
+    # -- the end
+
+    async def finish(self, status: Status, compensation: Compensation = "none") -> None:
+        """End the run's recording where no checkpoint said so; gives the lease back.
+
+        Changes nothing if the end is recorded already, or nothing ever was.
+        """
+        self._heartbeat.stop()
+        if self._end_written or not self._written or self.refusal is not None:
+            return
+        try:
+            await self._writer.finish(status, compensation)
+        except Exception as error:  # noqa: BLE001 - see _write
+            self.capture_errors += 1
+            _log.warning("saga %r: its end could not be recorded: %s", self.saga_id, error)
+
+    def stop(self) -> None:
+        """Stop at once, without writing: the lease is left to lapse."""
+        self._heartbeat.stop()
+
+
+def _writer(
+    storage: SnapshotStorage,
+    recording: Recording,
+    run: RunInfo,
+    tags: Mapping[str, str],
+    origin: Origin | None,
+) -> SagaWriter:
+    if origin is None:
+        return storage.writer(
+            saga_id=recording.saga_id,
+            saga_name=recording.saga_name,
+            code=run.code,
+            tags=tags,
+            fence=1,
+            claim=True,
+            owner=process_owner(),
+            term=LEASE_TERM,
+        )
+    return storage.writer(
+        saga_id=recording.saga_id,
+        saga_name=recording.saga_name,
+        code=run.code,
+        tags=tags,
+        root_id=origin.root_id,
+        parent_id=origin.parent_id,
+        parent_sequence=origin.parent_sequence,
+        fence=origin.lease.fence,
+        owner=process_owner(),
+        term=LEASE_TERM,
+    )

@@ -1,0 +1,335 @@
+"""The class to subclass: a saga's steps, and running them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sagaz_core.config import RECORDING_BY_DEFAULT, Backoff, ReplayConfig, SagaConfig
+from sagaz_core.errors import SagaDefinitionError, UsageError
+from sagaz_core.model import RunInfo, SagaResult, new_id
+from sagaz_core.saga.context import check_key
+from sagaz_core.saga.copying import copy_mapping
+from sagaz_core.saga.graph import check_steps, is_graph
+from sagaz_core.saga.process import host_name
+from sagaz_core.saga.recording import Origin, Recording
+from sagaz_core.saga.registry import code_of, register
+from sagaz_core.saga.run import Run
+from sagaz_core.saga.start import StartPoint
+from sagaz_core.saga.step import Action, CompensationAction, Simulation, Step
+
+if TYPE_CHECKING:
+    from sagaz_core.storage.lease import Lease
+    from sagaz_core.storage.storage import SnapshotStorage
+
+_State = Literal["new", "building", "built"]
+
+
+class Saga:
+    """A sequence or graph of steps that all happen, or are undone.
+
+    Subclass it, add steps in :meth:`build`, and await :meth:`execute`::
+
+        class OrderSaga(Saga):
+            async def build(self) -> None:
+                await self.add_step("reserve", self.reserve, self.release)
+                await self.add_step("charge", self.charge, self.refund)
+
+        result = await OrderSaga({"order_id": "123"}, snapshot_storage=storage).execute()
+    """
+
+    context_model: ClassVar[type[Any] | None] = None
+    """A pydantic model that the context of a replay must satisfy."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register(cls)
+
+    def __init__(
+        self,
+        context: Mapping[str, Any] | None = None,
+        *,
+        saga_id: str | None = None,
+        config: SagaConfig | None = None,
+        snapshot_storage: SnapshotStorage | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare a saga; nothing runs and nothing is written yet.
+
+        Args:
+            context: the data to begin with; copied.
+            saga_id: one is made up if None.
+            config: None: with a storage given, every step is recorded and kept for 30 days.
+            snapshot_storage: where the run is recorded.
+            tags: words to find the saga by.
+
+        Raises:
+            UsageError: the context is no mapping, or one of its keys no text.
+            InvalidSagaIdError: the id is not usable as one.
+        """
+        given: object = context
+        if given is not None and not isinstance(given, Mapping):
+            raise UsageError(f"a saga's context must be a mapping, not {type(given).__name__}")
+        for key in context or ():
+            check_key(key)
+        self.saga_id = new_id() if saga_id is None else saga_id
+        self.config = config or SagaConfig()
+        self.snapshot_storage = snapshot_storage
+        self.tags = dict(tags or {})
+        self.__context = copy_mapping(context or {})
+        self.__steps: list[Step] = []
+        self.__state: _State = "new"
+        self.__begun = False
+        self.__run: Run | None = None
+
+    @property
+    def saga_name(self) -> str:
+        """The name under which its runs are recorded: the class's."""
+        return type(self).__name__
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """A copy of the context the saga was made with."""
+        return copy_mapping(self.__context)
+
+    async def build(self) -> None:
+        """Add the saga's steps, each with ``await self.add_step(...)``."""
+
+    async def add_step(
+        self,
+        name: str,
+        action: Action,
+        compensation: CompensationAction | None = None,
+        *,
+        depends_on: Sequence[str] | None = None,
+        max_retries: int = 0,
+        retry_backoff: Backoff | float | None = None,
+        timeout: float | None = None,
+        idempotent: bool = False,
+        simulate: Simulation | None = None,
+        compensate_on_timeout: bool = False,
+    ) -> None:
+        """Add a step.
+
+        Args:
+            name: unlike every other step's, and no key of the context.
+            action: ``action(ctx)``, async, or plain and then run in a thread. What it returns,
+                unless None, is the step's result, read by later steps as ``ctx[name]``.
+            compensation: ``compensation(result, ctx)``, which undoes it; called once, and only
+                if the action has succeeded.
+            depends_on: the steps that must be complete first. Once any step says this, those
+                without it start at once; if none does, steps run in the order added.
+            max_retries: how often a failed action is tried again.
+            retry_backoff: the waits between tries; a number is the first wait in seconds.
+            timeout: the most seconds one try may take. A step out of time is in doubt: it is
+                not compensated.
+            idempotent: whether doing it twice, with the same ``ctx.idempotency_key``, does no
+                harm, so that it may run again after a crash.
+            simulate: what a rehearsal calls in place of the action.
+            compensate_on_timeout: compensate the step, with the result None, when it timed out.
+
+        Raises:
+            SagaDefinitionError: an argument is not what it must be, or the saga runs already.
+        """
+        if self.__state == "built":
+            raise SagaDefinitionError(
+                f"step {name!r} comes too late: add all steps in build(), before the saga runs"
+            )
+        self.__steps.append(
+            Step(
+                name=name,
+                action=action,
+                compensation=compensation,
+                depends_on=_names(name, depends_on),
+                max_retries=max_retries,
+                retry_backoff=_backoff(name, retry_backoff),
+                timeout=timeout,
+                idempotent=idempotent,
+                simulate=simulate,
+                compensate_on_timeout=compensate_on_timeout,
+            )
+        )
+
+    async def prepare(self) -> tuple[Step, ...]:
+        """Build the saga, once, and return its steps; calls no action.
+
+        Raises:
+            SagaDefinitionError: the steps do not fit together.
+        """
+        if "_Saga__state" not in self.__dict__:
+            raise SagaDefinitionError(
+                f"{type(self).__name__}.__init__ must call super().__init__(context, ...)"
+            )
+        if self.__state == "building":
+            raise SagaDefinitionError(f"saga {self.saga_id!r} is being built by another task")
+        if self.__state == "new":
+            added = len(self.__steps)
+            self.__state = "building"
+            try:
+                await self.build()
+                check_steps(self.__steps, self.__context.keys())
+            except BaseException:
+                del self.__steps[added:]
+                self.__state = "new"
+                raise
+            self.__state = "built"
+        return tuple(self.__steps)
+
+    async def execute(self) -> SagaResult:
+        """Run the saga to its end; a step that fails makes a result, not an exception.
+
+        Raises:
+            SagaDefinitionError: the steps do not fit together, or the saga has run before.
+            UsageError: it shall be recorded, and there is no storage.
+            asyncio.CancelledError: the task was cancelled; what was done has been undone.
+        """
+        with self.__once():
+            steps = await self.prepare()
+            recording = self.__recording(steps, self.saga_id)
+        return await self.__to_the_end(Run(self.saga_id, steps, self.context, recording))
+
+    async def execute_from(
+        self,
+        start: StartPoint,
+        *,
+        saga_id: str,
+        snapshot_storage: SnapshotStorage,
+        config: SagaConfig,
+        lease: Lease,
+        parent_id: str,
+        parent_sequence: int | None,
+        root_id: str,
+    ) -> SagaResult:
+        """Run the saga from the middle, as a replay; otherwise as :meth:`execute`.
+
+        The saga becomes ``saga_id``, recorded under ``lease`` as a child of checkpoint
+        ``parent_sequence`` of ``parent_id``, in the family of ``root_id``.
+
+        Raises:
+            SagaDefinitionError: as :meth:`execute`; or ``start`` names a step there is not.
+        """
+        with self.__once():
+            steps = await self.prepare()
+            check_steps(steps, start.context.keys())
+            self.__check_start(start, steps)
+            self.saga_id = saga_id
+            self.snapshot_storage = snapshot_storage
+            self.config = config
+            origin = Origin(
+                root_id=root_id, parent_id=parent_id, parent_sequence=parent_sequence, lease=lease
+            )
+            recording = self.__recording(steps, saga_id, start, origin)
+        run = Run(saga_id, steps, copy_mapping(start.context), recording, start)
+        return await self.__to_the_end(run)
+
+    async def checkpoint(self, label: str | None = None) -> bool:
+        """Record the saga's state now, under any strategy; for use while it runs.
+
+        Called within an action it records the context as that action sees it.
+
+        Returns:
+            Whether a checkpoint was taken; False if the saga is not recorded.
+
+        Raises:
+            UsageError: the saga does not run.
+        """
+        if self.__run is None:
+            raise UsageError(
+                f"saga {self.saga_id!r} does not run; call checkpoint() from an action or a "
+                "compensation, while execute() is under way"
+            )
+        return await self.__run.checkpoint(label)
+
+    @contextmanager
+    def __once(self) -> Iterator[None]:
+        """Let one caller through, ever, unless what it does inside raises."""
+        if self.__dict__.get("_Saga__begun"):
+            raise SagaDefinitionError(
+                f"saga {self.saga_id!r} has run already; make a new {self.saga_name} to run again"
+            )
+        self.__begun = True
+        try:
+            yield
+        except BaseException:
+            self.__begun = False
+            raise
+
+    def __check_start(self, start: StartPoint, steps: Sequence[Step]) -> None:
+        names = {step.name for step in steps}
+        for name in (*start.complete, *start.redo, start.from_step):
+            if name not in names:
+                raise SagaDefinitionError(
+                    f"step {name!r} of the replay is no step of {self.saga_name}; "
+                    "use the code that was recorded, or another start"
+                )
+
+    async def __to_the_end(self, run: Run) -> SagaResult:
+        self.__run = run
+        try:
+            return await run.execute()
+        finally:
+            self.__run = None
+
+    def __recording(
+        self,
+        steps: Sequence[Step],
+        saga_id: str,
+        start: StartPoint | None = None,
+        origin: Origin | None = None,
+    ) -> Recording | None:
+        config = self.__replay_config()
+        if config is None:
+            return None
+        if self.snapshot_storage is None:
+            raise UsageError(
+                "the configuration enables snapshots, but the saga has no snapshot_storage; "
+                "give it one, or leave enable_snapshots off"
+            )
+        return Recording(
+            self.snapshot_storage,
+            saga_id=saga_id,
+            saga_name=self.saga_name,
+            config=config,
+            run=RunInfo(
+                code=code_of(type(self)),
+                app_version=self.config.app_version,
+                host=host_name(),
+                pid=os.getpid(),
+                steps=tuple(step.info for step in steps),
+                origins=dict(start.origins) if start else {},
+                kept=start.kept if start else (),
+            ),
+            tags=self.tags,
+            origin=origin,
+            every_step_end=is_graph(steps),
+        )
+
+    def __replay_config(self) -> ReplayConfig | None:
+        config = self.config.replay_config
+        if config is None:
+            return None if self.snapshot_storage is None else RECORDING_BY_DEFAULT
+        return config if config.enable_snapshots else None
+
+
+def _names(step: str, depends_on: object) -> tuple[str, ...] | None:
+    if depends_on is None:
+        return None
+    if isinstance(depends_on, str) or not isinstance(depends_on, Sequence | Set):
+        raise SagaDefinitionError(
+            f"step {step!r}: depends_on must be a list of step names, not {depends_on!r}"
+        )
+    return tuple(depends_on)
+
+
+def _backoff(step: str, given: object) -> Backoff:
+    if given is None:
+        return Backoff()
+    if isinstance(given, Backoff):
+        return given
+    if isinstance(given, int | float) and not isinstance(given, bool) and given >= 0:
+        return Backoff(initial=float(given))
+    raise SagaDefinitionError(
+        f"step {step!r}: retry_backoff must be a Backoff or seconds from 0, not {given!r}"
+    )
