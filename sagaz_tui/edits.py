@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-from jsonpointer import JsonPointer, JsonPointerException
+from dataclasses import dataclass
+from typing import Any
 
 from sagaz_core.errors import OverrideError
-from sagaz_core.model import MISSING, Difference
+from sagaz_core.model import MISSING, Difference, DifferenceKind
+from sagaz_core.replay.overrides import (
+    Override,
+    apply_overrides,
+    parse_override,
+    read_override,
+    value_at,
+)
 from sagaz_tui.text import visible
-
-if TYPE_CHECKING:
-    from sagaz_core.replay.overrides import Override
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StagedEdit:
-    """One edit: what was typed, and what it does to the state it was read against.
+    """One edit: what was typed, and what it does to the state it was read against."""
 
-    ``problem`` is why it does not fit the present replay start; empty: it fits.
-    """
-
-    text: str
     override: Override
     pointer: str
     before: Any
     after: Any
     other_type: bool = False
-    problem: str = ""
 
     @property
     def difference(self) -> Difference:
         """The edit as a line of a diff."""
         if self.before is MISSING:
             return Difference(self.pointer, "added", after=self.after)
-        retyped = type(self.before) is not type(self.after) and None not in (
-            self.before,
-            self.after,
-        )
-        kind = "type_changed" if retyped else "changed"
-        return Difference(self.pointer, kind, self.before, self.after)  # type: ignore[arg-type]
+        typed = self.before is not None and self.after is not None
+        retyped = typed and type(self.before) is not type(self.after)
+        kind: DifferenceKind = "type_changed" if retyped else "changed"
+        return Difference(self.pointer, kind, self.before, self.after)
 
 
 def read_edit(text: str, state: Mapping[str, Any], *, other_type: bool = False) -> StagedEdit:
@@ -52,29 +47,14 @@ def read_edit(text: str, state: Mapping[str, Any], *, other_type: bool = False) 
     Raises:
         OverrideError: it cannot be read, or does not fit; the sentence says why.
     """
-    # Imported here: it is needed once somebody types, not to show a saga.
-    from sagaz_core.replay.overrides import parse_override, read_override
-
     override = parse_override(text)
-    pointer, after = read_override(override, dict(state), allow_type=other_type)
+    pointer, after = read_override(override, state, allow_type=other_type)
+    if not isinstance(value_at(state, pointer.rpartition("/")[0]), dict):
+        # Raises if there is no place for it. Not asked of a dict, which takes any key, since
+        # it copies the context.
+        apply_overrides(state, [(pointer, after)])
     before = value_at(state, pointer)
-    return StagedEdit(text, override, pointer, before, after, other_type)
-
-
-def value_at(state: Mapping[str, Any], pointer: str) -> Any:
-    """Return the value at a JSON Pointer; MISSING if there is none."""
-    try:
-        return JsonPointer(pointer).resolve(state)
-    except JsonPointerException:
-        return MISSING
-
-
-def check_again(edit: StagedEdit, state: Mapping[str, Any]) -> StagedEdit:
-    """Read a staged edit against another state; one that does not fit keeps its place."""
-    try:
-        return read_edit(edit.text, state, other_type=edit.other_type)
-    except OverrideError as error:
-        return replace(edit, problem=str(error))
+    return StagedEdit(override, pointer, before, after, other_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +82,6 @@ class EditLog:
             return self
         return EditLog(self.future[0], (*self.past, self.edits), self.future[1:])
 
-    def checked(self, state: Mapping[str, Any]) -> EditLog:
-        """Return the log with every edit read against another state."""
-        return replace(self, edits=tuple(check_again(edit, state) for edit in self.edits))
-
 
 def completions(text: str, state: Mapping[str, Any]) -> list[str]:
     """Return the recorded places that what was typed may go on to, as far as the operator."""
@@ -113,7 +89,10 @@ def completions(text: str, state: Mapping[str, Any]) -> list[str]:
         return []
     if text.startswith("/"):
         parent, _, begun = text.rpartition("/")
-        holder = value_at(state, parent) if parent else state
+        try:
+            holder = value_at(state, parent)
+        except OverrideError:
+            return []
         return [f"{parent}/{part}" for part in _parts(holder) if part.startswith(begun)]
     return [f"{key}=" for key in sorted(state) if key.startswith(text) and visible(key) == key]
 

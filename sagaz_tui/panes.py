@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sagaz_core.model import FORWARD_KINDS, CheckpointSummary
+from dataclasses import dataclass
+
+from sagaz_core.model import FORWARD_KINDS
 from sagaz_tui.session import Moment, SagaSession, SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.context_rows import ContextState, Undone
@@ -19,34 +21,41 @@ def opening_cursor(view: SagaView) -> int:
     return view.checkpoints[-1].sequence
 
 
-def replay_start(view: SagaView) -> CheckpointSummary | None:
-    """Return the checkpoint of the step that failed, or at which the run was interrupted."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a replay begins: a step, and the checkpoint from which it can run."""
+
+    step: str
+    sequence: int
+
+
+def replay_start(view: SagaView) -> Start | None:
+    """Return the start at the step that failed, or at which the run was interrupted."""
     failure = view.failure
-    if failure is not None:
-        return start_of(view, failure.step_name, failure.sequence)
+    if failure is not None and failure.step_name is not None:
+        return _start_of(view, failure.step_name, failure.sequence)
     if view.saga.status == "interrupted":
         return start_near(view, view.checkpoints[-1].sequence)
     return None
 
 
-def start_near(view: SagaView, sequence: int) -> CheckpointSummary | None:
-    """Return the latest checkpoint not after ``sequence`` that stands before a step."""
+def start_near(view: SagaView, sequence: int) -> Start | None:
+    """Return the start at the latest step begun not after a checkpoint."""
     for checkpoint in reversed(view.checkpoints):
-        if checkpoint.sequence <= sequence and checkpoint.kind == "before_step":
-            return checkpoint
+        began = checkpoint.kind == "before_step" and checkpoint.step_name is not None
+        if began and checkpoint.sequence <= sequence:
+            return Start(str(checkpoint.step_name), checkpoint.sequence)
     return None
 
 
-def start_of(view: SagaView, step: str | None, until: int) -> CheckpointSummary | None:
-    """Return the checkpoint from which a step that ended at ``until`` can run again.
-
-    That is the one taken before it, else, where only ends are recorded, the last end before.
-    """
+def _start_of(view: SagaView, step: str, until: int) -> Start | None:
+    """The checkpoint before the step; where only ends are recorded, the last end before it."""
     earlier = [each for each in view.checkpoints if each.sequence < until]
     for checkpoint in reversed(earlier):
         if checkpoint.kind == "before_step" and checkpoint.step_name == step:
-            return checkpoint
-    return next((each for each in reversed(earlier) if each.kind in FORWARD_KINDS), None)
+            return Start(step, checkpoint.sequence)
+    ends = (each.sequence for each in reversed(earlier) if each.kind in FORWARD_KINDS)
+    return next((Start(step, sequence) for sequence in ends), None)
 
 
 def running_words(view: SagaView) -> str:

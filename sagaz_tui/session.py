@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
@@ -53,8 +54,7 @@ class SagaView:
 
     def index_of(self, sequence: int) -> int:
         """Return the index of a checkpoint, or of the nearest one before it."""
-        numbers = [checkpoint.sequence for checkpoint in self.checkpoints]
-        return max(bisect_right(numbers, sequence) - 1, 0)
+        return max(bisect_right(self.checkpoints, sequence, key=attrgetter("sequence")) - 1, 0)
 
     @property
     def failure(self) -> CheckpointSummary | None:

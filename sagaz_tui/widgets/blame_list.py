@@ -108,9 +108,7 @@ class BlameList(LinePane):
             self.notify("copied", markup=False, timeout=2)
 
 
-def blame_line(
-    entry: BlameEntry, width: int, *, now: bool, lit: bool
-) -> Line:
+def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:
     """Return one value of a key, ``width`` cells wide: checkpoint, time, step and the value."""
     at = entry.created_at.astimezone()
     step = visible(entry.step_name) if entry.step_name else "before any step"

@@ -184,7 +184,7 @@ def _rows(
         open = folding.is_open(path, value) if nested else None
         yield Row(path, visible(str(part)), value, open, change)
         if open:
-            below = "added" if change == "added" else None
+            below: Change | None = "added" if change == "added" else None
             yield from _rows(_children(value), path, folding, marks, below)
     if len(items) > limit:
         yield Row((*parent, "…"), "…", MISSING, more=len(items) - limit)
@@ -198,7 +198,8 @@ def find_paths(state: ContextState, needle: str) -> list[Path]:
     """Return where ``needle`` occurs in a key or a value's text, in any case, in row order."""
     wanted = needle.casefold()
     found: list[Path] = []
-    waiting: list[tuple[Path, Any]] = [((key,), value) for key, value in state.top()][::-1]
+    waiting: list[tuple[Path, Any]] = []
+    waiting.extend(((key,), value) for key, value in reversed(list(state.top())))
     while waiting and wanted and len(found) < _FOUND_AT_MOST:
         path, value = waiting.pop()
         nested = has_children(value)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -186,11 +184,10 @@ class ContextTree(LinePane):
     def search(self, needle: str) -> None:
         """Find text in keys and values, folded away or not, and go to the first place."""
         self._needle = needle
-        find = partial(find_paths, self._state, needle)
-        self.run_worker(partial(self._search, find), exclusive=True, group="search")
+        self.run_worker(self._search(needle), exclusive=True, group="search")
 
-    async def _search(self, find: Callable[[], list[Path]]) -> None:
-        self._found = await asyncio.to_thread(find)
+    async def _search(self, needle: str) -> None:
+        self._found = await asyncio.to_thread(find_paths, self._state, needle)
         self.post_message(self.Searched(self._needle, len(self._found)))
         self._go_to_found(0)
 
@@ -213,9 +210,7 @@ def value_column(rows: list[Row]) -> int:
     return max((2 * row.depth + cell_len(row.label) for row in rows[:_MEASURED]), default=0)
 
 
-def context_line(
-    row: Row, state: ContextState, column: int, width: int, selected: bool
-) -> Line:
+def context_line(row: Row, state: ContextState, column: int, width: int, selected: bool) -> Line:
     """Return one row, ``width`` cells wide: mark, fold, key, value, and a word at the right."""
     mark: Span = Span(" ")
     if row.change:

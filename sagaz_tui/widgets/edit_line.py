@@ -17,7 +17,7 @@ from sagaz_tui.edits import StagedEdit, common_start, completions, read_edit
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.values import type_word
-from sagaz_tui.widgets.lines import Line, Span, TextPane, spread
+from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import clip, safe_text
 from sagaz_tui.widgets.why_lines import difference_line
@@ -212,9 +212,4 @@ def staged_lines(edits: tuple[StagedEdit, ...], width: int) -> list[Line]:
     path_width = min(
         max((cell_len(visible(edit.pointer)) for edit in shown), default=0), width // 2
     )
-    for edit in shown:
-        line = difference_line(edit.difference, path_width, width)
-        if edit.problem:
-            line = spread(line[:1], (Span(f"{clip(edit.problem, width // 2)} ", "changed"),), width)
-        lines.append(line)
-    return lines
+    return lines + [difference_line(edit.difference, path_width, width) for edit in shown]

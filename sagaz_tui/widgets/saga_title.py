@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from textual.strip import Strip
-from textual.widget import Widget
-
 from sagaz_core.model import SagaSummary
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
-from sagaz_tui.widgets.lines import Line, Span, Token, paint_for, spread
-
-
-class TitleBar(Widget):
-    """A line with something at its left and something at its right."""
-
-    DEFAULT_CSS = "TitleBar { height: 1; background: $s-bg; }"
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._left: Line = ()
-        self._right: Line = ()
-
-    def set_words(self, left: Line, right: Line) -> None:
-        """Show other words."""
-        if (left, right) != (self._left, self._right):
-            self._left, self._right = left, right
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Draw the line."""
-        width = self.size.width
-        return paint_for(self, spread(self._left, self._right, width), width)
-
+from sagaz_tui.widgets.lines import Line, Span, Token
 
 _ROLLBACK: dict[str, str] = {
     "none": "nothing undone",

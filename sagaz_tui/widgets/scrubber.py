@@ -83,9 +83,7 @@ class Scrubber(Widget):
             self.post_message(self.Seek(self.track.nearest(event.x - LABEL_WIDTH)))
 
 
-def scrubber_line(
-    y: int, state: ScrubberState, track: Track, width: int
-) -> Line:
+def scrubber_line(y: int, state: ScrubberState, track: Track, width: int) -> Line:
     """Return the scrubber's line ``y``, 0 to 3, ``width`` cells wide."""
     if y == 0:
         return _lane_line("run", state, track, width)

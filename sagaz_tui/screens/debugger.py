@@ -1,0 +1,180 @@
+"""The debugger: a saga's history, edits staged for a replay, and the replay itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.events import DescendantFocus
+
+from sagaz_core.errors import StorageError
+from sagaz_tui.edits import EditLog, StagedEdit
+from sagaz_tui.keys import bindings_for
+from sagaz_tui.panes import Start, start_near
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.screens.history import HistoryScreen
+from sagaz_tui.text import visible
+from sagaz_tui.widgets.edit_line import EditInput, EditLine, EditState
+from sagaz_tui.widgets.key_footer import KeyFooter
+
+_PATIENCE: Final = 3.0
+
+
+class DebuggerScreen(HistoryScreen):
+    """Looks at a saga, corrects what it began with, and replays it."""
+
+    BINDINGS = [*bindings_for("debugger")]  # noqa: RUF012 - Textual declares it so
+
+    def __init__(self, saga_id: str) -> None:
+        super().__init__(saga_id)
+        self._chosen: Start | None = None
+        self._edited: Mapping[str, Any] = {}
+        self._edits = EditLog()
+        self._used: tuple[StagedEdit, ...] = ()
+        self._warned_of = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield from super().compose()
+        yield EditLine(id="edit")
+        yield KeyFooter("debugger", self.sagaz.settings.keys)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Show the keys that work where the keys go."""
+        typing = isinstance(event.widget, EditInput)
+        self.query_one(KeyFooter).show("edit" if typing else "debugger")
+
+    @property
+    def start(self) -> Start | None:
+        """The start that the staged edits belong to, else where the saga failed."""
+        return self._chosen or super().start
+
+    @property
+    def reason_to_stay(self) -> str:
+        """Edits that no replay has used."""
+        count = len(self._edits.edits)
+        if not count or self._edits.edits == self._used:
+            return ""
+        return f"{count} edit{'s are' if count > 1 else ' is'} staged for {visible(self.saga_id)}"
+
+    def action_back(self) -> None:
+        """Close what is open, then go back to the screen below; asks about staged edits."""
+        reason = self.reason_to_stay
+        if self.query_one(EditLine).typing:
+            self._close_edit()
+        elif self._panes.let_go():
+            return
+        elif reason and reason != self._warned_of:
+            self._warned_of = reason
+            self._say(f"{reason}; esc again leaves without")
+        else:
+            self.dismiss(None)
+
+    # ------------------------------------------------------------ where to begin
+
+    async def _wait_for_start(self) -> Start | None:
+        """The replay start; for a saga that did not fail, at the step of the cursor."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), _PATIENCE)
+        except TimeoutError:
+            self._say("this saga has not been read yet; try again in a moment")
+            return None
+        view = self._view
+        start = self.start or (start_near(view, self._cursor.sequence) if view else None)
+        if start is None:
+            self._say(f"no step begins at or before #{self._cursor.sequence}; go to one that does")
+        return start
+
+    # ------------------------------------------------------------ edits
+
+    async def action_edit(self) -> None:
+        """Open the edit line."""
+        start = await self._wait_for_start()
+        if start is None:
+            return
+        try:
+            moment = await asyncio.wait_for(self._session.moment(start.sequence), _PATIENCE)
+        except (TimeoutError, StorageError):
+            self._say("the replay start cannot be read now; try again once the store answers")
+            return
+        if moment.snapshot is None:
+            self._say(moment.problem)
+            return
+        self._chosen = start
+        self._edited = moment.snapshot.state
+        self._show_edits()
+        self.query_one(EditLine).open()
+        self._show()
+
+    def _show_edits(self) -> None:
+        start = self._chosen
+        if start is not None:
+            state = EditState(start.step, start.sequence, self._edited, self._edits.edits)
+            self.query_one(EditLine).set_state(state)
+
+    def _close_edit(self) -> None:
+        self.query_one(EditLine).close()
+        self._panes.context.focus()
+        if not self._edits.edits:
+            self._chosen = None
+        self._show()
+
+    @on(EditLine.Staged)
+    def stage(self, event: EditLine.Staged) -> None:
+        """Stage an edit for the replay start."""
+        self._edits = self._edits.staged(event.edit)
+        self._show_edits()
+        self._close_edit()
+
+    def action_undo(self) -> None:
+        """Take the last staged edit back."""
+        self._turn(self._edits.undone(), "no edit is staged")
+
+    def action_redo(self) -> None:
+        """Stage again what was taken back."""
+        self._turn(self._edits.redone(), "no edit was taken back")
+
+    def _turn(self, edits: EditLog, otherwise: str) -> None:
+        if edits == self._edits:
+            self._say(otherwise)
+            return
+        self._edits = edits
+        self._show_edits()
+
+    # ------------------------------------------------------------ replaying
+
+    async def action_plan(self) -> None:
+        """Show what a replay would do."""
+        await self._open_plan(confirm=False)
+
+    async def action_replay(self) -> None:
+        """Show what a replay would do, to be confirmed."""
+        if self.sagaz.storage.read_only:
+            self._say("this store was opened read-only; open it without --read-only to replay")
+        elif self._stale:
+            self._say("the store is out of reach; a replay can start once it answers")
+        else:
+            await self._open_plan(confirm=True)
+
+    async def _open_plan(self, *, confirm: bool) -> None:
+        # Imported here: planning loads the person's own code, which looking does not need.
+        from sagaz_tui.screens.plan import PlanScreen
+
+        start = await self._wait_for_start()
+        if start is None:
+            return
+        request = ReplayRequest(
+            saga_id=self.saga_id,
+            from_step=start.step,
+            overrides=tuple(edit.override for edit in self._edits.edits),
+            allow_type=tuple(edit.pointer for edit in self._edits.edits if edit.other_type),
+        )
+        self.app.push_screen(PlanScreen(request, confirm=confirm), self._follow_replay)
+
+    def _follow_replay(self, replay_id: str | None) -> None:
+        if replay_id is not None:
+            self._used = self._edits.edits
+            self.app.push_screen(DebuggerScreen(replay_id))

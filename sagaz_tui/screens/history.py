@@ -1,0 +1,301 @@
+"""Looking at one saga: one cursor, and panes that show what was true there and why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.events import Resize
+from textual.widgets import Static
+
+from sagaz_core.errors import StorageError
+from sagaz_core.model import MISSING
+from sagaz_tui.cursor import Cursor
+from sagaz_tui.panes import (
+    Start,
+    context_state,
+    opening_cursor,
+    replay_start,
+    running_words,
+    why_state,
+)
+from sagaz_tui.reading import MomentReader, Watch
+from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.blame import BlameScreen
+from sagaz_tui.session import SagaSession, SagaView
+from sagaz_tui.text import visible
+from sagaz_tui.values import value_text
+from sagaz_tui.widgets.bar import Bar
+from sagaz_tui.widgets.checkpoints import FAILURE_KINDS
+from sagaz_tui.widgets.context_rows import pointer_of
+from sagaz_tui.widgets.debugger_panes import DebuggerPanes
+from sagaz_tui.widgets.lines import Span
+from sagaz_tui.widgets.saga_title import link_words, saga_words
+from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
+from sagaz_tui.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    from sagaz_core.history.blame import BlameEntry
+
+_BLAMED: Final = 500
+
+
+class HistoryScreen(SagazScreen[None]):
+    """A saga's history under one cursor.
+
+    Args:
+        saga_id: which saga. One that is not there yet is waited for.
+    """
+
+    CSS_PATH = "debugger.tcss"
+
+    def __init__(self, saga_id: str) -> None:
+        super().__init__()
+        self.saga_id = saga_id
+        self._ready = asyncio.Event()
+        self._cursor = Cursor(0, following=True, unseen_after=0)
+        self._shown: tuple[int, int | None] | None = None
+        self._stale = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        self._session = SagaSession(self.sagaz.storage, self.saga_id)
+        self._reader = MomentReader(self._session, self._show_moment)
+        yield self.too_small()
+        yield Bar(id="title")
+        yield Static(id="missing", markup=False)
+        yield DebuggerPanes()
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        self._panes.context.focus()
+        watch = Watch(
+            self.sagaz.storage,
+            self._session,
+            changed=self._take_news,
+            missing=self._say_missing,
+            stale=self._say_stale,
+        )
+        self.in_background("watch", watch.run)
+        self.in_background("reader", self._reader.run)
+
+    def on_resize(self, event: Resize) -> None:
+        """Open the panes there is room for."""
+        self._panes.open_for(event.size.width)
+
+    # ------------------------------------------------------------ what is known
+
+    @property
+    def _panes(self) -> DebuggerPanes:
+        return self.query_one(DebuggerPanes)
+
+    @property
+    def _view(self) -> SagaView | None:
+        view = self._session.view
+        return view if view is not None and view.checkpoints else None
+
+    @property
+    def start(self) -> Start | None:
+        """Where a replay would begin; None: nothing failed."""
+        return replay_start(self._view) if self._view else None
+
+    def _take_news(self) -> None:
+        view = self._view
+        if view is None:
+            return
+        last = view.checkpoints[-1].sequence
+        if self._ready.is_set():
+            self._cursor = self._cursor.grown(last)
+        else:
+            first = opening_cursor(view)
+            self._cursor = Cursor(first, following=first == last, unseen_after=last)
+            self.remove_class("-missing")
+            self._ready.set()
+        self._show()
+
+    def _say_missing(self) -> None:
+        self.add_class("-missing")
+        text = f"{visible(self.saga_id)} is not in this store, or not yet; esc goes back"
+        self.query_one("#missing", Static).update(text)
+
+    def _say_stale(self, seconds: tuple[int, int] | None) -> None:
+        self._stale = f"stale {seconds[0]} s, retry in {seconds[1]} s" if seconds else ""
+        self._show_title()
+
+    # ------------------------------------------------------------ what is shown
+
+    def _show(self) -> None:
+        view = self._view
+        if view is None:
+            return
+        place = ScrubberState(
+            view.checkpoints,
+            view.index_of(self._cursor.sequence),
+            view.index_of(self.start.sequence) if self.start else None,
+            running_words(view),
+        )
+        self._panes.show_place(place)
+        self._show_title()
+        self._reader.want(self._cursor.sequence)
+
+    def _show_title(self) -> None:
+        view = self._view
+        failed = view.failure.step_name if view and view.failure else None
+        name = (Span(f" {visible(self.saga_id)} ", "text", bold=True),)
+        last = view.checkpoints[-1].sequence if view else 0
+        right = link_words(
+            self.sagaz.settings.production,
+            new=0 if self._cursor.following else last - self._cursor.unseen_after,
+            stale=self._stale,
+            read_only=self.sagaz.storage.read_only,
+        )
+        left = saga_words(view.saga, failed) if view else name
+        self.query_one("#title", Bar).show(left, right)
+
+    def _show_moment(self, sequence: int) -> None:
+        view, moment = self._view, self._session.known(sequence)
+        if view is None or moment is None:
+            return
+        # A checkpoint never changes; only what failed last may be news to its panes.
+        shown = (sequence, view.failure.sequence if view.failure else None)
+        if shown != self._shown:
+            self._shown = shown
+            context = context_state(self._session, view, moment)
+            self._panes.show_moment(context, why_state(self._session, view, sequence))
+
+    def _say(self, text: str) -> None:
+        self.notify(text, markup=False, timeout=3)
+
+    # ------------------------------------------------------------ moving
+
+    def _go(self, sequence: int, *, jump: bool) -> None:
+        if self._view is not None:
+            last = self._view.checkpoints[-1].sequence
+            move = self._cursor.jump if jump else self._cursor.to
+            self._cursor = move(sequence, last)
+            self._show()
+
+    def _go_to_index(self, index: int, *, jump: bool) -> None:
+        if self._view is not None:
+            index = min(max(index, 0), len(self._view.checkpoints) - 1)
+            self._go(self._view.checkpoints[index].sequence, jump=jump)
+
+    def action_step(self, steps: int) -> None:
+        """Go so many checkpoints on; back if negative."""
+        if self._view is not None:
+            here = self._view.index_of(self._cursor.sequence)
+            self._go_to_index(here + steps, jump=False)
+
+    def action_first(self) -> None:
+        """Go to the first checkpoint."""
+        self._go_to_index(0, jump=True)
+
+    def action_last(self) -> None:
+        """Go to the last checkpoint and follow."""
+        if self._view is not None:
+            self._go_to_index(len(self._view.checkpoints) - 1, jump=True)
+
+    def action_failure(self, direction: int) -> None:
+        """Go to the nearest failure in a direction."""
+        if self._view is None:
+            return
+        here = self._cursor.sequence
+        numbers = [each.sequence for each in self._view.checkpoints if each.kind in FAILURE_KINDS]
+        beyond = [number for number in numbers if (number - here) * direction > 0]
+        if beyond:
+            self._go(min(beyond) if direction > 0 else max(beyond), jump=True)
+        else:
+            self._say(f"no failure {'after' if direction > 0 else 'before'} #{here}")
+
+    def action_change(self, direction: int) -> None:
+        """Go to the nearest change of the context cursor's key."""
+        key = self._panes.context.key
+        if key is None:
+            return
+        here = self._cursor.sequence
+        found = self._session.next_change(key, here, direction)
+        if found is not None:
+            self._go(found, jump=True)
+        else:
+            where = "after" if direction > 0 else "before"
+            self._say(f"{visible(key)} does not change {where} #{here}")
+
+    def action_jump_back(self) -> None:
+        """Go where the last jump came from."""
+        if self._view is not None:
+            self._cursor = self._cursor.back(self._view.checkpoints[-1].sequence)
+            self._show()
+
+    @on(Scrubber.Seek)
+    @on(Timeline.Seek)
+    def seek(self, event: Scrubber.Seek | Timeline.Seek) -> None:
+        """Go where a row or the pointer says."""
+        self._go_to_index(event.index, jump=False)
+
+    # ------------------------------------------------------------ panes
+
+    def action_pane(self, number: int) -> None:
+        """Give the keys to a pane."""
+        self._panes.give_keys(number)
+
+    def action_next_pane(self) -> None:
+        """Give the keys to the next pane."""
+        self._panes.give_keys_on(1)
+
+    def action_previous_pane(self) -> None:
+        """Give the keys to the pane before."""
+        self._panes.give_keys_on(-1)
+
+    def action_search(self) -> None:
+        """Search the context."""
+        self._panes.open_search()
+
+    def action_copy(self) -> None:
+        """Copy the value under the context's cursor."""
+        value = self._panes.context.value
+        if value is not MISSING:
+            self.app.copy_to_clipboard(value if isinstance(value, str) else value_text(value))
+            self._say(f"copied the value of {pointer_of(self._panes.context.path)}")
+
+    def action_copy_path(self) -> None:
+        """Copy the JSON Pointer of the context's cursor."""
+        path = self._panes.context.path
+        if path:
+            self.app.copy_to_clipboard(pointer_of(path))
+            self._say(f"copied {visible(pointer_of(path))}")
+
+    # ------------------------------------------------------------ blame
+
+    def action_blame(self) -> None:
+        """Show who set the key under the context's cursor."""
+        key = self._panes.context.key
+        if key is not None:
+            sheet = BlameScreen(key, self._cursor.sequence, lambda: self._blame(key))
+            self.app.push_screen(sheet, self._go_to_blamed)
+
+    def _go_to_blamed(self, sequence: int | None) -> None:
+        if sequence is not None:
+            self._go(sequence, jump=True)
+
+    async def _blame(self, key: str) -> Sequence[BlameEntry]:
+        # Imported here: nothing needs it until somebody asks.
+        from sagaz_core.history.blame import blame
+
+        return await blame(self.sagaz.storage, self.saga_id, key, limit=_BLAMED)
+
+    @on(DebuggerPanes.BlameWanted)
+    def fill_blame_pane(self) -> None:
+        """Read the values for the pane beside."""
+        self.in_background("blame", self._fill_blame_pane)
+
+    async def _fill_blame_pane(self) -> None:
+        key, sequence = self._panes.context.key, self._cursor.sequence
+        if key is not None:
+            try:
+                self._panes.show_blame(key, await self._blame(key), sequence)
+            except StorageError:
+                # The title says that the store is out of reach; the pane keeps what it has.
+                return

@@ -1,0 +1,184 @@
+"""The debugger's panes together: which are open at which size, and who has the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.events import DescendantBlur, DescendantFocus
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from sagaz_tui.text import visible
+from sagaz_tui.widgets.blame_list import BlameList
+from sagaz_tui.widgets.context_rows import ContextState
+from sagaz_tui.widgets.context_tree import ContextTree
+from sagaz_tui.widgets.pane_head import PaneHead
+from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
+from sagaz_tui.widgets.timeline import Timeline, TimelineState
+from sagaz_tui.widgets.why import Tab, WhyPane, WhyState, WhyText
+
+if TYPE_CHECKING:
+    from sagaz_core.history.blame import BlameEntry
+
+WIDE: Final = 120
+HUGE: Final = 180
+_HEADS: Final = {"timeline": "timeline-head", "context": "context-head", "blame": "blame-head"}
+
+
+class DebuggerPanes(Container):
+    """Scrubber, timeline, context and Why. They show what they are given and ask for the rest."""
+
+    class BlameWanted(Message):
+        """The blame pane is open, and shows another key than the context's cursor is on."""
+
+    def compose(self) -> ComposeResult:
+        """Lay the panes out; which are open is the style sheet's affair."""
+        yield Scrubber(id="scrubber")
+        with Container(id="panes"):
+            with Vertical(id="timeline-pane"):
+                yield PaneHead("1 Timeline", id="timeline-head")
+                yield Timeline(id="timeline")
+            with Vertical(id="context-pane"):
+                yield PaneHead("2 Context", id="context-head")
+                yield ContextTree(id="context")
+                yield Input(id="search", placeholder="search keys and values", compact=True)
+            with Vertical(id="why-column"):
+                yield WhyPane(3, "error", "diff", "step", id="why")
+                yield WhyPane(3, "diff", id="why-diff")
+            with Vertical(id="side-column"):
+                yield WhyPane(3, "step", id="why-step")
+                with Vertical(id="blame-pane"):
+                    yield PaneHead("Blame", id="blame-head")
+                    yield BlameList(id="blame")
+
+    @property
+    def context(self) -> ContextTree:
+        """The context's tree."""
+        return self.query_one(ContextTree)
+
+    def open_for(self, width: int) -> None:
+        """Open the panes that there is room for."""
+        wide, huge = width >= WIDE, width >= HUGE
+        self.set_class(wide, "-wide")
+        self.set_class(huge, "-huge")
+        tabs: tuple[Tab, ...] = ("error", "diff", "step")
+        if wide:
+            tabs = ("error",) if huge else ("error", "step")
+        self.query_one("#why", WhyPane).offer(*tabs)
+        self._want_blame()
+
+    # -- what is shown
+
+    def show_place(self, place: ScrubberState) -> None:
+        """Show where the cursor is."""
+        self.query_one(Scrubber).set_state(place)
+        rows = TimelineState(place.checkpoints, place.cursor, place.start)
+        self.query_one(Timeline).set_state(rows)
+
+    def show_moment(self, context: ContextState, why: WhyState) -> None:
+        """Show what was true at a checkpoint."""
+        self.context.set_state(context)
+        keys = len(context.context.keys() | context.results.keys())
+        words = "cannot be read" if why.problem else f"{keys} keys, {context.added} new"
+        head = self.query_one("#context-head", PaneHead)
+        head.set_title(f"2 Context @#{context.sequence}", [words])
+        for pane in self.query(WhyPane):
+            pane.set_state(why)
+        self._want_blame()
+
+    def show_blame(self, key: str, entries: Sequence[BlameEntry], sequence: int) -> None:
+        """Show the values of a key in the blame pane."""
+        self.query_one("#blame", BlameList).set_entries(entries, sequence)
+        self.query_one("#blame-head", PaneHead).set_title(f"Blame {visible(key)}")
+
+    def on_context_tree_key_chosen(self) -> None:
+        """Blame another key, if the pane for it is open."""
+        self._want_blame()
+
+    def _want_blame(self) -> None:
+        if self.has_class("-huge") and self.context.key is not None:
+            self.post_message(self.BlameWanted())
+
+    # -- who has the keys
+
+    @property
+    def _open(self) -> list[Widget]:
+        """The panes that can have the keys, in order."""
+        panes = [
+            self.query_one(Timeline),
+            self.context,
+            *self.query(WhyText),
+            self.query_one("#blame", BlameList),
+        ]
+        return [pane for pane in panes if _shown(pane)]
+
+    def give_keys(self, number: int) -> None:
+        """Give the keys to pane 1, 2 or 3; the third, if it has them already, turns its tab."""
+        pane = self._open[number - 1]
+        if number == 3 and pane.has_focus:
+            self.query_one("#why", WhyPane).action_next_tab()
+        pane.focus()
+
+    def give_keys_on(self, step: int) -> None:
+        """Give the keys to the next pane, or the one before."""
+        panes = self._open
+        here = next((n for n, pane in enumerate(panes) if pane.has_focus), -1)
+        panes[(here + step) % len(panes)].focus()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Light the head of the pane that got the keys."""
+        self._light(event.widget, True)
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """Dim the head of the pane that lost them."""
+        self._light(event.widget, False)
+
+    def _light(self, widget: Widget, active: bool) -> None:
+        head = _HEADS.get(widget.id or "")
+        if head is not None:
+            self.query_one(f"#{head}", PaneHead).set_active(active)
+
+    def let_go(self) -> bool:
+        """Close the search or forget a tab chosen by hand; False if there was neither."""
+        search = self.query_one("#search", Input)
+        if search.has_class("-open"):
+            self._close_search()
+            return True
+        chosen = [pane for pane in self.query(WhyPane) if pane.tab_is_chosen]
+        for pane in chosen:
+            pane.let_go()
+        return bool(chosen)
+
+    # -- searching
+
+    def open_search(self) -> None:
+        """Begin to type what to search for."""
+        search = self.query_one("#search", Input)
+        search.add_class("-open")
+        search.value = ""
+        search.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Search."""
+        event.stop()
+        self._close_search()
+        self.context.search(event.value)
+
+    def _close_search(self) -> None:
+        self.query_one("#search", Input).remove_class("-open")
+        self.context.focus()
+
+    def on_context_tree_searched(self, event: ContextTree.Searched) -> None:
+        """Say how many places match."""
+        event.stop()
+        places = f"{event.found} place{'s' * (event.found != 1)}" if event.found else "nothing"
+        text = f"{places} found for {visible(event.needle)}" + "; n N" * (event.found > 1)
+        self.notify(text, markup=False, timeout=3)
+
+
+def _shown(widget: Widget) -> bool:
+    return all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
