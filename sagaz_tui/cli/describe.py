@@ -19,7 +19,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.text import short_age, short_duration
+from sagaz_tui.text import short_age, short_duration, visible_lines
 from sagaz_tui.values import VALUE_WIDTH, json_form, type_word, value_text
 
 _UNDO: Final = {"none": "", "completed": "rolled back", "failed": "ROLLBACK FAILED"}
@@ -134,6 +134,7 @@ def print_story(story: Story, format: Format) -> None:
     )
     emit()
     emit_rows(*checkpoint_rows(story.checkpoints), format, title="Checkpoints")
+    _print_failure(story.checkpoints)
     if story.latest is not None:
         emit()
         title = f"Context at #{story.latest.sequence}"
@@ -141,6 +142,16 @@ def print_story(story: Story, format: Format) -> None:
     if len(story.family) > 1:
         emit()
         emit_rows(*saga_rows(story.family), format, title="Family: the saga and its replays")
+
+
+def _print_failure(checkpoints: Sequence[CheckpointSummary]) -> None:
+    failures = [entry for entry in checkpoints if entry.kind == "step_failed" and entry.error]
+    if not failures or failures[-1].error is None:
+        return
+    emit()
+    emit(f"Error at #{failures[-1].sequence}")
+    for line in visible_lines(failures[-1].error.traceback.rstrip()):
+        emit(line)
 
 
 def story_data(story: Story) -> dict[str, Any]:
