@@ -305,7 +305,7 @@ class Recording:
         Changes nothing if the end is recorded already, or nothing ever was.
         """
         self._heartbeat.stop()
-        if self._end_written or not self._written or self.refusal is not None:
+        if self._end_written or not self.held_lease or self.refusal is not None:
             return
         try:
             await self._writer.finish(status, compensation)

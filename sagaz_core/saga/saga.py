@@ -19,6 +19,7 @@ from sagaz_core.saga.registry import code_of, register
 from sagaz_core.saga.run import Run
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Action, CompensationAction, Simulation, Step
+from sagaz_core.storage.listing import check_saga_id
 
 if TYPE_CHECKING:
     from sagaz_core.storage.lease import Lease
@@ -74,7 +75,7 @@ class Saga:
             raise UsageError(f"a saga's context must be a mapping, not {type(given).__name__}")
         for key in context or ():
             check_key(key)
-        self.saga_id = new_id() if saga_id is None else saga_id
+        self.saga_id = new_id() if saga_id is None else check_saga_id(saga_id)
         self.config = config or SagaConfig()
         self.snapshot_storage = snapshot_storage
         self.tags = dict(tags or {})

@@ -1,0 +1,53 @@
+"""Sagas for the tests: a ledger of what really happened, and steps that write into it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sagaz_core.saga.saga import Saga
+
+Build = Callable[[Any], Awaitable[None]]
+
+
+class Built(Saga):
+    """A saga whose steps are added by a function given to it."""
+
+    def __init__(self, build: Build, context: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(context, **kwargs)
+        self._build_with = build
+
+    async def build(self) -> None:
+        await self._build_with(self)
+
+
+class Ledger(list[str]):
+    """What was done and undone, in order."""
+
+    def does(self, name: str, result: Any = None) -> Callable[[Any], Awaitable[Any]]:
+        """Return an action that writes ``name``."""
+
+        async def action(ctx: Any) -> Any:
+            self.append(name)
+            return result
+
+        return action
+
+    def undoes(self, name: str) -> Callable[[Any, Any], Awaitable[None]]:
+        """Return a compensation that writes ``-name``."""
+
+        async def compensation(result: Any, ctx: Any) -> None:
+            self.append(f"-{name}")
+
+        return compensation
+
+    def fails(
+        self, name: str, error: BaseException | None = None
+    ) -> Callable[..., Awaitable[None]]:
+        """Return an action or compensation that writes ``name!`` and raises."""
+
+        async def action(*arguments: Any) -> None:
+            self.append(f"{name}!")
+            raise error or RuntimeError(f"{name} broke")
+
+        return action
