@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import secrets
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,6 +21,7 @@ from sagaz_tui.settings import Settings
 
 if TYPE_CHECKING:
     from sagaz_core.replay.overrides import Override
+    from sagaz_core.storage.storage import SnapshotStorage
 
 _POLL: Final = 0.03
 _LAST_LINES: Final = 3
@@ -48,3 +52,113 @@ class ReplayRequest:
     snapshot_id: str | None = None
     compensated: Literal["redo", "keep", "refuse"] = "redo"
     in_doubt: Literal["retry", "skip"] | None = None
+
+
+async def start_replay(
+    storage: SnapshotStorage, settings: Settings, request: ReplayRequest, digest: str
+) -> str:
+    """Start a replay and return its id as soon as the store knows of it.
+
+    Cancelling this stops waiting, never the replay.
+
+    Args:
+        storage: where the replay will show; only read.
+        settings: which store and whose code.
+        request: what is asked for.
+        digest: of the plan that was shown; the process refuses any other.
+
+    Raises:
+        ReplayNotStartedError: the process ended before anything ran.
+    """
+    known = {entry.replay_id for entry in await storage.list_replays(request.saga_id)}
+    process, log = await asyncio.to_thread(launch, settings, request, digest)
+    while True:
+        ended = process.poll() is not None
+        for entry in await storage.list_replays(request.saga_id):
+            if entry.replay_id not in known:
+                return entry.replay_id
+        if ended:
+            raise ReplayNotStartedError(last_words(log))
+        await asyncio.sleep(_POLL)
+
+
+def launch(
+    settings: Settings, request: ReplayRequest, digest: str
+) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start the process; return it and the file that its output goes to.
+
+    It has a session of its own, so that a terminal that closes does not reach it. Values to
+    set go over stdin and the store's address through the environment: others can read argv.
+    """
+    log = runtime_folder() / f"replay-{os.getpid()}-{secrets.token_hex(8)}.log"
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        process = subprocess.Popen(
+            command(request, digest),
+            stdin=subprocess.PIPE,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            env={**os.environ, **_environment(settings)},
+        )
+    finally:
+        os.close(descriptor)
+    # Waited for where nobody needs to wait, so that it leaves no zombie behind.
+    threading.Thread(target=process.wait, name="sagaz-replay", daemon=True).start()
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(json.dumps([str(each) for each in request.overrides]).encode())
+    return process, log
+
+
+def command(request: ReplayRequest, digest: str) -> list[str]:
+    """Return the process's arguments; values stand with their option, whatever they begin with."""
+    words = [sys.executable, "-m", "sagaz_tui", "replay", "run"]
+    words += [f"--from-step={request.from_step}", "--overrides=-", f"--plan-digest={digest}"]
+    words += [f"--allow-type={pointer}" for pointer in request.allow_type]
+    words.append(f"--compensated={request.compensated}")
+    if request.in_doubt is not None:
+        words.append(f"--in-doubt={request.in_doubt}")
+    if request.snapshot_id is not None:
+        words.append(f"--snapshot={request.snapshot_id}")
+    return [*words, "--", request.saga_id]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The settings that the screen itself has, for the process to have the same."""
+    return {
+        "SAGAZ_STORAGE_URL": settings.storage_url,
+        "SAGAZ_SAGAS": ",".join(settings.sagas),
+        "SAGAZ_READ_ONLY": "0",
+    }
+
+
+def runtime_folder() -> Path:
+    """Return a folder that only this user can look into, made if it is not there.
+
+    Raises:
+        ReplayNotStartedError: something else stands in its place.
+    """
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(base) / "sagaz" if base else Path(tempfile.gettempdir()) / f"sagaz-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise ReplayNotStartedError(
+            f"cannot make {folder} for the replay's output ({error.strerror}); "
+            "set XDG_RUNTIME_DIR to a folder of your own"
+        ) from error
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise ReplayNotStartedError(
+            f"{folder} can be changed by others, so the replay's output is not put there; "
+            "remove it, or set XDG_RUNTIME_DIR to a folder of your own"
+        )
+    return folder
+
+
+def last_words(log: Path) -> str:
+    """Return what a process that came to nothing said last."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = [line.removeprefix("sagaz: ").strip() for line in lines if line.strip()]
+    return " ".join(said[-_LAST_LINES:]) or f"the replay's process ended without a word; see {log}"

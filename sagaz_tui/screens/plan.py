@@ -3,21 +3,62 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.events import Event, Resize
+from textual.message import Message
+from textual.strip import Strip
+from textual.widgets import Input
 
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_core.errors import SagazError
+from sagaz_core.model import ReplayPlan
+from sagaz_tui.keys import bindings_for, keys_called
+from sagaz_tui.planning import as_command, make_plan
+from sagaz_tui.replay_process import ReplayRequest, start_replay
 from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.text import visible
+from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
+from sagaz_tui.widgets.lines import Line, Span, TextPane, line_width
+from sagaz_tui.widgets.plan_lines import plan_lines, summary_words, wrapped
+
+
+class PlanPane(TextPane, can_focus=False):
+    """The plan's lines; says when they have been drawn."""
+
+    class Painted(Message):
+        """What was set last is on the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to_paint = False
+
+    def set_plan(self, lines: list[Line]) -> None:
+        """Show a plan."""
+        self._to_paint = True
+        self.set_lines(lines, from_top=True)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line."""
+        strip = super().render_line(y)
+        if self._to_paint:
+            self._to_paint = False
+            self.post_message(self.Painted())
+        return strip
 
 
 class PlanScreen(SagazScreen[str | None]):
     """Shows what a replay would do; dismissed with the id of the one it started, or None.
+
+    Only a key that arrives after the plan has been painted can confirm it: one typed blindly,
+    however late it is dealt with, starts nothing.
 
     Args:
         request: what is asked for.
         confirm: whether ``enter`` may run it.
     """
 
+    CSS_PATH = "plan.tcss"
     PLACE = "plan"
     BINDINGS = [*bindings_for("plan")]  # noqa: RUF012 - Textual declares it so
 
@@ -25,8 +66,156 @@ class PlanScreen(SagazScreen[str | None]):
         super().__init__()
         self.request = request
         self.confirm = confirm
+        self.plan: ReplayPlan | None = None
+        self._armed_at: float | None = None
+        self._trouble = ""
+        self._starting = False
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield self.too_small()
-        yield KeyFooter("plan", self.sagaz.settings.keys)
+        yield Bar(id="title")
+        yield PlanPane()
+        with Horizontal(id="ask"):
+            yield Bar(id="question")
+            yield Input(id="label", compact=True, disabled=True)
+        left_out = () if self.confirm else ("plan.confirm",)
+        yield KeyFooter("plan", self.sagaz.settings.keys, leave_out=left_out)
+
+    def on_mount(self) -> None:
+        """Make the plan."""
+        self._show_title()
+        self._ask((Span(" planning…", "muted"),))
+        self.in_background("plan", self._make)
+
+    # ------------------------------------------------------------------ the plan
+
+    async def _make(self) -> None:
+        try:
+            self.plan = await make_plan(self.sagaz.settings, self.request)
+        except SagazError as error:
+            self.plan, self._trouble = None, str(error)
+        self._show_plan()
+
+    def _show_plan(self) -> None:
+        """Show the plan, or why there is none; nothing can be confirmed until it is painted."""
+        self._armed_at = None
+        pane = self.query_one(PlanPane)
+        width = pane.text_width
+        lines: list[Line] = []
+        if self._trouble:
+            heading = "Did not start" if self.plan is not None else "No plan"
+            lines = [(Span(f" {heading}", "fail", bold=True),)]
+            lines += [*wrapped(self._trouble, width, "fail", lead="✗"), ()]
+        if self.plan is not None:
+            now, ascii = self.sagaz.now(), self.sagaz.ascii
+            lines += plan_lines(self.plan, width, now, ascii=ascii)
+        pane.set_plan(lines)
+        self._ask(self._refusal() or (Span(" …", "muted"),))
+
+    def on_resize(self, event: Resize) -> None:
+        """Wrap the plan anew."""
+        if (self.plan is not None or self._trouble) and not self._starting:
+            self._show_plan()
+
+    def on_plan_pane_painted(self, message: PlanPane.Painted) -> None:
+        """Let keys that come from now on confirm."""
+        self.call_after_refresh(self._arm)
+
+    def _arm(self) -> None:
+        if self.plan is None or self._refusal() or self._starting:
+            return
+        self._armed_at = Event().time
+        label = self.sagaz.settings.production
+        if label:
+            text = f" {summary_words(self.plan)}. Type {visible(label)} to run it: "
+            self._ask((Span(text, "changed", bold=True),))
+            field = self.query_one("#label", Input)
+            field.disabled = False
+            field.focus()
+        else:
+            key = keys_called("plan.confirm", self.sagaz.settings.keys)
+            words = f" {summary_words(self.plan)}, as a new branch of {visible(self.plan.root_id)}"
+            self._ask((Span(f" {key}", "live", bold=True), Span(words, "text", bold=True)))
+
+    def _refusal(self) -> Line:
+        """Why this cannot be confirmed; empty: it can."""
+        if self.plan is None:
+            return (Span(" There is nothing to run.", "muted"),)
+        if not self.plan.valid:
+            return (Span(" This cannot run as it stands.", "fail", bold=True),)
+        if not self.confirm:
+            return (Span(f" It {summary_words(self.plan)}. This only shows it.", "muted"),)
+        if self.sagaz.settings.read_only:
+            text = " Opened read-only, so nothing is replayed; start without --read-only."
+            return (Span(text, "changed", bold=True),)
+        return ()
+
+    def _show_title(self) -> None:
+        left = (
+            Span(" Plan  ", "muted"),
+            Span(f"replay of {visible(self.request.saga_id)}", "text", bold=True),
+        )
+        label = visible(self.sagaz.settings.production)
+        right = (Span(f"{label}  ", "changed", bold=True), Span("NOTHING HAS RUN ", "ghost"))
+        self.query_one("#title", Bar).show(left, right if label else right[1:])
+
+    def _ask(self, words: Line) -> None:
+        bar = self.query_one("#question", Bar)
+        bar.styles.width = max(line_width(words), 1)
+        bar.show(words)
+
+    # ------------------------------------------------------------------ keys
+
+    def action_confirm(self) -> None:
+        """Run it, if it has been seen and may run."""
+        if not self.sagaz.settings.production and self._seen():
+            self._run()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Run it, if what was typed is the store's label."""
+        label = self.sagaz.settings.production
+        if not self._seen():
+            return
+        if event.value.strip().casefold() == label.casefold():
+            self._run()
+        else:
+            self.notify(f"that is not {visible(label)}; nothing was started", markup=False)
+
+    def _seen(self) -> bool:
+        """Whether the key that is acted on came after the plan stood on the screen."""
+        armed = self._armed_at is not None and self.input_at > self._armed_at
+        return armed and not self._starting and not self.has_class("-too-small")
+
+    def action_scroll_plan(self, by: int) -> None:
+        """Scroll."""
+        self.query_one(PlanPane).action_move(by)
+
+    def action_copy(self) -> None:
+        """Copy the command that does the same."""
+        self.app.copy_to_clipboard(as_command(self.request))
+        self.notify("copied as a command", markup=False, timeout=4)
+
+    def action_back(self) -> None:
+        """Leave; what has been started goes on."""
+        self.dismiss(None)
+
+    # ------------------------------------------------------------------ running
+
+    def _run(self) -> None:
+        self._starting = True
+        self._ask((Span(" starting…", "live"),))
+        self.in_background("run", self._start)
+
+    async def _start(self) -> None:
+        assert self.plan is not None
+        try:
+            started = await start_replay(
+                self.sagaz.storage, self.sagaz.settings, self.request, self.plan.digest
+            )
+        except SagazError as error:
+            self._starting = False
+            self._trouble = str(error)
+            await self._make()
+        else:
+            self.dismiss(started)

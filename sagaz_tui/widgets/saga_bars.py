@@ -36,7 +36,7 @@ def title_line(store: str, production: str, *, read_only: bool) -> Line:
     if production:
         spans.append(Span(f"  {clip(production, 20)}", "changed", bold=True))
     if read_only:
-        spans.append(Span("  READ-ONLY", "muted"))
+        spans.append(Span("  READ ONLY", "muted"))
     return tuple(spans)
 
 

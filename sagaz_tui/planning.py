@@ -1,0 +1,75 @@
+"""Makes a replay's plan apart from the screen: it loads the person's own code and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from sagaz_core.model import ReplayPlan
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.settings import Settings
+
+Answer = TypeVar("Answer")
+
+
+async def make_plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
+    """Return what a replay would do; the store is opened anew, read-only, and nothing runs.
+
+    Factories and ``build()`` are other people's code: they run in a thread with a loop of its
+    own, so that one that blocks stops neither the screen nor leaving it.
+
+    Raises:
+        SagazError: there is no plan to show, and why.
+    """
+    return await in_thread(lambda: asyncio.run(_plan(settings, request)))
+
+
+async def _plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
+    raise NotImplementedError
+
+
+async def in_thread(function: Callable[[], Answer]) -> Answer:
+    """Run a function in a thread that does not hold the program back when it ends."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Answer] = loop.create_future()
+
+    def settle(result: Answer | None, error: BaseException | None) -> None:
+        if answer.cancelled():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - handed over to who waits
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, result, failure)
+        except RuntimeError:
+            return  # the screen was left meanwhile
+
+    threading.Thread(target=work, name="sagaz-planning", daemon=True).start()
+    return await answer
+
+
+def as_command(request: ReplayRequest) -> str:
+    """Return the command that asks for the same replay, for a shell."""
+    words = ["sagaz", "replay", "run", request.saga_id, "--from-step", request.from_step]
+    for override in request.overrides:
+        words += ["--override", str(override)]
+    for pointer in request.allow_type:
+        words += ["--allow-type", pointer]
+    if request.snapshot_id is not None:
+        words += ["--snapshot", request.snapshot_id]
+    if request.compensated != "redo":
+        words += ["--compensated", request.compensated]
+    if request.in_doubt is not None:
+        words += ["--in-doubt", request.in_doubt]
+    return shlex.join(words)
