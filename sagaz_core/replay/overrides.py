@@ -16,10 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from jsonpointer import JsonPointer, JsonPointerException, escape
-
 from sagaz_core.errors import OverrideError
 from sagaz_core.model import MISSING
+from sagaz_core.replay.pointer import (
+    is_index,
+    join_pointer,
+    split_pointer,
+    to_pointer,
+    value_at,
+)
 from sagaz_core.replay.reading import check_depth, read_json, read_text, untyped
 
 Operator = Literal["=", ":=", "=@"]
@@ -36,7 +41,7 @@ class Override:
     raw: str
 
     def __str__(self) -> str:
-        tokens = _tokens(self.pointer)
+        tokens = split_pointer(self.pointer)
         plain = len(tokens) == 1 and not tokens[0].startswith("/") and "=" not in tokens[0]
         place = tokens[0] if plain and not tokens[0].endswith(":") else self.pointer
         return f"{place}{self.operator}{self.raw}"
@@ -99,7 +104,7 @@ def apply_overrides(
     changed: Any = deepcopy(dict(context))
     for pointer, value in [*operations, *((to_pointer(place), MISSING) for place in unset)]:
         check_depth(value)
-        tokens = _tokens(pointer)
+        tokens = split_pointer(pointer)
         if not tokens:
             raise OverrideError(
                 "an override cannot replace the whole context; name its keys, as in /key"
@@ -119,29 +124,6 @@ def type_mismatch(recorded: Any, value: Any) -> str | None:
     if type(recorded) is type(value) or (type(recorded), type(value)) == (float, int):
         return None
     return f"is recorded as {type(recorded).__name__}, and the override is {_with_article(value)}"
-
-
-def to_pointer(place: str) -> str:
-    """Return the JSON Pointer of a top-level key; a text that is a pointer already stays so."""
-    return place if place.startswith("/") else "/" + escape(place)
-
-
-def key_pointer(key: str) -> str:
-    """Return the JSON Pointer of a top-level key, taken literally."""
-    return "/" + escape(key)
-
-
-def value_at(state: Any, pointer: str) -> Any:
-    """Return what stands at a pointer, or :data:`MISSING`."""
-    node = state
-    for token in _tokens(pointer):
-        if isinstance(node, Mapping):
-            node = node.get(token, MISSING)
-        elif isinstance(node, list | tuple) and _is_index(token) and int(token) < len(node):
-            node = node[int(token)]
-        else:
-            return MISSING
-    return node
 
 
 def _read(override: Override, recorded: Any) -> Any:
@@ -177,7 +159,7 @@ def _set(node: Any, tokens: Sequence[str], at: int, value: Any) -> Any:
     items = list(node)
     if token == "-" and is_last and value is not MISSING:
         items.append(value)
-    elif not _is_index(token) or int(token) >= len(items):
+    elif not is_index(token) or int(token) >= len(items):
         raise OverrideError(
             f"{_joined(tokens, at + 1)}: there is no item {token!r} in {_joined(tokens, at)}, "
             f"which has {len(items)}; use an index below that, or - to append"
@@ -208,22 +190,8 @@ def _set_member(node: dict[str, Any], tokens: Sequence[str], at: int, value: Any
     return node
 
 
-def _tokens(pointer: str) -> list[str]:
-    try:
-        return list(JsonPointer(pointer).parts)
-    except JsonPointerException:
-        raise OverrideError(
-            f"{pointer!r} is no JSON Pointer; write it as /cart/0/qty, with ~1 for / and ~0 for ~ "
-            "inside a key"
-        ) from None
-
-
 def _joined(tokens: Sequence[str], until: int | None = None) -> str:
-    return "".join("/" + escape(token) for token in tokens[:until])
-
-
-def _is_index(token: str) -> bool:
-    return token.isascii() and token.isdigit() and (token == "0" or token[0] != "0")
+    return join_pointer(tokens[:until])
 
 
 def _with_article(value: Any) -> str:

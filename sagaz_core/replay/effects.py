@@ -1,0 +1,96 @@
+"""What the runs of a family have done in the world, and what of it was undone since.
+
+An effect is what one step did when it really ran: named by the saga in which it ran, and the
+step. A replay that restores a step refers to the effect of an earlier run; one that runs it
+again makes a new effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary
+from sagaz_core.storage.storage import SnapshotStorage
+
+Effect = tuple[str, str]
+"""The id of the saga in which a step really ran, and the step's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyEffects:
+    """Every effect of a family, by what has become of it; each with the run that made it so."""
+
+    undone: dict[Effect, str] = field(default_factory=dict)
+    undo_uncertain: dict[Effect, str] = field(default_factory=dict)
+    """Effects whose compensation failed, or was begun and never seen to end."""
+    standing: set[Effect] = field(default_factory=set)
+    """Effects of steps that ran to their end and were never compensated."""
+    uncertain: set[Effect] = field(default_factory=set)
+    """Effects of steps that timed out, were cancelled or were in flight at a crash."""
+
+
+async def family_effects(storage: SnapshotStorage, root_id: str) -> FamilyEffects:
+    """Read what all the runs of a family have done and undone."""
+    effects = FamilyEffects()
+    ran: set[Effect] = set()
+    for saga in await storage.list_family(root_id):
+        await _add_run(storage, saga, effects, ran)
+    for effect in effects.undone:
+        effects.undo_uncertain.pop(effect, None)
+    effects.uncertain.difference_update(effects.undone)
+    effects.standing.update(ran - effects.undone.keys() - effects.undo_uncertain.keys())
+    return effects
+
+
+def origin(run: RunInfo, saga_id: str, step: str) -> Effect:
+    """Return the effect that a complete step of a run refers to."""
+    return run.origins.get(step, saga_id), step
+
+
+async def _add_run(
+    storage: SnapshotStorage, saga: SagaSummary, effects: FamilyEffects, ran: set[Effect]
+) -> None:
+    run = await storage.get_run(saga.saga_id)
+    timeline = await storage.list_checkpoints(saga.saga_id)
+    latest = await storage.get_latest_snapshot(saga.saga_id)
+    completed = latest.completed_steps if latest else []
+    undone = set(latest.compensated_steps if latest else ()) | _steps(
+        timeline, "after_compensation"
+    )
+    begun = _steps(timeline, "before_compensation") | _steps(timeline, "compensation_failed")
+    if saga.status == "failed":
+        # Where the strategy recorded no compensations, the saga's row tells how they went.
+        own = {step.name for step in run.steps if step.compensated} - set(run.kept)
+        rest = own.intersection(completed) - undone
+        if saga.compensation == "completed":
+            undone |= rest
+        elif saga.compensation == "failed":
+            begun |= rest
+    for step in undone:
+        effects.undone[origin(run, saga.saga_id, step)] = saga.saga_id
+    for step in begun - undone:
+        effects.undo_uncertain[origin(run, saga.saga_id, step)] = saga.saga_id
+    ran.update((saga.saga_id, step) for step in completed if step not in run.origins)
+    effects.uncertain.update(
+        (saga.saga_id, step) for step in _without_outcome(saga, timeline, completed)
+    )
+
+
+def _steps(timeline: list[CheckpointSummary], kind: str) -> set[str]:
+    return {
+        entry.step_name for entry in timeline if entry.kind == kind and entry.step_name is not None
+    }
+
+
+def _without_outcome(
+    saga: SagaSummary, timeline: list[CheckpointSummary], completed: list[str]
+) -> set[str]:
+    """Return the steps that were begun and of which nobody can say whether they happened."""
+    outcomes: Mapping[str, str] = {
+        record.name: record.outcome for entry in timeline for record in entry.step_records
+    }
+    lost = {name for name, outcome in outcomes.items() if outcome in ("timed_out", "cancelled")}
+    if saga.status not in ("completed", "failed"):
+        lost |= _steps(timeline, "before_step") - outcomes.keys()
+    return lost.difference(completed)

@@ -1,0 +1,346 @@
+"""What a replay would do, step by step, and everything that stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args
+
+from sagaz_core.config import RECORDING_BY_DEFAULT
+from sagaz_core.errors import (
+    AmbiguousSagaError,
+    SagaClassNotFoundError,
+    SagaDefinitionError,
+    SagaFactoryError,
+    SagaNotFoundError,
+    SagazError,
+    SnapshotNotFoundError,
+    UsageError,
+)
+from sagaz_core.model import (
+    MISSING,
+    PlannedOverride,
+    PlanProblem,
+    ReplayPlan,
+    RunInfo,
+    SagaSnapshot,
+    SagaSummary,
+    StepInfo,
+)
+from sagaz_core.replay.checkpoint import find_checkpoint, recorded_steps
+from sagaz_core.replay.correction import (
+    Corrected,
+    Correction,
+    check_model,
+    check_size,
+    correct,
+    lost_values,
+)
+from sagaz_core.replay.digest import digest
+from sagaz_core.replay.effects import FamilyEffects, family_effects
+from sagaz_core.replay.factory import (
+    FACTORY_TIMEOUT,
+    SagaFactory,
+    build_saga,
+    class_factory,
+    make_saga,
+    resolve_class,
+)
+from sagaz_core.replay.fates import Fates, InDoubt, Undone, compare_steps, decide_fates
+from sagaz_core.saga.registry import code_of
+from sagaz_core.saga.saga import Saga
+from sagaz_core.saga.start import StartPoint
+from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.storage import SnapshotStorage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person wants replayed."""
+
+    saga_id: str
+    from_step: str
+    correction: Correction = field(default_factory=Correction)
+    compensated: Undone = "redo"
+    in_doubt: InDoubt | None = None
+    force_failure: bool = False
+    snapshot_id: str | None = None
+    factory: SagaFactory | None = None
+    factory_timeout: float = FACTORY_TIMEOUT
+
+    def __post_init__(self) -> None:
+        if self.compensated not in get_args(Undone):
+            raise UsageError(
+                f"compensated is {self.compensated!r}; use one of {', '.join(get_args(Undone))}"
+            )
+        if self.in_doubt is not None and self.in_doubt not in get_args(InDoubt):
+            raise UsageError(
+                f"in_doubt is {self.in_doubt!r}; use one of {', '.join(get_args(InDoubt))}, "
+                "or None to have the plan ask"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A plan with what is needed to follow it; ``start`` and ``saga`` are there if it is valid."""
+
+    plan: ReplayPlan
+    summary: SagaSummary
+    family: FamilyRow | None = None
+    """Who may act, as it was before anything else was read."""
+    snapshot: SagaSnapshot | None = None
+    saga: Saga | None = None
+    start: StartPoint | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Past:
+    """What the store knows of the saga and its family."""
+
+    summary: SagaSummary
+    run: RunInfo
+    steps: tuple[StepInfo, ...]
+    effects: FamilyEffects
+    family: FamilyRow | None
+
+    @property
+    def fence(self) -> int:
+        return self.family.fence if self.family else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Code:
+    """The saga as its code makes it today, as far as it could be had."""
+
+    saga: Saga | None = None
+    model: Any = None
+    steps: tuple[StepInfo, ...] = ()
+    problems: tuple[PlanProblem, ...] = ()
+
+
+async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
+    """Find out what a replay would do. Nothing is written and no action is called.
+
+    Raises:
+        SagaNotFoundError: there is no such saga. Everything else is a problem of the plan.
+    """
+    past = await _read_past(storage, request.saga_id)
+    try:
+        snapshot = await find_checkpoint(
+            storage, request.saga_id, past.steps, request.from_step, request.snapshot_id
+        )
+    except SnapshotNotFoundError as error:
+        problem = PlanProblem(code="checkpoint_missing", message=str(error), step=request.from_step)
+        return Draft(plan=_plan(request, past, problems=[problem]), summary=past.summary)
+    names = {step.name for step in past.steps}
+    corrected = correct(snapshot.context, request.correction, names)
+    code = await _load_code(request, past, corrected.context)
+    fates = decide_fates(
+        saga_id=request.saga_id,
+        run=past.run,
+        completed=snapshot.completed_steps,
+        steps=code.steps or past.steps,
+        effects=past.effects,
+        compensated=request.compensated,
+        in_doubt=request.in_doubt,
+    )
+    problems = [
+        *corrected.problems,
+        *code.problems,
+        *_check_context(corrected.context, code),
+        *fates.problems,
+    ]
+    if code.saga is not None:
+        problems += compare_steps(past.steps, code.steps, snapshot.completed_steps)
+    plan = _plan(
+        request,
+        past,
+        snapshot=snapshot,
+        corrected=corrected,
+        code=code,
+        fates=fates,
+        problems=problems,
+    )
+    return Draft(
+        plan=plan,
+        summary=past.summary,
+        snapshot=snapshot,
+        family=past.family,
+        saga=code.saga,
+        start=_start_point(request, snapshot, corrected.context, fates) if plan.valid else None,
+    )
+
+
+def plan_data(plan: ReplayPlan) -> dict[str, Any]:
+    """Return a plan as plain data, as the replay log keeps it.
+
+    The values of its overrides keep their types; a side that is not there is left out.
+    """
+    return {
+        "saga_id": plan.saga_id,
+        "saga_name": plan.saga_name,
+        "root_id": plan.root_id,
+        "from_step": plan.from_step,
+        "snapshot_id": plan.snapshot_id,
+        "sequence": plan.sequence,
+        "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
+        "valid": plan.valid,
+        "digest": plan.digest,
+        "compensated": plan.compensated,
+        "force_failure": plan.force_failure,
+        "steps": [
+            {
+                "name": step.name,
+                "fate": step.fate,
+                "undone_by": step.undone_by,
+                "note": step.note,
+                "fingerprint": step.fingerprint,
+            }
+            for step in plan.steps
+        ],
+        "overrides": [_override_data(override) for override in plan.overrides],
+        "problems": [
+            {
+                "code": problem.code,
+                "message": problem.message,
+                "path": problem.path,
+                "step": problem.step,
+            }
+            for problem in plan.problems
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def _override_data(override: PlannedOverride) -> dict[str, Any]:
+    sides = {"before": override.before, "after": override.after}
+    return {"path": override.path} | {
+        side: value for side, value in sides.items() if value is not MISSING
+    }
+
+
+# ---------------------------------------------------------------- what is there
+
+
+async def _read_past(storage: SnapshotStorage, saga_id: str) -> _Past:
+    summary = await storage.get_saga(saga_id)
+    if summary is None:
+        raise SagaNotFoundError(saga_id)
+    # The lease is read first: whoever acts after this has raised the fence by the time we run.
+    family = await storage.get_family(summary.root_id)
+    run = await storage.get_run(saga_id)
+    return _Past(
+        summary=summary,
+        run=run,
+        steps=await recorded_steps(storage, saga_id, run),
+        effects=await family_effects(storage, summary.root_id),
+        family=family,
+    )
+
+
+_CODE_PROBLEMS: Final[tuple[tuple[type[SagazError], str], ...]] = (
+    (SagaClassNotFoundError, "class_unknown"),
+    (AmbiguousSagaError, "class_ambiguous"),
+    (SagaFactoryError, "factory_failed"),
+    (SagaDefinitionError, "definition"),
+)
+
+
+async def _load_code(request: Request, past: _Past, context: dict[str, Any]) -> _Code:
+    model = None
+    try:
+        factory = request.factory
+        if factory is None:
+            saga_class = resolve_class(past.summary.saga_name, past.run.code or past.summary.code)
+            model = saga_class.context_model
+            factory = class_factory(saga_class)
+        saga = await make_saga(factory, context, timeout=request.factory_timeout)
+        model = saga.context_model
+        steps = await build_saga(saga, timeout=request.factory_timeout)
+    except tuple(kind for kind, _ in _CODE_PROBLEMS) as error:
+        code = next(code for kind, code in _CODE_PROBLEMS if isinstance(error, kind))
+        return _Code(model=model, problems=(PlanProblem(code=code, message=str(error)),))
+    return _Code(saga=saga, model=model, steps=tuple(step.info for step in steps))
+
+
+def _check_context(context: Mapping[str, Any], code: _Code) -> list[PlanProblem]:
+    config = (code.saga.config.replay_config if code.saga else None) or RECORDING_BY_DEFAULT
+    return [
+        *check_size(context, config.max_context_bytes),
+        *check_model(code.model, context),
+    ]
+
+
+# ---------------------------------------------------------------- what comes of it
+
+
+def _plan(
+    request: Request,
+    past: _Past,
+    *,
+    problems: list[PlanProblem],
+    snapshot: SagaSnapshot | None = None,
+    corrected: Corrected | None = None,
+    code: _Code = _Code(),
+    fates: Fates | None = None,
+) -> ReplayPlan:
+    overrides = tuple(corrected.overrides) if corrected else ()
+    return ReplayPlan(
+        saga_id=request.saga_id,
+        saga_name=past.summary.saga_name,
+        root_id=past.summary.root_id,
+        from_step=request.from_step,
+        snapshot_id=snapshot.snapshot_id if snapshot else None,
+        sequence=snapshot.sequence if snapshot else None,
+        taken_at=snapshot.created_at if snapshot else None,
+        steps=fates.steps if fates else (),
+        overrides=overrides,
+        problems=tuple(problems),
+        notes=tuple(_notes(past, corrected, snapshot)),
+        compensated=request.compensated,
+        force_failure=request.force_failure,
+        digest=digest(
+            snapshot=snapshot,
+            from_step=request.from_step,
+            overrides=overrides,
+            choices=(request.compensated, request.in_doubt, request.force_failure),
+            code=code_of(type(code.saga)) if code.saga else "",
+            steps=code.steps,
+            fence=past.fence,
+            effects=past.effects,
+        ),
+    )
+
+
+def _notes(past: _Past, corrected: Corrected | None, snapshot: SagaSnapshot | None) -> list[str]:
+    notes = []
+    if past.family is not None and past.family.held:
+        notes.append(
+            f"{past.family.holder} of this family is running, by {past.family.owner}: "
+            "a replay is refused until it has ended"
+        )
+    if past.summary.recovered_by is not None:
+        notes.append(
+            f"{past.summary.recovered_by} has brought this saga to success already; "
+            "what runs now happens a second time"
+        )
+    if corrected is not None and snapshot is not None:
+        notes += lost_values({**snapshot.results, **corrected.context})
+    return notes
+
+
+def _start_point(
+    request: Request, snapshot: SagaSnapshot, context: dict[str, Any], fates: Fates
+) -> StartPoint:
+    return StartPoint(
+        context=context,
+        results={
+            name: result for name, result in snapshot.results.items() if name in fates.restored
+        },
+        restored=fates.restored,
+        kept=fates.kept,
+        redo=fates.redo,
+        from_step=request.from_step,
+        origins=fates.origins,
+        force_failure=request.force_failure,
+    )
