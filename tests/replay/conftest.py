@@ -1,0 +1,30 @@
+"""A store of each kind, and a fresh ledger for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
+from tests.replay import shop
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SnapshotStorage]:
+    made: SnapshotStorage
+    if request.param == "memory":
+        made = InMemorySnapshotStorage()
+    else:
+        made = SQLiteSnapshotStorage(tmp_path / "orders.db")
+    async with made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def ledger(monkeypatch: pytest.MonkeyPatch) -> shop.Ledger:
+    fresh = shop.Ledger()
+    monkeypatch.setattr(shop, "LEDGER", fresh)
+    return fresh
