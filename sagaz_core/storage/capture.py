@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -44,9 +44,12 @@ class Capture:
     """A snapshot as bytes: nothing that happens to its objects later can reach it."""
 
     snapshot: SagaSnapshot
-    """The snapshot with context and results left out; the lists in it are copies."""
+    """Where it comes from. Its context, results and lists of steps may have changed since."""
     context: Packed
     results: Packed
+    completed_steps: tuple[str, ...]
+    running_steps: tuple[str, ...]
+    compensated_steps: tuple[str, ...]
     errors: tuple[CaptureError, ...]
     size: int
     """Bytes of context and results together."""
@@ -66,7 +69,7 @@ def capture(
     ``errors``; above ``max_bytes`` the largest values are, until the rest fits.
 
     Args:
-        snapshot: what to capture; not changed, and not referred to afterwards.
+        snapshot: what to capture; not changed.
         reuse: the capture before this one in the same run, whose bytes are taken again for
             values that cannot have changed.
         max_bytes: the most that context and results may take together.
@@ -87,15 +90,17 @@ def capture(
             (results, seen_results, snapshot.results),
         )
         size = _shrink(sides, size, max_bytes, errors)
-    bare = replace(
+    return Capture(
         snapshot,
-        context={},
-        results={},
-        completed_steps=list(snapshot.completed_steps),
-        running_steps=list(snapshot.running_steps),
-        compensated_steps=list(snapshot.compensated_steps),
+        context,
+        results,
+        tuple(snapshot.completed_steps),
+        tuple(snapshot.running_steps),
+        tuple(snapshot.compensated_steps),
+        tuple(errors),
+        size,
+        (seen_context, seen_results),
     )
-    return Capture(bare, context, results, tuple(errors), size, (seen_context, seen_results))
 
 
 def _pack_values(

@@ -21,7 +21,6 @@ from sagaz_core.model import (
     PlannedOverride,
     ReplayLogEntry,
     RunInfo,
-    SagaSnapshot,
     Status,
     StepError,
     StepInfo,
@@ -29,6 +28,7 @@ from sagaz_core.model import (
     StepRecord,
 )
 from sagaz_core.storage.backends.base import EntryRow
+from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.codec import pack, pack_with_markers, unpack
 
 _FORM: Final = 1
@@ -68,15 +68,16 @@ class Meta:
     """Where it differs from the name in the saga's row."""
 
 
-def pack_meta(snapshot: SagaSnapshot, *, row_name: str, run: RunInfo | None) -> bytes:
-    """Return a snapshot's meta, with the run's description if this entry carries it."""
+def pack_meta(capture: Capture, *, row_name: str, run: RunInfo | None) -> bytes:
+    """Return a checkpoint's meta, with the run's description if this entry carries it."""
+    snapshot = capture.snapshot
     fields: list[Any] = [
         _STATUSES.index(snapshot.status),
         snapshot.step_index,
         snapshot.attempts or None,
         _error_out(snapshot.error),
         snapshot.label,
-        snapshot.running_steps or None,
+        list(capture.running_steps) or None,
         [_record_out(record) for record in snapshot.step_records] or None,
         snapshot.gap or None,
         _COMPENSATIONS.index(snapshot.compensation) or None,

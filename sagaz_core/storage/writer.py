@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,7 +26,7 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.capture import capture as capture_snapshot
 from sagaz_core.storage.chain import Chain, Link, State
-from sagaz_core.storage.commits import GroupCommit
+from sagaz_core.storage.commits import GroupCommit, Ticket
 from sagaz_core.storage.error_groups import group_error
 from sagaz_core.storage.lease import term_in_micros
 from sagaz_core.storage.meta import pack_meta, to_micros
@@ -48,15 +49,6 @@ class SagaIdentity:
     parent_id: str | None
     parent_sequence: int | None
     tags: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """An append that was submitted, and what the writer knows once it is stored."""
-
-    append: Append
-    link: Link | None
-    future: asyncio.Future[Outcome]
 
 
 class SagaWriter:
@@ -92,7 +84,7 @@ class SagaWriter:
         self._row: SagaRow | None = None
         # A saga is taken for new until the store says otherwise, which saves asking.
         self._head_known = True
-        self._in_flight: _Draft | None = None
+        self._in_flight: tuple[Ticket, Link | None] | None = None
 
     @property
     def head(self) -> int:
@@ -129,10 +121,10 @@ class SagaWriter:
         async with self._lock:
             await self._settle()
             taken_for_new = self._row is None
-            outcome = await self._submit(self._draft(capture, causes, run, release))
+            outcome = await self._submit(*self._draft(capture, causes, run, release))
             if outcome.kind == "conflict" and taken_for_new and not self._claim:
                 await self._settle()
-                outcome = await self._submit(self._draft(capture, causes, run, release))
+                outcome = await self._submit(*self._draft(capture, causes, run, release))
             return await self._number(outcome, capture)
 
     async def finish(self, status: Status, compensation: Compensation) -> None:
@@ -153,7 +145,7 @@ class SagaWriter:
                 compensation=compensation,
                 updated=max(self._row.updated, to_micros(utc_now())),
             )
-            outcome = await self._submit((self._append_of(row, None, release=True), None))
+            outcome = await self._submit(self._append_of(row, None, release=True), None)
             self._refuse(outcome)
 
     async def beat(self) -> bool:
@@ -165,18 +157,15 @@ class SagaWriter:
 
     # -- outcomes
 
-    async def _submit(self, draft: tuple[Append, Link | None]) -> Outcome:
-        append, link = draft
-        future = self._commits.submit(append)
-        self._in_flight = _Draft(append, link, future)
-        # Shielded: a saver that is cancelled leaves the outcome for the next one to learn.
+    async def _submit(self, append: Append, link: Link | None) -> Outcome:
+        ticket = self._commits.submit(append)
+        self._in_flight = (ticket, link)
+        return await self._learn(ticket)
+
+    async def _learn(self, ticket: Ticket) -> Outcome:
+        # If this is cancelled, the ticket stays for the next append to learn from.
         try:
-            outcome = await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(_retrieve)
-            if future.cancelled():
-                self._forget()
-            raise
+            outcome = await ticket.outcome()
         except StorageError:
             self._forget()
             raise
@@ -185,22 +174,9 @@ class SagaWriter:
 
     async def _settle(self) -> None:
         """Learn what became of the append before, and read the head if that leaves it open."""
-        in_flight = self._in_flight
-        if in_flight is not None:
-            future = in_flight.future
-            if not future.done() and future.get_loop() is not asyncio.get_running_loop():
-                self._forget()
-            else:
-                try:
-                    outcome = await asyncio.shield(future)
-                except StorageError:
-                    self._forget()
-                except asyncio.CancelledError:
-                    if not future.cancelled():
-                        raise
-                    self._forget()
-                else:
-                    self._conclude(outcome)
+        if self._in_flight is not None:
+            with suppress(StorageError):
+                await self._learn(self._in_flight[0])
         if not self._head_known:
             self._row = await self._backend.saga(self.saga_id)
             self._chain = (
@@ -209,13 +185,12 @@ class SagaWriter:
             self._head_known = True
 
     def _conclude(self, outcome: Outcome) -> None:
-        draft, self._in_flight = self._in_flight, None
-        if draft is None:
-            return
+        assert self._in_flight is not None
+        (ticket, link), self._in_flight = self._in_flight, None
         if outcome.kind == "stored":
-            if draft.link is not None:
-                self._chain.accept(draft.link)
-            self._row = draft.append.saga
+            if link is not None:
+                self._chain.accept(link)
+            self._row = ticket.append.saga
         elif outcome.kind == "conflict" or (
             outcome.kind == "duplicate" and outcome.head > self.head
         ):
@@ -267,10 +242,14 @@ class SagaWriter:
         release: bool,
     ) -> tuple[Append, Link]:
         snapshot = capture.snapshot
-        completed = tuple(snapshot.completed_steps)
         earlier = self._chain.state.completed
         link = self._chain.encode(
-            State(capture.context, capture.results, completed, tuple(snapshot.compensated_steps))
+            State(
+                capture.context,
+                capture.results,
+                capture.completed_steps,
+                capture.compensated_steps,
+            )
         )
         row = self._row_after(snapshot, link.is_keyframe)
         entry = EntryRow(
@@ -280,10 +259,10 @@ class SagaWriter:
             kind=snapshot.kind,
             step=snapshot.step_name,
             snapshot_id=snapshot.snapshot_id,
-            meta=pack_meta(snapshot, row_name=row.name, run=run),
+            meta=pack_meta(capture, row_name=row.name, run=run),
             body=link.body,
         )
-        cause = _cause(snapshot, self._row is None, earlier)
+        cause = _cause(capture, self._row is None, earlier)
         touches = [TouchRow(key, row.head, causes.get(key, cause)) for key in link.changed[0]] + [
             TouchRow(key, row.head, causes.get(key, key))
             for key in link.changed[1] - link.changed[0]
@@ -316,9 +295,12 @@ class SagaWriter:
     def _row_after(self, snapshot: SagaSnapshot, is_keyframe: bool) -> SagaRow:
         """Return the saga's row as it is with this checkpoint."""
         at = to_micros(snapshot.created_at)
-        before = self._row or self._first_row(snapshot, at)
-        head = before.head + 1
-        error, group, step = before.error, before.error_group, before.step
+        before = self._row
+        identity = self._identity
+        head = before.head + 1 if before else 1
+        error, group, step = (
+            (before.error, before.error_group, before.step) if before else (None, None, None)
+        )
         if snapshot.status == "completed":
             error, group, step = None, None, snapshot.step_name
         elif error is None:
@@ -327,56 +309,47 @@ class SagaWriter:
             if snapshot.error is not None:
                 error = snapshot.error.headline
                 group = group_error(snapshot.error.type, snapshot.error.message)
-        return replace(
-            before,
+        return SagaRow(
+            saga_id=identity.saga_id,
+            root=before.root if before else identity.root_id,
+            parent=before.parent if before else identity.parent_id,
+            parent_seq=before.parent_seq if before else identity.parent_sequence,
+            name=before.name if before else identity.saga_name,
+            code=before.code if before else identity.code,
             status=snapshot.status,
             compensation=snapshot.compensation,
             step=step,
             error=error,
             error_group=group,
-            updated=max(at, before.updated),
+            started=before.started if before else at,
+            updated=max(at, before.updated) if before else at,
             head=head,
-            keyframe=head if is_keyframe else before.keyframe,
+            keyframe=head if is_keyframe or before is None else before.keyframe,
             expires=_latest(before, snapshot),
         )
 
-    def _first_row(self, snapshot: SagaSnapshot, at: int) -> SagaRow:
-        identity = self._identity
-        return SagaRow(
-            saga_id=identity.saga_id,
-            root=identity.root_id,
-            parent=identity.parent_id,
-            parent_seq=identity.parent_sequence,
-            name=identity.saga_name,
-            code=identity.code,
-            status=snapshot.status,
-            started=at,
-            updated=at,
-            head=0,
-        )
 
-
-def _latest(before: SagaRow, snapshot: SagaSnapshot) -> int | None:
+def _latest(before: SagaRow | None, snapshot: SagaSnapshot) -> int | None:
     """Return when the saga expires: at the latest moment that any checkpoint asks for."""
     if snapshot.retention_until is None:
         return None
     expires = to_micros(snapshot.retention_until)
-    if before.head == 0:
+    if before is None:
         return expires
     return None if before.expires is None else max(before.expires, expires)
 
 
-def _cause(snapshot: SagaSnapshot, is_first: bool, earlier: tuple[str, ...]) -> str | None:
+def _cause(capture: Capture, is_first: bool, earlier: tuple[str, ...]) -> str | None:
     """Return the step to which a checkpoint's changes are put down if nobody says better.
 
     What changed before a step was done by the step that ended before it.
     """
     if is_first:
         return None
-    if snapshot.kind in _DURING_ITS_STEP:
-        return snapshot.step_name
-    if snapshot.completed_steps:
-        return snapshot.completed_steps[-1]
+    if capture.snapshot.kind in _DURING_ITS_STEP:
+        return capture.snapshot.step_name
+    if capture.completed_steps:
+        return capture.completed_steps[-1]
     return earlier[-1] if earlier else None
 
 
@@ -388,11 +361,5 @@ def _same_content(stored: SagaSnapshot, capture: Capture) -> bool:
         and again.results == capture.results
         and (stored.kind, stored.status, stored.step_name)
         == (snapshot.kind, snapshot.status, snapshot.step_name)
-        and stored.completed_steps == snapshot.completed_steps
+        and tuple(stored.completed_steps) == capture.completed_steps
     )
-
-
-def _retrieve(future: asyncio.Future[Outcome]) -> None:
-    """Look at an outcome nobody waits for, so that asyncio does not complain of it."""
-    if not future.cancelled():
-        future.exception()

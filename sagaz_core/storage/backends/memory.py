@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections import Counter
@@ -23,9 +22,8 @@ from sagaz_core.storage.backends.base import (
     StoreInfo,
     TouchRow,
 )
+from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.storage import SnapshotStorage
-
-POLL_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class MemoryBackend(Backend):
         self._families: dict[str, FamilyRow] = {}
         self._snapshots: dict[str, tuple[str, int]] = {}
         self._records: dict[tuple[str, str], RecordRow] = {}
-        self._version = 1
+        self._changes = OwnChanges()
 
     async def open(self, *, read_only: bool) -> None:
         """There is nothing to open."""
@@ -64,7 +62,7 @@ class MemoryBackend(Backend):
     # -- writing
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
-        self._version += 1
+        self._changes.tell()
         return [self._append(append) for append in appends]
 
     def _append(self, append: Append) -> Outcome:
@@ -112,7 +110,7 @@ class MemoryBackend(Backend):
         return True
 
     async def hide(self, snapshot_id: str) -> bool:
-        self._version += 1
+        self._changes.tell()
         place = self._snapshots.get(snapshot_id)
         if place is None:
             return False
@@ -123,7 +121,7 @@ class MemoryBackend(Backend):
         return True
 
     async def delete(self, saga_ids: Sequence[str]) -> int:
-        self._version += 1
+        self._changes.tell()
         return sum(self._delete(saga_id) for saga_id in saga_ids)
 
     def _delete(self, saga_id: str) -> int:
@@ -278,7 +276,7 @@ class MemoryBackend(Backend):
                 recovered_by=None,
                 now=now,
             )
-        self._version += 1
+        self._changes.tell()
         taken = self._families[root] = FamilyRow(
             root=root,
             fence=expect_fence + 1,
@@ -299,7 +297,7 @@ class MemoryBackend(Backend):
         return True
 
     async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
-        self._version += 1
+        self._changes.tell()
         family = self._families.get(root)
         if family is None or family.fence != fence:
             return False
@@ -315,7 +313,7 @@ class MemoryBackend(Backend):
         stored = self._records.get(place)
         if (stored.version if stored else 0) != expected_version:
             return False
-        self._version += 1
+        self._changes.tell()
         self._records[place] = replace(record, version=expected_version + 1)
         return True
 
@@ -336,12 +334,9 @@ class MemoryBackend(Backend):
     # -- watching
 
     async def wait(self, cursor: int | None, timeout: float) -> int:
-        deadline = time.monotonic() + timeout
-        while True:
-            left = deadline - time.monotonic()
-            if cursor != self._version or left <= 0:
-                return self._version
-            await asyncio.sleep(min(POLL_SECONDS, left))
+        if cursor is not None:
+            await self._changes.wait(cursor, timeout)
+        return self._changes.count
 
     async def info(self) -> StoreInfo:
         entries = [entry for saga in self._sagas.values() for entry in saga.entries]

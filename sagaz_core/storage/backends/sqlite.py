@@ -24,22 +24,25 @@ from sagaz_core.storage.backends.base import (
     StoreInfo,
     TouchRow,
 )
+from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection, migrations
-from sagaz_core.storage.backends.sqlite_query import DERIVED_STATUS, where
+from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
+from sagaz_core.storage.backends.sqlite_write import (
+    acquire_lease,
+    append_all,
+    delete_saga,
+    now_micros,
+    put_record,
+    read_family,
+    read_id,
+    stored_id,
+)
 from sagaz_core.storage.storage import SnapshotStorage
 
 POLL_SECONDS: Final = 0.05
+"""How often another process's commits are looked for."""
 
-_SAGA_COLUMNS: Final = (
-    "s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, s.step, "
-    "s.error, s.error_group, s.started, s.updated, s.head, s.keyframe, s.expires, "
-    "f.alive_until, f.holder, f.recovered_by"
-)
-_SAGA: Final = f"SELECT {_SAGA_COLUMNS} FROM saga s LEFT JOIN family f ON f.root = s.root"
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
+_RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
 
 
 class SQLiteBackend(Backend):
@@ -55,7 +58,7 @@ class SQLiteBackend(Backend):
         self._connection: SQLiteConnection | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._opened_at = 0
-        self._own_commits = 0
+        self._changes = OwnChanges()
 
     async def open(self, *, read_only: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -80,25 +83,31 @@ class SQLiteBackend(Backend):
     # -- writing
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
-        outcomes = await self._open.write(_append_all, appends)
-        self._own_commits += 1
+        outcomes = await self._open.write(append_all, appends)
+        self._changes.tell()
         return outcomes
 
     async def hide(self, snapshot_id: str) -> bool:
-        self._own_commits += 1
-        return await self._open.write(
-            lambda db: (
-                db.execute(
-                    "UPDATE entry SET hidden = 1 WHERE snapshot_id = ? AND NOT hidden",
-                    (snapshot_id,),
-                ).rowcount
-                == 1
-            )
+        return await self._update(
+            "UPDATE entry SET hidden = 1 WHERE snapshot_id = ? AND NOT hidden",
+            (stored_id(snapshot_id),),
         )
 
     async def delete(self, saga_ids: Sequence[str]) -> int:
-        self._own_commits += 1
-        return await self._open.write(lambda db: sum(_delete(db, id) for id in saga_ids))
+        gone = await self._open.write(
+            lambda db: sum(delete_saga(db, saga_id) for saga_id in saga_ids)
+        )
+        # The log still holds what the file no longer does. Where another process reads just
+        # now, it is emptied with the next checkpoint instead.
+        await self._open.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        self._changes.tell()
+        return gone
+
+    async def _update(self, sql: str, parameters: Sequence[Any]) -> bool:
+        """Run one statement as a transaction; returns whether it changed a row."""
+        changed = await self._open.write(lambda db: db.execute(sql, parameters).rowcount == 1)
+        self._changes.tell()
+        return changed
 
     # -- reading
 
@@ -106,43 +115,23 @@ class SQLiteBackend(Backend):
         return await self._open.run(lambda db: db.execute(sql, parameters).fetchall())
 
     async def saga(self, saga_id: str) -> SagaRow | None:
-        rows = await self._rows(f"{_SAGA} WHERE s.id = ?", (saga_id,))
-        return _saga_row(rows[0]) if rows else None
+        rows = await self._rows(f"{SAGA} WHERE s.id = ?", (saga_id,))
+        return saga_row(rows[0]) if rows else None
 
     async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
-        conditions, parameters = where(query, _now())
-        if cursor is not None:
-            updated, _, saga_id = cursor.partition(":")
-            conditions.append("(s.updated, s.id) < (?, ?)")
-            parameters += [int(updated), saga_id]
-        rows = await self._rows(
-            f"{_SAGA} WHERE {' AND '.join(conditions)} ORDER BY s.updated DESC, s.id DESC LIMIT ?",
-            [*parameters, limit + 1],
-        )
-        sagas = [_saga_row(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return SagaPage(sagas, f"{sagas[-1].updated}:{sagas[-1].saga_id}" if more else None)
+        return await self._open.run(read_page, query, cursor, limit, now_micros())
 
     async def tally(
         self, query: SagaQuery, by: Literal["status", "error_group", "name"]
     ) -> dict[str, int]:
-        now = _now()
-        conditions, parameters = where(query, now)
-        column = DERIVED_STATUS if by == "status" else f"s.{by}"
-        chosen = [now] if by == "status" else []
-        rows = await self._rows(
-            f"SELECT {column} AS value, count(*) FROM saga s "
-            f"LEFT JOIN family f ON f.root = s.root WHERE {' AND '.join(conditions)} "
-            "GROUP BY value",
-            [*chosen, *parameters],
-        )
-        return {value: count for value, count in rows if value}
+        return await self._open.run(count, query, by, now_micros())
 
     async def expired(self, now: int) -> list[str]:
         rows = await self._rows(
+            "SELECT id FROM saga WHERE ended IS NOT NULL AND expires <= ?1 UNION ALL "
             "SELECT s.id FROM saga s LEFT JOIN family f ON f.root = s.root "
-            "WHERE s.expires <= ? AND coalesce(f.alive_until, 0) <= ?",
-            (now, _now()),
+            "WHERE s.ended IS NULL AND s.expires <= ?1 AND coalesce(f.alive_until, 0) <= ?2",
+            (now, now_micros()),
         )
         return [row[0] for row in rows]
 
@@ -172,7 +161,7 @@ class SQLiteBackend(Backend):
                 at=at,
                 kind=kind,
                 step=step,
-                snapshot_id=snapshot_id,
+                snapshot_id=read_id(snapshot_id),
                 hidden=bool(is_hidden),
                 meta=meta,
                 body=body,
@@ -191,15 +180,13 @@ class SQLiteBackend(Backend):
             rows = await self._rows(
                 "SELECT s.id, e.seq FROM entry e JOIN saga s ON s.pk = e.saga "
                 "WHERE e.snapshot_id = ?1 AND NOT e.hidden AND (?2 IS NULL OR s.id = ?2)",
-                (snapshot_id, saga_id),
+                (stored_id(snapshot_id), saga_id),
             )
-        else:
-            rows = await self._rows(
-                "SELECT ?1, seq FROM entry WHERE saga = (SELECT pk FROM saga WHERE id = ?1) "
-                "AND at <= ?2 AND NOT hidden ORDER BY at DESC, seq DESC LIMIT 1",
-                (saga_id, at),
-            )
-        return rows[0] if rows else None
+            return rows[0] if rows else None
+        if saga_id is None or at is None:
+            return None
+        seq = await self._open.run(_latest_until, saga_id, at)
+        return None if seq is None else (saga_id, seq)
 
     async def touches(
         self, saga_id: str, *, key: str | None, lo: int, hi: int, limit: int | None = None
@@ -215,13 +202,14 @@ class SQLiteBackend(Backend):
     # -- the family's lease
 
     async def family(self, root: str) -> FamilyRow | None:
-        return await self._open.run(_family, root, _now())
+        return await self._open.run(read_family, root)
 
     async def acquire(
         self, root: str, *, owner: str, holder: str, term: int, expect_fence: int
     ) -> tuple[bool, FamilyRow]:
-        self._own_commits += 1
-        return await self._open.write(_acquire, root, owner, holder, term, expect_fence)
+        taken = await self._open.write(acquire_lease, root, owner, holder, term, expect_fence)
+        self._changes.tell()
+        return taken
 
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
         return await self._open.write(
@@ -229,45 +217,36 @@ class SQLiteBackend(Backend):
                 db.execute(
                     "UPDATE family SET alive_until = ? "
                     "WHERE root = ? AND fence = ? AND alive_until IS NOT NULL",
-                    (_now() + term, root, fence),
+                    (now_micros() + term, root, fence),
                 ).rowcount
                 == 1
             )
         )
 
     async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
-        self._own_commits += 1
-        return await self._open.write(
-            lambda db: (
-                db.execute(
-                    "UPDATE family SET alive_until = NULL, "
-                    "recovered_by = coalesce(?, recovered_by) WHERE root = ? AND fence = ?",
-                    (recovered_by, root, fence),
-                ).rowcount
-                == 1
-            )
+        return await self._update(
+            "UPDATE family SET alive_until = NULL, recovered_by = coalesce(?, recovered_by) "
+            "WHERE root = ? AND fence = ?",
+            (recovered_by, root, fence),
         )
 
     # -- documents
 
     async def put(self, record: RecordRow, *, expected_version: int) -> bool:
-        self._own_commits += 1
-        return await self._open.write(_put, record, expected_version)
+        stored = await self._open.write(put_record, record, expected_version)
+        self._changes.tell()
+        return stored
 
     async def get(self, kind: str, id: str) -> RecordRow | None:
-        rows = await self._rows(
-            "SELECT kind, id, version, saga, at, expires, body FROM record "
-            "WHERE kind = ? AND id = ?",
-            (kind, id),
-        )
+        rows = await self._rows(f"{_RECORD} WHERE kind = ? AND id = ?", (kind, id))
         return _record_row(rows[0]) if rows else None
 
     async def scan(
         self, kind: str, *, saga: str | None = None, limit: int | None = None
     ) -> list[RecordRow]:
         rows = await self._rows(
-            "SELECT kind, id, version, saga, at, expires, body FROM record WHERE kind = ? "
-            f"{'' if saga is None else 'AND saga = ? '}ORDER BY at DESC, id DESC LIMIT ?",
+            f"{_RECORD} WHERE kind = ? {'' if saga is None else 'AND saga = ? '}"
+            "ORDER BY at DESC, id DESC LIMIT ?",
             [kind, *([] if saga is None else [saga]), -1 if limit is None else limit],
         )
         return [_record_row(row) for row in rows]
@@ -279,268 +258,73 @@ class SQLiteBackend(Backend):
         while True:
             # SQLite counts the commits of others only; ours are counted here. The time of
             # opening keeps a cursor of an earlier connection from looking current.
-            version = await self._open.run(
-                lambda db: int(db.execute("PRAGMA data_version").fetchone()[0])
-            )
-            current = self._opened_at + version + self._own_commits
+            own = self._changes.count
+            version = await self._open.run(_data_version)
+            current = self._opened_at + version + own
             left = deadline - time.monotonic()
             if cursor != current or left <= 0:
                 return current
-            await asyncio.sleep(min(POLL_SECONDS, left))
+            await self._changes.wait(own, min(POLL_SECONDS, left))
 
     async def info(self) -> StoreInfo:
-        def read(db: sqlite3.Connection) -> StoreInfo:
-            def one(sql: str) -> Any:
-                return db.execute(sql).fetchone()[0]
+        return await self._open.run(_describe, self.path)
 
-            return StoreInfo(
-                description=f"SQLite {sqlite3.sqlite_version}, {self.path}",
-                sagas=one("SELECT count(*) FROM saga"),
-                entries=one("SELECT count(*) FROM entry"),
-                bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
-                schema=one("PRAGMA user_version"),
-                details={
-                    "journal_mode": one("PRAGMA journal_mode"),
-                    "newest_schema": str(len(migrations())),
-                },
-            )
 
-        return await self._open.run(read)
+class SQLiteSnapshotStorage(SnapshotStorage):
+    """A store in one SQLite file, that several processes may use at once.
+
+    Args:
+        path: the file; made on first use unless read-only, its folder never.
+        read_only: look only; every write is refused.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
+        super().__init__(SQLiteBackend(path), read_only=read_only)
 
 
 # ---------------------------------------------------------------- on the connection's thread
 
 
-def _append_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[Outcome]:
-    now = _now()
-    return [_append(db, append, now) for append in appends]
-
-
-def _append(db: sqlite3.Connection, append: Append, now: int) -> Outcome:
-    """Write one append, or refuse it before anything of it is written."""
-    row, entry = append.saga, append.entry
-    if entry is not None:
-        stored = db.execute(
-            "SELECT seq FROM entry WHERE snapshot_id = ?", (entry.snapshot_id,)
-        ).fetchone()
-        if stored is not None:
-            return Outcome("duplicate", stored[0])
-    known = db.execute("SELECT pk, head FROM saga WHERE id = ?", (row.saga_id,)).fetchone()
-    head = known[1] if known else 0
-    if head != append.expected_head:
-        return Outcome("conflict", head)
-    if append.fence is not None and not _extend_lease(db, append, append.fence, now):
-        return Outcome("fenced", head)
-    pk = _write_saga(db, row, known[0] if known else None)
-    if entry is not None:
-        db.execute(
-            "INSERT INTO entry (saga, seq, keyframe, at, kind, step, snapshot_id, meta, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                pk,
-                entry.seq,
-                entry.keyframe,
-                entry.at,
-                entry.kind,
-                entry.step,
-                entry.snapshot_id,
-                entry.meta,
-                entry.body,
-            ),
-        )
-    if append.touches:
-        db.executemany(
-            "INSERT INTO touch (saga, key, seq, step) VALUES (?, ?, ?, ?)",
-            [(pk, touch.key, touch.seq, touch.step) for touch in append.touches],
-        )
-    if append.tags:
-        db.executemany(
-            "INSERT OR IGNORE INTO tag (name, value, saga) VALUES (?, ?, ?)",
-            [(name, value, pk) for name, value in append.tags],
-        )
-    return Outcome("stored", row.head)
-
-
-def _extend_lease(db: sqlite3.Connection, append: Append, fence: int, now: int) -> bool:
-    row = append.saga
-    if append.claim:
-        db.execute(
-            "INSERT OR IGNORE INTO family (root, fence, owner, holder, acquired) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (row.root, fence, append.owner, row.saga_id, now),
-        )
-    alive_until = None if append.release else now + append.term
-    updated = db.execute(
-        "UPDATE family SET alive_until = ?, recovered_by = coalesce(?, recovered_by) "
-        "WHERE root = ? AND fence = ? AND holder = ?",
-        (alive_until, row.saga_id if append.recovers else None, row.root, fence, row.saga_id),
-    )
-    return updated.rowcount == 1
-
-
-def _write_saga(db: sqlite3.Connection, row: SagaRow, pk: int | None) -> int:
-    if pk is not None:
-        db.execute(
-            "UPDATE saga SET name = ?, code = ?, status = ?, compensation = ?, step = ?, "
-            "error = ?, error_group = ?, updated = ?, head = ?, keyframe = ?, expires = ? "
-            "WHERE pk = ?",
-            (
-                row.name,
-                row.code,
-                row.status,
-                row.compensation,
-                row.step,
-                row.error,
-                row.error_group,
-                row.updated,
-                row.head,
-                row.keyframe,
-                row.expires,
-                pk,
-            ),
-        )
-        return pk
-    inserted = db.execute(
-        "INSERT INTO saga (id, root, parent, parent_seq, name, code, status, compensation, step, "
-        "error, error_group, started, updated, head, keyframe, expires) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            row.saga_id,
-            row.root,
-            row.parent,
-            row.parent_seq,
-            row.name,
-            row.code,
-            row.status,
-            row.compensation,
-            row.step,
-            row.error,
-            row.error_group,
-            row.started,
-            row.updated,
-            row.head,
-            row.keyframe,
-            row.expires,
-        ),
-    )
-    assert inserted.lastrowid is not None
-    return inserted.lastrowid
-
-
-def _delete(db: sqlite3.Connection, saga_id: str) -> int:
-    found = db.execute("SELECT pk, root FROM saga WHERE id = ?", (saga_id,)).fetchone()
-    if found is None:
-        return 0
-    pk, root = found
-    gone = db.execute("DELETE FROM entry WHERE saga = ?", (pk,)).rowcount
-    for table in ("touch", "tag"):
-        db.execute(f"DELETE FROM {table} WHERE saga = ?", (pk,))
-    db.execute("DELETE FROM record WHERE saga = ?", (saga_id,))
-    db.execute("DELETE FROM saga WHERE pk = ?", (pk,))
-    db.execute(
-        "DELETE FROM family WHERE root = ?1 AND NOT EXISTS (SELECT 1 FROM saga WHERE root = ?1)",
-        (root,),
-    )
-    return gone
-
-
-def _family(db: sqlite3.Connection, root: str, now: int) -> FamilyRow | None:
-    found = db.execute(
-        "SELECT fence, owner, holder, alive_until, acquired, recovered_by "
-        "FROM family WHERE root = ?",
-        (root,),
-    ).fetchone()
+def _latest_until(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
+    """Find the latest entry not after a time by halving: a saga's times never go back."""
+    found = db.execute("SELECT pk, head FROM saga WHERE id = ?", (saga_id,)).fetchone()
     if found is None:
         return None
-    fence, owner, holder, alive_until, acquired, recovered_by = found
-    return FamilyRow(
-        root=root,
-        fence=fence,
-        owner=owner,
-        holder=holder,
-        alive_until=alive_until,
-        acquired=acquired,
-        recovered_by=recovered_by,
-        now=now,
-    )
+    pk, hi = found
+    lo = 0
+    while lo < hi:
+        middle = (lo + hi + 1) // 2
+        (taken,) = db.execute(
+            "SELECT at FROM entry WHERE saga = ? AND seq = ?", (pk, middle)
+        ).fetchone()
+        if taken <= at:
+            lo = middle
+        else:
+            hi = middle - 1
+    (seq,) = db.execute(
+        "SELECT max(seq) FROM entry WHERE saga = ? AND seq <= ? AND NOT hidden", (pk, lo)
+    ).fetchone()
+    return None if seq is None else int(seq)
 
 
-def _acquire(
-    db: sqlite3.Connection, root: str, owner: str, holder: str, term: int, expect_fence: int
-) -> tuple[bool, FamilyRow]:
-    now = _now()
-    family = _family(db, root, now) or FamilyRow(
-        root=root,
-        fence=0,
-        owner="",
-        holder="",
-        alive_until=None,
-        acquired=0,
-        recovered_by=None,
-        now=now,
-    )
-    if family.held or family.fence != expect_fence:
-        return False, family
-    db.execute(
-        "INSERT INTO family (root, fence, owner, holder, acquired, alive_until, recovered_by) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO UPDATE SET fence = excluded.fence, "
-        "owner = excluded.owner, holder = excluded.holder, acquired = excluded.acquired, "
-        "alive_until = excluded.alive_until",
-        (root, expect_fence + 1, owner, holder, now, now + term, family.recovered_by),
-    )
-    taken = _family(db, root, now)
-    assert taken is not None
-    return True, taken
+def _data_version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _put(db: sqlite3.Connection, record: RecordRow, expected_version: int) -> bool:
-    if expected_version == 0:
-        written = db.execute(
-            "INSERT OR IGNORE INTO record (kind, id, version, saga, at, expires, body) "
-            "VALUES (?, ?, 1, ?, ?, ?, ?)",
-            (record.kind, record.id, record.saga, record.at, record.expires, record.body),
-        )
-    else:
-        written = db.execute(
-            "UPDATE record SET version = version + 1, saga = ?, at = ?, expires = ?, body = ? "
-            "WHERE kind = ? AND id = ? AND version = ?",
-            (
-                record.saga,
-                record.at,
-                record.expires,
-                record.body,
-                record.kind,
-                record.id,
-                expected_version,
-            ),
-        )
-    return written.rowcount == 1
+def _describe(db: sqlite3.Connection, path: Path) -> StoreInfo:
+    def one(sql: str) -> Any:
+        return db.execute(sql).fetchone()[0]
 
-
-# ---------------------------------------------------------------- rows
-
-
-def _saga_row(row: Sequence[Any]) -> SagaRow:
-    return SagaRow(
-        saga_id=row[0],
-        root=row[1],
-        parent=row[2],
-        parent_seq=row[3],
-        name=row[4],
-        code=row[5],
-        status=row[6],
-        compensation=row[7],
-        step=row[8],
-        error=row[9],
-        error_group=row[10],
-        started=row[11],
-        updated=row[12],
-        head=row[13],
-        keyframe=row[14],
-        expires=row[15],
-        alive_until=row[16],
-        holder=row[17],
-        recovered_by=row[18],
+    return StoreInfo(
+        description=f"SQLite {sqlite3.sqlite_version}, {path}",
+        sagas=one("SELECT count(*) FROM saga"),
+        entries=one("SELECT count(*) FROM entry"),
+        bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
+        schema=one("PRAGMA user_version"),
+        details={
+            "journal_mode": one("PRAGMA journal_mode"),
+            "newest_schema": str(len(migrations())),
+        },
     )
 
 
@@ -554,15 +338,3 @@ def _record_row(row: Sequence[Any]) -> RecordRow:
         expires=row[5],
         body=row[6],
     )
-
-
-class SQLiteSnapshotStorage(SnapshotStorage):
-    """A store in one SQLite file, that several processes may use at once.
-
-    Args:
-        path: the file; made on first use unless read-only, its folder never.
-        read_only: look only; every write is refused.
-    """
-
-    def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
-        super().__init__(SQLiteBackend(path), read_only=read_only)

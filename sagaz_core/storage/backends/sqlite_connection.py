@@ -53,7 +53,7 @@ class SQLiteConnection:
         _check_place(path, read_only)
         uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         pending = aiosqlite.connect(
-            uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=64
+            uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=256
         )
         # A program that forgets to close its store must still be able to end. aiosqlite has no
         # public way to say so.
@@ -130,7 +130,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> Non
     """Check whose file it is, set it up, and bring its schema up to date."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION_ID and (tables or version or application):
         raise NotASagazStoreError(
             f"{path} is a database of another program; name a sagaz store, or a new file"

@@ -1,34 +1,153 @@
-"""Turns a question about sagas into SQL conditions that its indexes can answer."""
+"""Turns a question about sagas into SQL that the indexes can answer, and answers it.
+
+Sagas that have ended are read from an index in the order they are shown in, one status at a
+time; those that go on, of which there are few, are read and sorted. The two are merged.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
 
-from sagaz_core.storage.backends.base import SagaQuery
+from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
 
+SAGA: Final = (
+    "SELECT s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, "
+    "s.step, s.error, s.error_group, s.started, s.updated, s.head, s.keyframe, s.expires, "
+    "f.alive_until, f.holder, f.recovered_by "
+    "FROM saga s LEFT JOIN family f ON f.root = s.root"
+)
+"""What :func:`saga_row` reads."""
+
+_ENDED: Final = ("completed", "failed")
 _LAPSED: Final = "(f.holder IS s.id AND f.alive_until IS NOT NULL AND f.alive_until <= ?)"
 
-DERIVED_STATUS: Final = (
-    f"CASE WHEN s.status IN ('executing', 'compensating') AND {_LAPSED} "
-    "THEN 'interrupted' ELSE s.status END"
-)
-"""A saga's status as a reader sees it; takes the time as its parameter."""
+
+def saga_row(row: Sequence[Any]) -> SagaRow:
+    """Return a row of :data:`SAGA` as the backend's."""
+    return SagaRow(
+        saga_id=row[0],
+        root=row[1],
+        parent=row[2],
+        parent_seq=row[3],
+        name=row[4],
+        code=row[5],
+        status=row[6],
+        compensation=row[7],
+        step=row[8],
+        error=row[9],
+        error_group=row[10],
+        started=row[11],
+        updated=row[12],
+        head=row[13],
+        keyframe=row[14],
+        expires=row[15],
+        alive_until=row[16],
+        holder=row[17],
+        recovered_by=row[18],
+    )
 
 
-def where(query: SagaQuery, now: int) -> tuple[list[str], list[Any]]:
-    """Return conditions over ``saga s LEFT JOIN family f`` and their parameters.
+def read_page(
+    db: sqlite3.Connection, query: SagaQuery, cursor: str | None, limit: int, now: int
+) -> SagaPage:
+    """Return a page of sagas, the latest change first. ``now`` is in microseconds."""
+    rows: list[SagaRow] = []
+    for sql, parameters in page_statements(query, cursor, limit, now):
+        rows += map(saga_row, db.execute(sql, parameters))
+    rows.sort(key=lambda row: (row.updated, row.saga_id), reverse=True)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return SagaPage(rows, f"{rows[-1].updated}:{rows[-1].saga_id}" if rows and more else None)
 
-    ``now`` is in microseconds. There is always at least one condition.
-    """
-    conditions: list[str] = ["1"]
+
+def page_statements(
+    query: SagaQuery, cursor: str | None, limit: int, now: int
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the statements that together hold the page's rows, one more included."""
+    for time, conditions, parameters in _parts(query, now):
+        if cursor is not None:
+            updated, _, saga_id = cursor.partition(":")
+            conditions.append(f"(s.{time}, s.id) < (?, ?)")
+            parameters += [int(updated), saga_id]
+        yield (
+            f"{SAGA} WHERE {' AND '.join(conditions)} ORDER BY s.{time} DESC, s.id DESC LIMIT ?",
+            [*parameters, limit + 1],
+        )
+
+
+def count(
+    db: sqlite3.Connection,
+    query: SagaQuery,
+    by: Literal["status", "error_group", "name"],
+    now: int,
+) -> dict[str, int]:
+    """Count the sagas that match by a property; empty values are left out."""
+    counts: Counter[str] = Counter()
+    for time, conditions, parameters in _parts(query, now):
+        if by == "status" and time == "updated":
+            column = f"CASE WHEN {_LAPSED} THEN 'interrupted' ELSE s.status END"
+            parameters.insert(0, now)
+        else:
+            column = f"s.{by}"
+        for value, number in db.execute(
+            f"SELECT {column} AS value, count(*) FROM saga s LEFT JOIN family f ON f.root = s.root "
+            f"WHERE {' AND '.join(conditions)} GROUP BY value",
+            parameters,
+        ):
+            if value:
+                counts[value] += number
+    return dict(counts)
+
+
+def _parts(query: SagaQuery, now: int) -> Iterator[tuple[str, list[str], list[Any]]]:
+    """Yield a query's parts: the column of their time, conditions and parameters."""
+    for status in _ENDED:
+        if not query.status or status in query.status:
+            conditions, parameters = _conditions(query, "ended")
+            yield (
+                "ended",
+                ["s.status = ?", "s.ended IS NOT NULL", *conditions],
+                [status, *parameters],
+            )
+    going = [status for status in query.status if status not in _ENDED]
+    if going or not query.status:
+        conditions, parameters = _conditions(query, "updated")
+        status_condition, status_parameters = _going(going, now)
+        yield (
+            "updated",
+            ["s.ended IS NULL", *status_condition, *conditions],
+            [*status_parameters, *parameters],
+        )
+
+
+def _going(wanted: Sequence[str], now: int) -> tuple[list[str], list[Any]]:
+    """Whether a saga that has not ended goes on, or was interrupted, its lease tells."""
+    if not wanted:
+        return [], []
+    parts: list[str] = []
+    parameters: list[Any] = []
+    alive = [status for status in wanted if status != "interrupted"]
+    if alive:
+        parts.append(f"(s.status IN ({', '.join('?' * len(alive))}) AND NOT {_LAPSED})")
+        parameters += [*alive, now]
+    if "interrupted" in wanted:
+        parts.append(_LAPSED)
+        parameters.append(now)
+    return [f"({' OR '.join(parts)})"], parameters
+
+
+def _conditions(query: SagaQuery, time: str) -> tuple[list[str], list[Any]]:
+    """Return a query's conditions but its status; ``time`` is the column of the latest change."""
+    conditions: list[str] = []
     parameters: list[Any] = []
 
     def add(condition: str, *values: Any) -> None:
         conditions.append(condition)
         parameters.extend(values)
 
-    if query.status:
-        add(*_status(query.status, now))
     if query.name is not None:
         if "*" in query.name:
             add("s.name GLOB ?", _glob(query.name))
@@ -37,46 +156,24 @@ def where(query: SagaQuery, now: int) -> tuple[list[str], list[Any]]:
     if query.prefix:
         # A range, so that an index answers it and no character of it is a wildcard.
         add("s.id >= ? AND s.id < ?", query.prefix, query.prefix + "\U0010ffff")
-    for column, value in (
-        ("s.step", query.step),
-        ("s.error_group", query.error_group),
-        ("s.root", query.root),
-    ):
-        if value is not None:
-            add(f"{column} = ?", value)
-    if query.error is not None:
-        add("instr(lower(s.error), lower(?)) > 0", query.error)
-    for condition, moment in (
-        ("s.updated >= ?", query.updated_since),
-        ("s.updated <= ?", query.updated_until),
+    for condition, value in (
+        ("s.step = ?", query.step),
+        ("s.error_group = ?", query.error_group),
+        ("s.root = ?", query.root),
+        (f"s.{time} >= ?", query.updated_since),
+        (f"s.{time} <= ?", query.updated_until),
         ("s.started >= ?", query.started_since),
         ("s.started <= ?", query.started_until),
     ):
-        if moment is not None:
-            add(condition, moment)
+        if value is not None:
+            add(condition, value)
+    if query.error is not None:
+        add("instr(lower(s.error), lower(?)) > 0", query.error)
     for name, value in query.tags:
         add("s.pk IN (SELECT saga FROM tag WHERE name = ? AND value = ?)", name, value)
     if query.unsettled:
         add("s.parent IS NULL AND f.recovered_by IS NULL")
     return conditions, parameters
-
-
-def _status(wanted: tuple[str, ...], now: int) -> tuple[Any, ...]:
-    """Settled states are in the row; the others depend on whether their lease has lapsed."""
-    settled = [status for status in wanted if status in ("completed", "failed")]
-    alive = [status for status in wanted if status in ("executing", "compensating")]
-    parts: list[str] = []
-    parameters: list[Any] = []
-    if settled:
-        parts.append(f"s.status IN ({', '.join('?' * len(settled))})")
-        parameters += settled
-    if alive:
-        parts.append(f"(s.status IN ({', '.join('?' * len(alive))}) AND NOT {_LAPSED})")
-        parameters += [*alive, now]
-    if "interrupted" in wanted:
-        parts.append(f"(s.status IN ('executing', 'compensating') AND {_LAPSED})")
-        parameters.append(now)
-    return (f"({' OR '.join(parts)})", *parameters)
 
 
 def _glob(name: str) -> str:

@@ -1,4 +1,4 @@
--- One row a saga, brought up to date by every append.
+-- One row a saga, brought up to date by every append. Times are microseconds since 1970, UTC.
 CREATE TABLE saga (
     pk           INTEGER PRIMARY KEY,
     id           TEXT NOT NULL UNIQUE,
@@ -14,18 +14,22 @@ CREATE TABLE saga (
     error_group  TEXT,
     started      INTEGER NOT NULL,
     updated      INTEGER NOT NULL,
+    ended        INTEGER,  -- updated, once it has completed or failed
     head         INTEGER NOT NULL,
     keyframe     INTEGER NOT NULL,
     expires      INTEGER,
     wrapped_key  BLOB,
     mac          BLOB
-) STRICT;
+);
 
-CREATE INDEX saga_by_update ON saga (updated, id);
-CREATE INDEX saga_by_status ON saga (status, updated, id);
-CREATE INDEX saga_by_name ON saga (name, updated, id);
+-- A saga that goes on changes with every append, and is in no index that an append would have
+-- to change; there are few of them. The others are found by what they are, newest first.
+CREATE INDEX saga_going ON saga (id) WHERE ended IS NULL;
+CREATE INDEX saga_by_status ON saga (status, ended, id) WHERE ended IS NOT NULL;
+CREATE INDEX saga_by_name ON saga (name, status, ended, id) WHERE ended IS NOT NULL;
+CREATE INDEX saga_by_error ON saga (error_group, status, ended, id) WHERE ended IS NOT NULL;
+CREATE INDEX saga_by_expiry ON saga (expires) WHERE ended IS NOT NULL;
 CREATE INDEX saga_by_root ON saga (root);
-CREATE INDEX saga_by_expiry ON saga (expires) WHERE expires IS NOT NULL;
 
 -- A root and its replays: who may act, and which replay succeeded.
 CREATE TABLE family (
@@ -36,9 +40,10 @@ CREATE TABLE family (
     acquired     INTEGER NOT NULL,
     alive_until  INTEGER,
     recovered_by TEXT
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 
--- One row a checkpoint; meta and body are the codec's.
+-- One row a checkpoint; meta and body are the codec's. The table is in order of time, so that
+-- sagas that run at once write to the same page; the index puts each saga's together.
 CREATE TABLE entry (
     saga        INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
@@ -46,15 +51,14 @@ CREATE TABLE entry (
     at          INTEGER NOT NULL,
     kind        TEXT NOT NULL,
     step        TEXT,
-    snapshot_id TEXT NOT NULL UNIQUE,
+    snapshot_id NOT NULL UNIQUE,  -- 16 bytes where it is a UUID, else text
     hidden      INTEGER NOT NULL DEFAULT 0,
     meta        BLOB NOT NULL,
     body        BLOB NOT NULL,
-    mac         BLOB,
-    PRIMARY KEY (saga, seq)
-) STRICT, WITHOUT ROWID;
+    mac         BLOB
+);
 
-CREATE INDEX entry_by_time ON entry (saga, at, seq);
+CREATE UNIQUE INDEX entry_by_seq ON entry (saga, seq);
 
 -- The top-level keys that each checkpoint changed, and the step that caused it.
 CREATE TABLE touch (
@@ -63,16 +67,14 @@ CREATE TABLE touch (
     seq  INTEGER NOT NULL,
     step TEXT,
     PRIMARY KEY (saga, key, seq)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX touch_by_seq ON touch (saga, seq);
+) WITHOUT ROWID;
 
 CREATE TABLE tag (
     name  TEXT NOT NULL,
     value TEXT NOT NULL,
     saga  INTEGER NOT NULL,
     PRIMARY KEY (name, value, saga)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 
 CREATE INDEX tag_by_saga ON tag (saga);
 
@@ -86,7 +88,7 @@ CREATE TABLE record (
     expires INTEGER,
     body    BLOB NOT NULL,
     PRIMARY KEY (kind, id)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 
 CREATE INDEX record_by_time ON record (kind, at);
 CREATE INDEX record_by_saga ON record (saga);
