@@ -111,7 +111,7 @@ class BlameList(LinePane):
 def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:
     """Return one value of a key, ``width`` cells wide: checkpoint, time, step and the value."""
     at = entry.created_at.astimezone()
-    step = visible(entry.step_name) if entry.step_name else "before any step"
+    step = visible(entry.step_name) if entry.step_name else "the start"
     step_width = min(_STEP_WIDTH, max(width // 4, 10))
     left: Line = (
         Span(glyph("row") if lit else " ", "live"),

@@ -78,18 +78,19 @@ class ContextState:
 class Folding:
     """Which containers are open: ``default`` for all, and the exceptions a person made."""
 
-    default: Literal["small", "open", "closed"] = "small"
+    default: Literal["results", "open", "closed"] = "results"
+    """``results``: those of the steps, if they are short."""
     exceptions: Mapping[Path, bool] = field(default_factory=dict)
     shown: Mapping[Path, int] = field(default_factory=dict)
     """How many children of a long container are shown; a page if not told."""
 
-    def is_open(self, path: Path, value: Any) -> bool:
-        """Whether the container at ``path`` shows its children."""
+    def is_open(self, path: Path, value: Any, *, result: bool) -> bool:
+        """Whether the container at ``path``, perhaps a step's result, shows its children."""
         known = self.exceptions.get(path)
         if known is not None:
             return known
-        if self.default == "small":
-            return len(path) == 1 and len(value) <= _SMALL
+        if self.default == "results":
+            return result and len(value) <= _SMALL
         return self.default == "open"
 
     def turned(self, path: Path, *, open: bool) -> Folding:
@@ -144,7 +145,7 @@ def rows_of(state: ContextState, folding: Folding) -> list[Row]:
     """Return the rows in sight of a person who scrolls, at most ``MAX_ROWS``."""
     marks = _Marks(state.changes)
     rows: list[Row] = []
-    for row in _rows(list(state.top()), (), folding, marks, None):
+    for row in _rows(list(state.top()), (), folding, marks, None, state.results):
         rows.append(row)
         if len(rows) >= MAX_ROWS:
             break
@@ -175,17 +176,18 @@ def _rows(
     folding: Folding,
     marks: _Marks,
     inherited: Change | None,
+    results: Mapping[str, Any],
 ) -> Iterator[Row]:
     limit = folding.shown.get(parent, PAGE) if parent else len(items)
     for part, value in items[:limit]:
         path = (*parent, part)
         change = inherited or marks.of(pointer_of(path))
         nested = has_children(value)
-        open = folding.is_open(path, value) if nested else None
+        open = folding.is_open(path, value, result=path[-1] in results) if nested else None
         yield Row(path, visible(str(part)), value, open, change)
         if open:
             below: Change | None = "added" if change == "added" else None
-            yield from _rows(_children(value), path, folding, marks, below)
+            yield from _rows(_children(value), path, folding, marks, below, {})
     if len(items) > limit:
         yield Row((*parent, "…"), "…", MISSING, more=len(items) - limit)
 

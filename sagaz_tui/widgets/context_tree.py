@@ -224,13 +224,13 @@ def context_line(row: Row, state: ContextState, column: int, width: int, selecte
         )
     fold = {None: "  ", True: "▾ ", False: "▸ "}[row.open]
     column = min(column, max(width * 2 // 5, 8))
-    label = fit(indent + row.label, max(column, cell_len(indent) + 3))
+    label = fit(row.label, max(column - cell_len(indent), 3))
     right = _right_word(row, state, width)
-    room = width - 6 - cell_len(label) - sum(cell_len(span.text) + 1 for span in right)
+    room = width - 6 - cell_len(indent + label) - sum(cell_len(span.text) + 1 for span in right)
     left: Line = (
         pointer,
         mark,
-        Span(fold, "muted"),
+        Span(indent + fold, "muted"),
         Span(f"{label}  ", "text", bold=row.depth == 0),
         Span(_value(row, max(room, 3)), _value_token(row)),
     )

@@ -48,11 +48,11 @@ class DebuggerPanes(Container):
                 yield Input(id="search", placeholder="search keys and values", compact=True)
             with Vertical(id="why-column"):
                 yield WhyPane(3, "error", "diff", "step", id="why")
-                yield WhyPane(3, "diff", id="why-diff")
+                yield WhyPane(4, "diff", id="why-diff")
             with Vertical(id="side-column"):
-                yield WhyPane(3, "step", id="why-step")
+                yield WhyPane(5, "step", id="why-step")
                 with Vertical(id="blame-pane"):
-                    yield PaneHead("Blame", id="blame-head")
+                    yield PaneHead("6 Blame", id="blame-head")
                     yield BlameList(id="blame")
 
     @property
@@ -93,7 +93,7 @@ class DebuggerPanes(Container):
     def show_blame(self, key: str, entries: Sequence[BlameEntry], sequence: int) -> None:
         """Show the values of a key in the blame pane."""
         self.query_one("#blame", BlameList).set_entries(entries, sequence)
-        self.query_one("#blame-head", PaneHead).set_title(f"Blame {visible(key)}")
+        self.query_one("#blame-head", PaneHead).set_title(f"6 Blame {visible(key)}")
 
     def on_context_tree_key_chosen(self) -> None:
         """Blame another key, if the pane for it is open."""
@@ -117,8 +117,12 @@ class DebuggerPanes(Container):
         return [pane for pane in panes if _shown(pane)]
 
     def give_keys(self, number: int) -> None:
-        """Give the keys to pane 1, 2 or 3; the third, if it has them already, turns its tab."""
-        pane = self._open[number - 1]
+        """Give the keys to a pane by its number, to the last one if that is not open.
+
+        The third, if it has them already, opens its next tab.
+        """
+        panes = self._open
+        pane = panes[min(number, len(panes)) - 1]
         if number == 3 and pane.has_focus:
             self.query_one("#why", WhyPane).action_next_tab()
         pane.focus()

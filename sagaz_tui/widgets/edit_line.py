@@ -167,8 +167,6 @@ class EditLine(Vertical):
             return
         self._input.value = common_start(choices)
         self._input.cursor_position = len(self._input.value)
-        if len(choices) > 1:
-            self._say("  ".join(choice.rstrip("=") for choice in choices))
 
     def on_edit_input_allow_type(self, event: EditInput.AllowType) -> None:
         """Allow another type, or no longer."""
@@ -180,8 +178,8 @@ class EditLine(Vertical):
         if not self.typing:
             return
         text = self._input.value
-        if not text:
-            self._say("key=value, key:=JSON or /a/b:=JSON; tab completes, esc keeps what is staged")
+        if "=" not in text:
+            self._say_places(completions(text, self._state.state) if text else [])
             return
         try:
             edit = read_edit(text, self._state.state, other_type=self._other_type)
@@ -189,6 +187,12 @@ class EditLine(Vertical):
             self._say(str(error), wrong=True)
         else:
             self._say(edit_words(edit))
+
+    def _say_places(self, places: list[str]) -> None:
+        if places:
+            self._say("  ".join(place.rstrip("=") for place in places))
+        else:
+            self._say("key=value, key:=JSON or /a/b:=JSON; tab completes, esc keeps what is staged")
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self._hint.set_class(wrong, "-wrong")

@@ -136,8 +136,10 @@ class WhyPane(Vertical):
         tab = self.open_tab
         count = "" if state.changes is None else f" {len(state.changes)}"
         words = {"error": "Error", "diff": f"Diff{count}", "step": "Step"}
-        title = f"{self._number} Why @#{state.checkpoint.sequence}"
-        self._head.set_title(title, [words[tab] for tab in self._tabs], self._tabs.index(tab))
+        name = "Why" if len(self._tabs) > 1 else words[tab]
+        tabs = [words[tab] for tab in self._tabs] if len(self._tabs) > 1 else []
+        title = f"{self._number} {name} @#{state.checkpoint.sequence}"
+        self._head.set_title(title, tabs, self._tabs.index(tab))
         lines = why_lines(state, tab, self._text.text_width, library=self._library)
         self._text.set_lines(lines, from_top=from_top)
 

@@ -127,7 +127,7 @@ def diff_lines(heading: str, changes: Sequence[Difference], width: int) -> list[
         lines.append((Span(" nothing changed", "muted"),))
         return lines
     longest = max(cell_len(visible(change.path or "/")) for change in changes)
-    path_width = min(longest, max(width * 2 // 5, 12))
+    path_width = min(longest, max(width // 2, 12))
     return lines + [difference_line(change, path_width, width) for change in changes]
 
 
@@ -171,7 +171,8 @@ def step_lines(
     named = {record.name for record in checkpoint.step_records}
     step = checkpoint.step_name
     if step is not None and step not in named:
-        lines.append((Span(f" {visible(step)}", "text", bold=True),))
+        begins = "  begins here" if checkpoint.kind == "before_step" else ""
+        lines.append((Span(f" {visible(step)}", "text", bold=True), Span(begins, "muted")))
         lines += _definition_lines(definitions.get(step))
     if checkpoint.running_steps:
         lines.append(_pair("running", ", ".join(checkpoint.running_steps)))
