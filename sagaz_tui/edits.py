@@ -13,8 +13,8 @@ from sagaz_core.replay.overrides import (
     apply_overrides,
     parse_override,
     read_override,
-    value_at,
 )
+from sagaz_core.replay.pointer import value_at
 from sagaz_tui.text import visible
 
 

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.keys import bindings_for
+from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
 
 
-class BlameScreen(ModalScreen[int | None]):
+class BlameScreen(SagazScreen[int | None], ModalScreen[int | None]):
     """Dismissed with the number of the checkpoint to go to, or None.
 
     Args:
@@ -29,8 +30,10 @@ class BlameScreen(ModalScreen[int | None]):
         read: reads the key's values, newest first.
     """
 
-    BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
     CSS_PATH = "blame.tcss"
+    PLACE = "blame"
+    # A modal screen hides the app's own.
+    BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
     AUTO_FOCUS = "BlameList"
 
     def __init__(
@@ -43,15 +46,16 @@ class BlameScreen(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         """Lay the sheet out."""
+        yield self.too_small()
         with Vertical(id="sheet"):
             yield PaneHead(f"Blame {visible(self._key)}")
             yield BlameList()
-            yield KeyFooter("blame", getattr(self.app, "settings").keys)  # noqa: B009
+            yield KeyFooter("blame", self.sagaz.settings.keys)
 
     def on_mount(self) -> None:
         """Read the values."""
         self.query_one(PaneHead).set_active(True)
-        self.run_worker(self._show_values(), exclusive=True)
+        self.in_background("values", self._show_values)
 
     async def _show_values(self) -> None:
         values = self.query_one(BlameList)
@@ -69,7 +73,3 @@ class BlameScreen(ModalScreen[int | None]):
     def on_blame_list_chosen(self, event: BlameList.Chosen) -> None:
         """Go to the checkpoint that set the value."""
         self.dismiss(event.sequence)
-
-    def action_back(self) -> None:
-        """Go back to the debugger."""
-        self.dismiss(None)

@@ -26,6 +26,7 @@ _PATIENCE: Final = 3.0
 class DebuggerScreen(HistoryScreen):
     """Looks at a saga, corrects what it began with, and replays it."""
 
+    PLACE = "debugger"
     BINDINGS = [*bindings_for("debugger")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, saga_id: str) -> None:

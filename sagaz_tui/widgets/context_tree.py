@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -184,7 +186,9 @@ class ContextTree(LinePane):
     def search(self, needle: str) -> None:
         """Find text in keys and values, folded away or not, and go to the first place."""
         self._needle = needle
-        self.run_worker(self._search(needle), exclusive=True, group="search")
+        # Not the coroutine itself: one cancelled before it starts would never be awaited.
+        job: Callable[[], Any] = partial(self._search, needle)
+        self.run_worker(job, exclusive=True, group="search")
 
     async def _search(self, needle: str) -> None:
         self._found = await asyncio.to_thread(find_paths, self._state, needle)
