@@ -250,28 +250,31 @@ class Recording:
     async def _write_backlog(self, backlog: Backlog) -> bool:
         waiting = backlog.drain()
         for taken in waiting:
-            if not await self._write(taken):
-                # A store that is out of reach must not hold up the compensations any longer.
-                for left in waiting:
-                    self._lose(left)
+            # A store that is out of reach must not hold up the compensations with each of them.
+            if not await self._write(taken, behind=waiting):
                 return False
         return True
 
-    async def _write(self, taken: Taken) -> bool:
+    async def _write(self, taken: Taken, behind: Iterable[Taken] = ()) -> bool:
+        """Write a checkpoint; where that fails, those ``behind`` it are given up with it."""
         end = taken.capture.snapshot.kind in _ENDS
         try:
             await self._writer.append(
                 taken.capture, causes=taken.causes, run=self._run, release=end
             )
         except asyncio.CancelledError:
-            self._carry_over(taken)
+            # It may be stored all the same; what it told is told once more to be sure.
+            self._carry_over([taken, *behind])
             raise
         except RunRefusedError as refusal:
             self.refusal = refusal
             raise
         except Exception as error:
             # Whatever a store's driver raises: a failing recording is no failing saga.
-            self._lose(taken)
+            lost = [taken, *behind]
+            self._carry_over(lost)
+            self._gap += len(lost)
+            self.capture_errors += len(lost)
             message = f"saga {self.saga_id!r}: a checkpoint could not be written: {error}"
             if self._config.on_capture_error == "raise":
                 raise SnapshotCaptureError(message) from error
@@ -286,16 +289,16 @@ class Recording:
             self._heartbeat.start()
         return True
 
-    def _lose(self, taken: Taken) -> None:
-        self._carry_over(taken)
-        self._gap += 1
-        self.capture_errors += 1
-
-    def _carry_over(self, taken: Taken) -> None:
-        snapshot = taken.capture.snapshot
-        self._ended_steps = [*snapshot.step_records, *self._ended_steps]
-        self._causes = {**taken.causes, **self._causes}
-        self._gap += snapshot.gap
+    def _carry_over(self, unwritten: Sequence[Taken]) -> None:
+        """Let the next checkpoint tell what these would have told."""
+        records: list[StepRecord] = []
+        causes: dict[str, str | None] = {}
+        for taken in unwritten:
+            records += taken.capture.snapshot.step_records
+            causes.update(taken.causes)
+            self._gap += taken.capture.snapshot.gap
+        self._ended_steps = records + self._ended_steps
+        self._causes = causes | self._causes
 
     # -- the end
 

@@ -163,8 +163,7 @@ class Run:
         if self._graph:
             context, results = dict(context), dict(results)
         await self._record("before_step", step.name)
-        if self._recording is not None and self._recording.refusal is not None:
-            raise self._recording.refusal
+        self._stop_if_refused()
         if self._error is not None:
             return
         self._running[step.name] = None
@@ -241,6 +240,7 @@ class Run:
         if self._error is None:
             try:
                 await self._record("completed")
+                self._stop_if_refused()
             except asyncio.CancelledError:
                 _log.warning("saga %r completed, which could not be recorded", self._saga_id)
             except (RunRefusedError, SnapshotCaptureError) as error:
@@ -295,6 +295,10 @@ class Run:
             await self._record_if_possible("after_compensation", step.name)
         finally:
             current_context.reset(token)
+
+    def _stop_if_refused(self) -> None:
+        if self._recording is not None and self._recording.refusal is not None:
+            raise self._recording.refusal
 
     def _lost_lease(self) -> LeaseLostError | None:
         recording = self._recording
