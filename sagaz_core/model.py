@@ -45,6 +45,10 @@ class Missing:
     def __repr__(self) -> str:
         return "MISSING"
 
+    def __reduce__(self) -> str:
+        # There is one; a copy, or what comes from a pickle, is that one.
+        return "MISSING"
+
 
 MISSING: Final = Missing()
 """Stands where there is no value; ``None`` is a value."""

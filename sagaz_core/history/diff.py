@@ -116,10 +116,16 @@ def _walk_set(
     new = {fingerprint(element): element for element in after}
     for print_ in sorted(old.keys() ^ new.keys(), key=repr):
         element = old.get(print_, new.get(print_))
-        token = "/" + escape(str(element))
+        token = "/" + escape(_text(element))
         yield from _item(
             old.get(print_, MISSING), new.get(print_, MISSING), old_path + token, new_path + token
         )
+
+
+def _text(element: Any) -> str:
+    # Python refuses to write integers of thousands of digits in decimal.
+    large = isinstance(element, int) and element.bit_length() > 10_000
+    return hex(element) if large else str(element)
 
 
 def _item(before: Any, after: Any, old_path: str, new_path: str) -> Iterator[Difference]:

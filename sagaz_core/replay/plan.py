@@ -321,7 +321,7 @@ def _notes(past: _Past, corrected: Corrected | None, snapshot: SagaSnapshot | No
         )
     if past.summary.recovered_by is not None:
         notes.append(
-            f"{past.summary.recovered_by} has brought this saga to success already; "
+            f"{past.summary.recovered_by} of this family has succeeded already; "
             "what runs now happens a second time"
         )
     if corrected is not None and snapshot is not None:

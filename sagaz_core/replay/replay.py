@@ -182,15 +182,8 @@ class SagaReplay:
         plan, family = draft.plan, draft.family
         if family is not None and family.held:
             raise ReplayInProgressError(_in_progress(family))
-        replay_id = await self._next_id(plan.root_id)
-        lease = await self.snapshot_storage.acquire_lease(
-            plan.root_id,
-            owner=process_owner(),
-            holder=replay_id,
-            expect_fence=family.fence if family else 0,
-        )
         entry = ReplayLogEntry(
-            replay_id=replay_id,
+            replay_id=await self._next_id(plan.root_id),
             original_saga_id=self.saga_id,
             from_step=plan.from_step,
             snapshot_id=plan.snapshot_id,
@@ -198,19 +191,25 @@ class SagaReplay:
             override=plan.overrides,
             initiated_by=self.initiated_by,
             reason=reason,
+            error_message="it was stopped before its end",
             plan=plan_data(plan),
         )
+        lease = await self.snapshot_storage.acquire_lease(
+            plan.root_id,
+            owner=process_owner(),
+            holder=entry.replay_id,
+            expect_fence=family.fence if family else 0,
+        )
         try:
-            await self.snapshot_storage.save_replay_log(entry)
+            await self.snapshot_storage.save_replay_log(replace(entry, error_message=None))
         except BaseException:
             await lease.release()
             raise
         outcome: SagaResult | None = None
-        error_message: str | None = "it was stopped before its end"
         try:
             outcome = await saga.execute_from(
                 start,
-                saga_id=replay_id,
+                saga_id=entry.replay_id,
                 snapshot_storage=self.snapshot_storage,
                 config=_config(saga.config, snapshot),
                 lease=lease,
@@ -218,22 +217,19 @@ class SagaReplay:
                 parent_sequence=snapshot.sequence,
                 root_id=plan.root_id,
             )
-            error_message = _error_message(outcome)
+            entry = replace(entry, error_message=_error_message(outcome))
         except SagazError as error:
-            error_message = str(error)
+            entry = replace(entry, error_message=str(error))
         finally:
             succeeded = outcome is not None and outcome.status == "completed"
             entry = replace(
-                entry,
-                finished_at=utc_now(),
-                outcome="success" if succeeded else "failed",
-                error_message=error_message,
+                entry, finished_at=utc_now(), outcome="success" if succeeded else "failed"
             )
             await asyncio.shield(self._close(entry, lease))
         return replace(
             self._result(draft, "success" if succeeded else "failed"),
-            new_saga_id=replay_id,
-            error_message=error_message,
+            new_saga_id=entry.replay_id,
+            error_message=entry.error_message,
             compensation=outcome.compensation if outcome else "none",
             context=outcome.context if outcome else {},
             started_at=entry.started_at,
@@ -254,14 +250,9 @@ class SagaReplay:
 
     async def _close(self, entry: ReplayLogEntry, lease: Lease) -> None:
         """Write down how the replay ended. It has ended: a store that is gone changes nothing."""
-        recovered_by = None
         try:
             await self.snapshot_storage.save_replay_log(entry)
-            if entry.outcome == "success":
-                root = await self.snapshot_storage.get_saga(lease.root_id)
-                if root is None or root.status != "completed":
-                    recovered_by = entry.replay_id
-            await lease.release(recovered_by)
+            await lease.release()
         except StorageError as error:
             _log.error(
                 "replay %r ended with %s, which could not be written to its log: %s",

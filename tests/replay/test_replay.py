@@ -345,14 +345,6 @@ async def test_a_replay_that_fails_is_a_result_with_its_error_and_no_exception(
     assert summary.recovered_by is None
 
 
-async def test_a_replay_of_a_completed_saga_recovers_nothing(storage: SnapshotStorage) -> None:
-    await run_order(storage, context=order(payment_token="tok_new"))
-    assert (await replay(storage, step="ship")).status == "success"
-    summary = await storage.get_saga("order_1")
-    assert summary is not None
-    assert summary.recovered_by is None
-
-
 @pytest.mark.parametrize("days", [7, None])
 async def test_a_replay_records_every_step_for_as_long_as_its_original(
     storage: SnapshotStorage, days: int | None
