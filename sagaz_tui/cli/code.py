@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
-from typing import Any
 
-from sagaz_core.errors import UsageError
-from sagaz_core.replay.factory import load_factory
+from sagaz_core.errors import SagaFactoryError, UsageError
+from sagaz_core.replay.factory import SagaFactory, load_factory
 from sagaz_tui.settings import Settings
 
 
-def load_code(settings: Settings, saga_name: str, factory: str | None) -> Callable[..., Any] | None:
+def load_code(settings: Settings, saga_name: str, factory: str | None) -> SagaFactory | None:
     """Import the modules that define sagas, and return what builds this one.
 
     Args:
@@ -24,8 +22,7 @@ def load_code(settings: Settings, saga_name: str, factory: str | None) -> Callab
         The factory; None: nobody named one, so the saga's class is used.
 
     Raises:
-        UsageError: a module cannot be imported.
-        SagaFactoryError: the factory is not there or cannot be called.
+        UsageError: a module cannot be imported, or has no such factory.
     """
     for folder in reversed(settings.code_folders):
         if str(folder) not in sys.path:
@@ -33,7 +30,12 @@ def load_code(settings: Settings, saga_name: str, factory: str | None) -> Callab
     for name in settings.sagas:
         _import(name, settings.sources["sagas"])
     chosen = factory or settings.factories.get(saga_name)
-    return None if chosen is None else load_factory(chosen)
+    if chosen is None:
+        return None
+    try:
+        return load_factory(chosen)
+    except SagaFactoryError as error:
+        raise UsageError(str(error)) from error
 
 
 def _import(name: str, source: str) -> None:

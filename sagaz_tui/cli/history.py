@@ -10,10 +10,10 @@ from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.history.time_travel import SagaTimeTravel
 from sagaz_core.model import HistoricalState, ReplayLogEntry
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.describe import error_data, state_rows
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
+from sagaz_tui.cli.plans import override_data, override_line
 from sagaz_tui.cli.times import time_text
 from sagaz_tui.values import json_form, value_text
 
@@ -106,7 +106,7 @@ def replay_rows(
             entry.outcome,
             entry.initiated_by,
             entry.reason or "",
-            ", ".join(f"{change.path} = {typed_text(change.after)}" for change in entry.override),
+            ", ".join(map(override_line, entry.override)),
             entry.error_message or "",
         )
         for entry in entries
@@ -122,14 +122,7 @@ def replay_data(entry: ReplayLogEntry) -> dict[str, Any]:
         "from_step": entry.from_step,
         "snapshot_id": entry.snapshot_id,
         "sequence": entry.sequence,
-        "override": [
-            {
-                "path": change.path,
-                "before": json_form(change.before),
-                "after": json_form(change.after),
-            }
-            for change in entry.override
-        ],
+        "override": [override_data(change) for change in entry.override],
         "initiated_by": entry.initiated_by,
         "reason": entry.reason,
         "started_at": entry.started_at.isoformat(),

@@ -6,16 +6,19 @@ from typing import Any, Final
 
 from sagaz_core.model import (
     MISSING,
+    Compensation,
     PlannedOverride,
     PlannedStep,
     ReplayPlan,
     ReplayResult,
     StepFate,
 )
+from sagaz_core.replay.plan import plan_data
 from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
+from sagaz_tui.text import short_duration
 from sagaz_tui.values import json_form, type_word
 
 _FATES: Final[dict[StepFate, str]] = {
@@ -24,6 +27,11 @@ _FATES: Final[dict[StepFate, str]] = {
     "runs": "runs",
     "runs_again": "runs again",
     "in_doubt": "IN DOUBT",
+}
+_UNDONE: Final[dict[Compensation, str]] = {
+    "none": "nothing was to be undone",
+    "completed": "all that it had done",
+    "failed": "NOT ALL of what it had done",
 }
 
 
@@ -91,41 +99,26 @@ def override_data(change: PlannedOverride) -> dict[str, Any]:
     return data
 
 
-def plan_as_data(plan: ReplayPlan) -> dict[str, Any]:
-    """Return a plan as data for JSON."""
-    return {
-        "saga_id": plan.saga_id,
-        "saga_name": plan.saga_name,
-        "root_id": plan.root_id,
-        "from_step": plan.from_step,
-        "snapshot_id": plan.snapshot_id,
-        "sequence": plan.sequence,
-        "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
-        "valid": plan.valid,
-        "digest": plan.digest,
-        "compensated": plan.compensated,
-        "force_failure": plan.force_failure,
-        "steps": [
-            {
-                "name": step.name,
-                "fate": step.fate,
-                "undone_by": step.undone_by,
-                "note": step.note,
-            }
-            for step in plan.steps
-        ],
-        "overrides": [override_data(change) for change in plan.overrides],
-        "problems": [
-            {
-                "code": problem.code,
-                "message": problem.message,
-                "path": problem.path,
-                "step": problem.step,
-            }
-            for problem in plan.problems
-        ],
-        "notes": list(plan.notes),
-    }
+def print_outcome(result: ReplayResult) -> None:
+    """Write how a replay that ran has ended."""
+    took = ""
+    if result.started_at and result.finished_at:
+        took = short_duration((result.finished_at - result.started_at).total_seconds())
+    emit_facts(
+        [
+            ("replay", result.new_saga_id or ""),
+            ("of", result.original_saga_id),
+            ("outcome", result.status),
+            ("error", result.error_message or ""),
+            ("undone", _UNDONE[result.compensation] if result.status == "failed" else ""),
+            ("took", took),
+            ("recording", _lost_words(result.capture_errors)),
+        ]
+    )
+
+
+def _lost_words(errors: int) -> str:
+    return f"{errors} values or checkpoints could not be recorded" if errors else ""
 
 
 def result_data(result: ReplayResult) -> dict[str, Any]:
@@ -140,5 +133,5 @@ def result_data(result: ReplayResult) -> dict[str, Any]:
         "finished_at": result.finished_at.isoformat() if result.finished_at else None,
         "capture_errors": result.capture_errors,
         "context": json_form(result.context),
-        "plan": plan_as_data(result.plan) if result.plan else None,
+        "plan": json_form(plan_data(result.plan)) if result.plan else None,
     }

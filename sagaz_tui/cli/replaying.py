@@ -1,0 +1,159 @@
+"""``sagaz replay run``: plans, runs, tells how it goes, and says what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sagaz_core.errors import SagaNotFoundError
+from sagaz_core.model import ReplayResult
+from sagaz_core.replay.overrides import Override
+from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.cli.code import load_code
+from sagaz_tui.cli.exits import DONE, FAILED
+from sagaz_tui.cli.options import Format
+from sagaz_tui.cli.output import emit_json
+from sagaz_tui.cli.overrides import collect_overrides
+from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
+from sagaz_tui.cli.progress import Progress, tell
+from sagaz_tui.cli.stores import open_existing
+from sagaz_tui.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks for, as typed."""
+
+    saga_id: str
+    from_step: str
+    overrides: tuple[str, ...] = ()
+    overrides_from: str | None = None
+    unset: tuple[str, ...] = ()
+    allow_type: tuple[str, ...] = ()
+    reason: str | None = None
+    dry_run: bool = False
+    force_failure: bool = False
+    compensated: Literal["redo", "keep", "refuse"] = "redo"
+    in_doubt: Literal["retry", "skip"] | None = None
+    snapshot_id: str | None = None
+    plan_digest: str | None = None
+    factory: str | None = None
+
+
+def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: Format) -> int:
+    """Do what is asked for, print what came of it, and return the exit code."""
+    settings = load_settings(storage=storage, storage_url=storage_url)
+    overrides = collect_overrides(wish.overrides, wish.overrides_from)
+    # What the saga's own code prints must not end up within our JSON.
+    with contextlib.redirect_stdout(sys.stderr):
+        result = asyncio.run(_in_store(wish, settings, overrides))
+    if result is None:
+        return FAILED
+    if format == "json":
+        emit_json(result_data(result))
+    elif result.plan is not None and result.status in ("valid", "invalid"):
+        print_plan(result.plan, format)
+    else:
+        print_outcome(result)
+    return DONE if result.status in ("valid", "success") else FAILED
+
+
+async def _in_store(
+    wish: Wish, settings: Settings, overrides: tuple[Override, ...]
+) -> ReplayResult | None:
+    await _check_existing(settings)
+    async with open_existing(settings, read_only=wish.dry_run) as store:
+        saga = await store.get_saga(wish.saga_id)
+        if saga is None:
+            raise SagaNotFoundError(wish.saga_id)
+        factory = load_code(settings, saga.saga_name, wish.factory)
+        replay = SagaReplay(wish.saga_id, store, saga_factory=factory)
+        if wish.dry_run:
+            return await _from_checkpoint(replay, wish, overrides)
+        return await _followed(store, replay, wish, overrides)
+
+
+async def _check_existing(settings: Settings) -> None:
+    """Opening for writing would make a store that is not there; opening to look does not."""
+    async with open_existing(settings, read_only=True):
+        pass
+
+
+async def _from_checkpoint(
+    replay: SagaReplay, wish: Wish, overrides: tuple[Override, ...]
+) -> ReplayResult:
+    return await replay.from_checkpoint(
+        wish.from_step,
+        overrides=overrides,
+        unset=wish.unset,
+        allow_type=wish.allow_type,
+        dry_run=wish.dry_run,
+        force_failure=wish.force_failure,
+        compensated=wish.compensated,
+        in_doubt=wish.in_doubt,
+        snapshot_id=wish.snapshot_id,
+        reason=wish.reason,
+        plan_digest=wish.plan_digest,
+    )
+
+
+async def _followed(
+    store: SnapshotStorage, replay: SagaReplay, wish: Wish, overrides: tuple[Override, ...]
+) -> ReplayResult | None:
+    """Run the replay and tell how it goes; None: it was stopped."""
+    known = {entry.replay_id for entry in await store.list_replays(wish.saga_id)}
+    progress = Progress(store, wish.saga_id, known)
+    watching = asyncio.create_task(progress.watch())
+    running = asyncio.create_task(_from_checkpoint(replay, wish, overrides))
+    try:
+        with _stopping_by_signal(_Stop(running)):
+            return await running
+    except asyncio.CancelledError:
+        tell(
+            "stopped before anything ran"
+            if progress.replay_id is None
+            else f"{progress.replay_id} was stopped, and what it had done was undone; "
+            f"`sagaz show {progress.replay_id}` tells how that went"
+        )
+        return None
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await progress.catch_up()
+
+
+@dataclass(slots=True)
+class _Stop:
+    """Stops a replay at the first signal; it then undoes what it did, which cannot be hurried."""
+
+    running: asyncio.Task[ReplayResult]
+    asked: bool = field(default=False)
+
+    def __call__(self) -> None:
+        if self.asked:
+            tell("still undoing; killing this process would leave the step under way in doubt")
+            return
+        self.asked = True
+        tell("stopping: the step under way is cancelled, and what was done is undone")
+        self.running.cancel()
+
+
+@contextlib.contextmanager
+def _stopping_by_signal(stop: _Stop) -> Iterator[None]:
+    """Stop at SIGINT and SIGTERM; a terminal that hangs up (SIGHUP) stops nothing."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
