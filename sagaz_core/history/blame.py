@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,9 +59,18 @@ async def blame(
     oldest, newest = touches[-1].sequence, touches[0].sequence
     summaries = {
         summary.sequence: summary
-        for summary in await storage.list_checkpoints(saga_id, after=oldest - 1, until=newest)
+        for summary in (
+            *await storage.list_checkpoints(saga_id, after=oldest - 1, until=newest),
+            *await storage.list_checkpoints(saga_id, after=newest, limit=1),
+        )
     }
-    steps = {touch.sequence: touch.step_name for touch in touches if touch.sequence in summaries}
+    visible = list(summaries)
+    steps: dict[int, str | None] = {}
+    for touch in touches:
+        # What a deleted checkpoint changed is first seen in the one after it.
+        place = bisect_left(visible, touch.sequence)
+        if place < len(visible):
+            steps.setdefault(visible[place], touch.step_name)
     values = await _read_values(storage, saga_id, key, sorted(steps))
     return [
         _entry(summaries[sequence], step_name, values[sequence])
