@@ -19,21 +19,20 @@ class Branches:
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._stopped = False
+        self._cancelled = False
 
     async def run(self) -> None:
         """Return when nothing runs any more. Cancelled, it cancels what runs and waits for it."""
-        cancelled: asyncio.CancelledError | None = None
         self._start_ready()
         while self._tasks:
             try:
                 await self._idle.wait()
-            except asyncio.CancelledError as error:
-                cancelled = error
-                self._stopped = True
+            except asyncio.CancelledError:
+                self._cancelled = self._stopped = True
                 for task in self._tasks:
                     task.cancel()
-        if cancelled is not None:
-            raise cancelled
+        if self._cancelled:
+            raise asyncio.CancelledError
 
     def _start_ready(self) -> None:
         for step in self._graph.take_ready():
@@ -42,12 +41,7 @@ class Branches:
             task.add_done_callback(self._ended)
 
     async def _run(self, step: Step) -> None:
-        try:
-            completed = await self._perform(step)
-        except BaseException:
-            self._stopped = True
-            raise
-        if not completed:
+        if not await self._perform(step):
             self._stopped = True
         if not self._stopped:
             self._graph.complete(step.name)
@@ -55,5 +49,8 @@ class Branches:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if task.cancelled():
+            # By whomever: its step has not run, so the saga must not seem complete.
+            self._cancelled = self._stopped = True
         if not self._tasks:
             self._idle.set()

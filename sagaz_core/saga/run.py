@@ -150,9 +150,6 @@ class Run:
     async def _perform_branch(self, step: Step) -> bool:
         try:
             await self._perform(step)
-        except asyncio.CancelledError as error:
-            self._fail(error)
-            raise
         except Exception as error:  # noqa: BLE001 - see execute
             self._fail(error)
         return self._error is None

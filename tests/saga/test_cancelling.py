@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from sagaz_core.config import ReplayConfig, SagaConfig
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
+from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, Ledger
 
 
@@ -214,6 +218,124 @@ async def test_a_timeout_around_the_run_undoes_it_first() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.02):
             await Built(build).execute()
+
+    assert ledger == ["a", "-a"]
+
+
+class GatedBackend(MemoryBackend):
+    """A store of which one write, the ``gated``-th, waits for the test."""
+
+    def __init__(self, gated: int) -> None:
+        super().__init__()
+        self.gate = Gate()
+        self.left = gated
+
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        self.left -= 1
+        if self.left == 0:
+            await self.gate.pass_through()
+        return await super().append(appends)
+
+
+@pytest.mark.parametrize("gated", [1, 2, 3])
+async def test_cancelling_while_a_failure_is_written_loses_no_checkpoint(gated: int) -> None:
+    ledger, backend = Ledger(), GatedBackend(gated)
+    storage = SnapshotStorage(backend)
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", ledger.does("a"), ledger.undoes("a"))
+        await saga.add_step("b", ledger.fails("b"))
+
+    config = SagaConfig(
+        replay_config=ReplayConfig(enable_snapshots=True, snapshot_strategy="on_failure")
+    )
+    saga = Built(build, saga_id="s", config=config, snapshot_storage=storage)
+    running = asyncio.create_task(saga.execute())
+    await backend.gate.reached.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    backend.gate.opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert ledger == ["a", "b!", "-a"]
+    entries = await storage.list_checkpoints("s")
+    assert [(entry.kind, entry.gap) for entry in entries] == [
+        ("before_step", 0),
+        ("before_step", 0),
+        ("step_failed", 0),
+        ("before_compensation", 0),
+        ("after_compensation", 0),
+        ("failed", 0),
+    ]
+    assert [record.name for entry in entries for record in entry.step_records] == ["a", "b"]
+
+
+async def test_cancelling_while_a_step_is_announced_starts_it_not() -> None:
+    ledger, backend = Ledger(), GatedBackend(2)
+    storage = SnapshotStorage(backend)
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", ledger.does("a"), ledger.undoes("a"))
+        await saga.add_step("b", ledger.does("b"), ledger.undoes("b"))
+
+    running = asyncio.create_task(Built(build, saga_id="s", snapshot_storage=storage).execute())
+    await backend.gate.reached.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    backend.gate.opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert ledger == ["a", "-a"]
+    kinds = [entry.kind for entry in await storage.list_checkpoints("s")]
+    assert kinds == [
+        "before_step",
+        "before_step",
+        "before_compensation",
+        "after_compensation",
+        "failed",
+    ]
+
+
+async def test_cancelling_while_the_end_is_written_leaves_a_completed_saga() -> None:
+    ledger, backend = Ledger(), GatedBackend(2)
+    storage = SnapshotStorage(backend)
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", ledger.does("a"), ledger.undoes("a"))
+
+    running = asyncio.create_task(Built(build, saga_id="s", snapshot_storage=storage).execute())
+    await backend.gate.reached.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    backend.gate.opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert ledger == ["a"]
+    row = await storage.get_saga("s")
+    assert row is not None
+    assert row.status == "completed"
+
+
+async def test_a_branch_that_somebody_else_cancels_leaves_no_completed_saga() -> None:
+    ledger = Ledger()
+
+    async def cancel_others(ctx: Any) -> None:
+        ledger.append("a")
+        others = asyncio.all_tasks() - {asyncio.current_task(), running, test}
+        assert len(others) == 1
+        others.pop().cancel()
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", cancel_others, ledger.undoes("a"), depends_on=[])
+        await saga.add_step("b", ledger.does("b"), depends_on=[])
+
+    test = asyncio.current_task()
+    running = asyncio.create_task(Built(build).execute())
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
     assert ledger == ["a", "-a"]
 

@@ -396,6 +396,26 @@ async def test_a_beat_that_finds_the_lease_lost_stops_the_run_before_its_next_tr
     assert isinstance(result.error, LeaseLostError)
 
 
+async def test_a_beat_that_finds_the_lease_lost_in_the_last_step_makes_it_no_success(
+    backend: FlakyBackend, storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "LEASE_TERM", 0.03)
+
+    async def lose(ctx: Any) -> None:
+        await take_over(backend, storage)
+        backend.beats.clear()
+        await asyncio.wait_for(backend.beats.wait(), timeout=10)
+        await asyncio.sleep(0.001)
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", lose)
+
+    result = await Built(build, saga_id="s", snapshot_storage=storage).execute()
+
+    assert result.status == "failed"
+    assert isinstance(result.error, LeaseLostError)
+
+
 async def test_a_beat_that_cannot_reach_the_store_stops_nothing(
     backend: FlakyBackend, storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,20 @@ async def test_a_failing_compensation_does_not_keep_the_others_from_being_done_o
     assert str(result.error) == "d broke"
 
 
+async def test_a_compensation_that_raises_cancelled_error_by_itself_has_failed() -> None:
+    ledger = Ledger()
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", ledger.does("a"), ledger.undoes("a"))
+        await saga.add_step("b", ledger.does("b"), ledger.fails("-b", asyncio.CancelledError()))
+        await saga.add_step("c", ledger.fails("c"))
+
+    result = await Built(build).execute()
+
+    assert ledger == ["a", "b", "c!", "-b!", "-a"]
+    assert result.compensation == "failed"
+
+
 async def test_a_compensation_gets_the_recorded_result_and_the_context() -> None:
     got: list[Any] = []
 

@@ -46,9 +46,7 @@ def four(ledger: Ledger, fails: str = "", **depends: list[str]) -> Build:
     async def build(saga: Saga) -> None:
         for name in "abcd":
             action = ledger.fails(name) if name == fails else ledger.does(name, f"new {name}")
-            await saga.add_step(
-                name, action, ledger.undoes(name), depends_on=depends.get(name)
-            )
+            await saga.add_step(name, action, ledger.undoes(name), depends_on=depends.get(name))
 
     return build
 
