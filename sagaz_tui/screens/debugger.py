@@ -153,7 +153,7 @@ class DebuggerScreen(HistoryScreen):
 
     async def action_replay(self) -> None:
         """Show what a replay would do, to be confirmed."""
-        if self.sagaz.storage.read_only:
+        if self.sagaz.settings.read_only:
             self._say("this store was opened read-only; open it without --read-only to replay")
         elif self._stale:
             self._say("the store is out of reach; a replay can start once it answers")

@@ -150,7 +150,7 @@ class HistoryScreen(SagazScreen[None]):
             self.sagaz.settings.production,
             new=0 if self._cursor.following else last - self._cursor.unseen_after,
             stale=self._stale,
-            read_only=self.sagaz.storage.read_only,
+            read_only=self.sagaz.settings.read_only,
         )
         left = saga_words(view.saga, failed) if view else name
         self.query_one("#title", Bar).show(left, right)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -126,7 +127,8 @@ class EditLine(Vertical):
         self._other_type = False
         self._input.value = ""
         self.add_class("-typing")
-        self._input.focus()
+        # At once: `Input.focus` would come after keys that are waiting already, and lose them.
+        self.screen.set_focus(self._input)
         self._check()
 
     def close(self) -> None:
@@ -154,7 +156,7 @@ class EditLine(Vertical):
         try:
             edit = read_edit(event.value, self._state.state, other_type=self._other_type)
         except OverrideError as error:
-            self._say(str(error), wrong=True)
+            self._refuse(error)
         else:
             self.close()
             self.post_message(self.Staged(edit))
@@ -184,9 +186,18 @@ class EditLine(Vertical):
         try:
             edit = read_edit(text, self._state.state, other_type=self._other_type)
         except OverrideError as error:
-            self._say(str(error), wrong=True)
+            self._refuse(error)
         else:
             self._say(edit_words(edit))
+
+    def _refuse(self, error: OverrideError) -> None:
+        """Say what is wrong, and whether allowing another type would do."""
+        way_out = ""
+        if not self._other_type:
+            with suppress(OverrideError):
+                read_edit(self._input.value, self._state.state, other_type=True)
+                way_out = "ctrl+t: "
+        self._say(f"{way_out}{error}", wrong=True)
 
     def _say_places(self, places: list[str]) -> None:
         if places:
