@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sagaz_core.errors import (
@@ -139,8 +139,7 @@ class SagaWriter:
                 if self.fence is not None and not self._claim:
                     await self._backend.release(self._identity.root_id, fence=self.fence)
                 return
-            row = replace(
-                self._row,
+            row = self._row._replace(
                 status=status,
                 compensation=compensation,
                 updated=max(self._row.updated, to_micros(utc_now())),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from os import PathLike
 from typing import Final
@@ -29,8 +28,7 @@ class EarlierBackend(SQLiteBackend):
     def _moved(self, append: Append) -> Append:
         age = self._ages.get(append.saga.saga_id, timedelta()) // _MICROSECOND
         saga, entry = append.saga, append.entry
-        return replace(
-            append,
-            saga=replace(saga, started=saga.started - age, updated=saga.updated - age),
-            entry=entry and replace(entry, at=entry.at - age),
+        return append._replace(
+            saga=saga._replace(started=saga.started - age, updated=saga.updated - age),
+            entry=entry and entry._replace(at=entry.at - age),
         )

@@ -9,32 +9,34 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sagaz_core.model import Compensation, Kind, Status
 
+# Rows are named tuples: several are made for every checkpoint, and nothing immutable is made
+# faster.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SagaRow:
+
+class SagaRow(NamedTuple):
     """One row a saga, brought up to date by every append."""
 
     saga_id: str
     root: str
-    parent: str | None = None
-    parent_seq: int | None = None
     name: str
-    code: str = ""
     status: Status
-    compensation: Compensation = "none"
-    step: str | None = None
-    error: str | None = None
-    error_group: str | None = None
     started: int
     updated: int
     head: int
     """The sequence number of the latest entry."""
     keyframe: int = 0
     """The sequence number of the latest entry that needs no other to be read."""
+    parent: str | None = None
+    parent_seq: int | None = None
+    code: str = ""
+    compensation: Compensation = "none"
+    step: str | None = None
+    error: str | None = None
+    error_group: str | None = None
     expires: int | None = None
     alive_until: int | None = None
     """Of the family: when the holder's lease lapses; None: nobody holds it."""
@@ -44,24 +46,23 @@ class SagaRow:
     """Of the family: the replay that brought it to success."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryRow:
+class EntryRow(NamedTuple):
     """One checkpoint. ``body`` is None where it was not asked for."""
 
     seq: int
     keyframe: int
     """The entry to start from when reading this one; its own ``seq`` if it stands alone."""
     at: int
+    """Never less than that of the entry before."""
     kind: Kind
     step: str | None
     snapshot_id: str
-    hidden: bool = False
     meta: bytes
     body: bytes | None
+    hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TouchRow:
+class TouchRow(NamedTuple):
     """A top-level key changed by an entry, and the step that caused it."""
 
     key: str
@@ -69,37 +70,33 @@ class TouchRow:
     step: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append:
-    """One compare-and-set write: an entry, its touches and the saga's row, or nothing.
-
-    Args:
-        saga: the row as it shall be; its family columns are ignored.
-        expected_head: the head this writer knows; 0: the saga is new.
-        entry: None: only the row changes (a run ends without a checkpoint).
-        fence: the writer's fencing token; None: the writer holds no lease and none is checked.
-        claim: this is a root's first write: make its family with this fence, held by the saga.
-        owner: with ``claim``, who runs it, in words for a person.
-        term: microseconds by which the lease is extended from now, by the store's clock.
-        release: the run has ended: give the lease back.
-        recovers: with ``release``, this run has brought its family to success.
-    """
+class Append(NamedTuple):
+    """One compare-and-set write: an entry, its touches and the saga's row, or nothing."""
 
     saga: SagaRow
+    """The row as it shall be; its family columns are ignored."""
     expected_head: int
+    """The head this writer knows; 0: the saga is new."""
     entry: EntryRow | None
+    """None: only the row changes (a run ends without a checkpoint)."""
     touches: Sequence[TouchRow] = ()
     tags: Sequence[tuple[str, str]] = ()
     fence: int | None = None
+    """The writer's fencing token; None: the writer holds no lease and none is checked."""
     claim: bool = False
+    """This is a root's first write: make its family with this fence, held by the saga."""
     owner: str = ""
+    """With ``claim``, who runs it, in words for a person."""
     term: int = 30_000_000
+    """Microseconds for which the lease then holds, by the store's clock. A lease of which most
+    of the term is left may be left as it is."""
     release: bool = False
+    """The run has ended: give the lease back."""
     recovers: bool = False
+    """With ``release``: this run has brought its family to success."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of an append.
 
     ``duplicate``: an entry of this snapshot id is there already, as ``head``.

@@ -117,7 +117,7 @@ class MemoryBackend(Backend):
         entries, index = self._sagas[place[0]].entries, place[1] - 1
         if entries[index].hidden:
             return False
-        entries[index] = replace(entries[index], hidden=True)
+        entries[index] = entries[index]._replace(hidden=True)
         return True
 
     async def delete(self, saga_ids: Sequence[str]) -> int:
@@ -147,8 +147,7 @@ class MemoryBackend(Backend):
         family = self._families.get(row.root)
         if family is None:
             return row
-        return replace(
-            row,
+        return row._replace(
             alive_until=family.alive_until,
             holder=family.holder,
             recovered_by=family.recovered_by,
@@ -208,7 +207,7 @@ class MemoryBackend(Backend):
         if saga is None:
             return []
         found = [
-            entry if bodies else replace(entry, body=None)
+            entry if bodies else entry._replace(body=None)
             for entry in saga.entries[max(lo, 1) - 1 : max(hi, 0)]
             if hidden or not entry.hidden
         ]
