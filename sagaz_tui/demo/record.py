@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from sagaz_core.errors import UsageError
+from sagaz_core.errors import StorageUnavailableError, UsageError
 from sagaz_core.model import utc_now
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.storage import SnapshotStorage
@@ -73,7 +73,11 @@ def prepare_folder(folder: Path | None) -> Path:
 
 
 def record_demo(folder: Path) -> None:
-    """Run and record all of the demo's sagas into ``folder``; takes a few seconds."""
+    """Run and record all of the demo's sagas into ``folder``; takes a few seconds.
+
+    Raises:
+        StorageUnavailableError: the folder does not take it.
+    """
     ledger = Ledger(folder / LEDGER_FILE)
     # The engine warns of the compensation that fails; here that is part of the show.
     log = logging.getLogger("sagaz")
@@ -93,13 +97,22 @@ async def _record(path: Path, ledger: Ledger) -> None:
             _saga(OrderSaga, order.order_id, order.context, store, ledger) for order in orders
         )
         for saga in _special_sagas(store, ledger):
-            await saga.execute()
+            await _run(saga)
+
+
+async def _run(saga: Saga) -> None:
+    result = await saga.execute()
+    if result.capture_errors:
+        raise StorageUnavailableError(
+            f"the demo's saga {saga.saga_id} could not be recorded; see whether the disk is full, "
+            "or name another folder with --dir"
+        )
 
 
 async def _run_some_at_once(sagas: Iterator[Saga]) -> None:
     async def work() -> None:
         for saga in sagas:
-            await saga.execute()
+            await _run(saga)
 
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
 
