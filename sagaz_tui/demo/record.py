@@ -32,8 +32,8 @@ QUOTE: Final = "quote_0311"
 IMPORT: Final = "import_2024_w50"
 """Sixty steps."""
 
-_MANY: Final = 320
-_FIRST: Final = 8500
+_MANY: Final = 400
+_FIRST: Final = 8420
 _AT_ONCE: Final = 40
 _SETTINGS: Final = f"""\
 # The demo's settings: where its recordings are, and which module defines its sagas.
@@ -143,9 +143,9 @@ def _outage_age(chance: random.Random) -> float:
 
 def _past_order(number: int, minutes: float, chance: random.Random) -> _PastOrder:
     order_id, age = f"order_{number}", timedelta(minutes=minutes)
-    usual = ["tok_visa"] * 8 + ["tok_expired"]
-    token = chance.choice(["tok_slow"] * 8 + usual if minutes < 120 else usual)
-    scarce = token == "tok_visa" and chance.random() < 0.2
+    usual = ["tok_visa"] * 6 + ["tok_expired"] * 2
+    token = chance.choice(["tok_slow"] * 16 + usual if minutes < 120 else usual)
+    scarce = token == "tok_visa" and chance.random() < 0.3
     context = _order(order_id, chance, token=token, in_stock=0 if scarce else 40, age=age)
     return _PastOrder(order_id, age, context)
 
