@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -287,6 +289,19 @@ def test_what_is_no_store_ends_with_4_and_a_sentence(command: Command, tmp_path:
         assert (done.code, done.out) == (4, ""), name
         assert done.err.startswith("sagaz: ")
         assert done.err.count("\n") == 1
+
+
+def test_a_store_of_a_newer_sagaz_ends_with_4_and_is_left_alone(
+    command: Command, store: Path
+) -> None:
+    with closing(sqlite3.connect(store)) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = store.read_bytes()
+    done = command("sagas")
+    assert (done.code, done.out) == (4, "")
+    assert "newer" in done.err
+    assert done.err.count("\n") == 1
+    assert store.read_bytes() == before
 
 
 def test_redis_is_said_to_be_out_of_reach_in_this_version(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Command
+from tests.cli.shop import record_shop
 
 HEAVY = (
     "aiosqlite",
@@ -79,6 +81,35 @@ def test_the_screen_without_a_terminal_names_the_command_for_text(command: Comma
         "sagaz: this is no terminal, so the screen cannot open; `sagaz sagas` shows it as text\n"
     )
     assert "`sagaz show order_1`" in command("tui", "order_1").err
+
+
+@pytest.mark.parametrize("arguments", [(), ("tui",)])
+def test_a_terminal_that_cannot_move_its_cursor_gets_the_command_for_text(
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    done = command(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "TERM is dumb" in done.err
+    assert "`sagaz sagas` shows it as text" in done.err
+
+
+def test_the_screen_on_a_missing_store_or_saga_says_so_before_it_takes_the_terminal(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    done = command()
+    assert (done.code, done.out) == (4, "")
+    assert "sagaz.db" in done.err
+    assert list(tmp_path.iterdir()) == []
+    asyncio.run(record_shop(tmp_path / "sagaz.db"))
+    done = command("tui", "order_9")
+    assert (done.code, done.out) == (3, "")
+    assert "no saga 'order_9'" in done.err
 
 
 def test_config_shows_each_value_and_where_it_came_from(
