@@ -92,5 +92,6 @@ def _without_outcome(
     }
     lost = {name for name, outcome in outcomes.items() if outcome in ("timed_out", "cancelled")}
     if saga.status not in ("completed", "failed"):
-        lost |= _steps(timeline, "before_step") - outcomes.keys()
+        ended = outcomes.keys() | _steps(timeline, "after_step") | _steps(timeline, "step_failed")
+        lost |= _steps(timeline, "before_step") - ended
     return lost.difference(completed)
