@@ -72,7 +72,7 @@ def _emit_framed(columns: Sequence[str], cells: list[list[str]], title: str) -> 
         table.add_column(name, overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    Console(width=shutil.get_terminal_size().columns).print(table)
+    Console().print(table)
 
 
 # ---------------------------------------------------------------- aligned text
