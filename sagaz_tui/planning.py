@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import ReplayPlan
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.settings import Settings
@@ -28,7 +29,28 @@ async def make_plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
 
 
 async def _plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
-    raise NotImplementedError
+    # Imported here: a screen that only looks needs neither the engine nor the person's code.
+    from sagaz_core.replay.replay import SagaReplay
+    from sagaz_tui.cli.code import load_code
+    from sagaz_tui.cli.stores import open_existing
+
+    async with open_existing(settings, read_only=True) as storage:
+        saga = await storage.get_saga(request.saga_id)
+        if saga is None:
+            raise SagaNotFoundError(request.saga_id)
+        factory = load_code(settings, saga.saga_name, None)
+        replay = SagaReplay(request.saga_id, storage, saga_factory=factory)
+        result = await replay.from_checkpoint(
+            request.from_step,
+            overrides=request.overrides,
+            allow_type=request.allow_type,
+            compensated=request.compensated,
+            in_doubt=request.in_doubt,
+            snapshot_id=request.snapshot_id,
+            dry_run=True,
+        )
+    assert result.plan is not None, "a dry run always has a plan"
+    return result.plan
 
 
 async def in_thread(function: Callable[[], Answer]) -> Answer:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _POLL: Final = 0.03
 _LAST_LINES: Final = 3
+_COMPLAINTS: Final = ("sagaz: ", "problem: ")
 
 
 class ReplayNotStartedError(SagazError):
@@ -158,7 +159,8 @@ def runtime_folder() -> Path:
 
 
 def last_words(log: Path) -> str:
-    """Return what a process that came to nothing said last."""
+    """Return what a process that came to nothing said against it."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [line.removeprefix("sagaz: ").strip() for line in lines if line.strip()]
+    said = [line.split(": ", 1)[1] for line in lines if line.startswith(_COMPLAINTS)]
+    said = said or [line for line in lines if line.strip()]
     return " ".join(said[-_LAST_LINES:]) or f"the replay's process ended without a word; see {log}"
