@@ -12,12 +12,7 @@ from uuid import UUID
 from sagaz_core.config import MAX_CONTEXT_BYTES
 from sagaz_core.errors import UsageError
 from sagaz_core.model import NotStored, SagaSnapshot
-from sagaz_core.storage.codec import (
-    NotStorableError,
-    escape_pointer,
-    pack,
-    pack_with_markers,
-)
+from sagaz_core.storage.codec import escape_pointer, pack, pack_quickly, pack_with_markers
 
 _IMMUTABLE: Final = frozenset(
     {type(None), bool, int, float, str, bytes}
@@ -117,18 +112,16 @@ def _pack_values(
             if known.get(key, errors) is value:
                 packed[key] = before[key]
                 continue
-        try:
-            if type(key) is not str:
-                raise NotStorableError("the key is no text")
-            key.encode()
-            packed[key] = pack(value)
-        except (NotStorableError, UnicodeEncodeError):
+        quick = pack_quickly(value) if type(key) is str and key.isprintable() else None
+        if quick is not None:
+            packed[key] = quick
+        else:
             seen.pop(key, None)
-            _pack_unstorable(key, value, packed, errors)
+            _pack_slowly(key, value, packed, errors)
     return packed, seen
 
 
-def _pack_unstorable(
+def _pack_slowly(
     key: Any, value: Any, packed: dict[str, bytes], errors: list[CaptureError]
 ) -> None:
     name = key if type(key) is str else ascii(key)

@@ -53,15 +53,10 @@ class NotStorableError(TypeError):
 
 def pack(value: Any) -> bytes:
     """Return the bytes of a value; raises :class:`NotStorableError` if any of it has none."""
-    try:
-        packed = ormsgpack.packb(value, _to_extension, _OPTIONS)
-    except ormsgpack.MsgpackEncodeError as error:
-        raise NotStorableError(str(error)) from None
-    # The packer takes bytearray and memoryview for bytes; where its output could hold
-    # a binary header, the value itself has to be asked.
-    may_be_binary = b"\xc4" in packed or b"\xc5" in packed or b"\xc6" in packed
-    if may_be_binary and _holds_buffer(value):
-        raise NotStorableError("a mutable buffer")
+    packed, markers = pack_with_markers(value)
+    if markers:
+        first = markers[0]
+        raise NotStorableError(f"{first.path}: {first.type_name} {first.reason}")
     return packed
 
 
@@ -70,11 +65,23 @@ def pack_with_markers(value: Any, path: str = "") -> tuple[bytes, list[NotStored
 
     ``path`` is the JSON Pointer of the value, under which the markers name theirs.
     """
+    packed = pack_quickly(value)
+    if packed is not None:
+        return packed, []
+    markers: list[NotStored] = []
+    return _pack_native(_Walk(markers).storable(value, path, 0)), markers
+
+
+def pack_quickly(value: Any) -> bytes | None:
+    """Return the bytes of a value, or None if it takes a walk to say whether it has any."""
     try:
-        return pack(value), []
-    except NotStorableError:
-        markers: list[NotStored] = []
-        return _pack_native(_Walk(markers).storable(value, path, 0)), markers
+        packed = ormsgpack.packb(value, _to_extension, _OPTIONS)
+    except ormsgpack.MsgpackEncodeError:
+        return None
+    # The packer takes bytearray and memoryview for bytes; where its output could hold
+    # a binary header, the value itself has to be asked.
+    may_be_binary = b"\xc4" in packed or b"\xc5" in packed or b"\xc6" in packed
+    return None if may_be_binary and _holds_buffer(value) else packed
 
 
 def unpack(packed: bytes) -> Any:
@@ -328,5 +335,5 @@ _DECODERS: Final[dict[int, Callable[[bytes], Any]]] = {
 def _from_extension(code: int, data: bytes) -> Any:
     decoder = _DECODERS.get(code)
     if decoder is None:
-        raise ValueError(f"unknown extension type {code}; it may be from a newer sagaz")
+        raise ValueError(f"unknown extension type {code}")
     return decoder(data)
