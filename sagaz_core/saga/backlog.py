@@ -28,7 +28,7 @@ class Taken:
         before = lost.capture.snapshot
         told = replace(
             snapshot,
-            gap=before.gap + 1 + snapshot.gap,
+            gap=before.gap + 1,
             step_records=(*before.step_records, *snapshot.step_records),
         )
         return Taken(replace(self.capture, snapshot=told), {**lost.causes, **self.causes})

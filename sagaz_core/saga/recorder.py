@@ -38,10 +38,8 @@ class SagaRecorder(Recording):
 
     async def __aenter__(self) -> Self:
         self._context: Mapping[str, Any] = {}
-        self._keys: tuple[str, ...] = ()
         self._results: dict[str, Any] = {}
         self._completed: list[str] = []
-        self._step: str | None = None
         self._failed_step: str | None = None
         return self
 
@@ -73,7 +71,6 @@ class SagaRecorder(Recording):
             SnapshotCaptureError: as :meth:`checkpoint`.
         """
         await self._take("before_step", context, step_name=name)
-        self._step = name
         step = RecordedStep(name)
         started_at, clock = utc_now(), perf_counter()
         try:
@@ -93,7 +90,6 @@ class SagaRecorder(Recording):
         self.note_step(StepRecord(name, "completed", (attempt,)))
         if step.result is not MISSING:
             self._results[name] = step.result
-            self.note_changes(name, (name,))
         self._completed.append(name)
         await self._take("after_step", context, step_name=name, attempts=1)
 
@@ -106,9 +102,7 @@ class SagaRecorder(Recording):
         error: StepError | None = None,
         attempts: int = 0,
     ) -> None:
-        # Which keys a step changes is not watched here; the store finds out which did change.
-        self.note_changes(self._step, (*self._keys, *context))
-        self._context, self._keys = context, tuple(context)
+        self._context = context
         await self.checkpoint(
             kind,
             context,

@@ -1,11 +1,14 @@
-"""Sagas for the tests: a ledger of what really happened, and steps that write into it."""
+"""Sagas for the tests: a ledger of what really happened, and gates where they wait."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sagaz_core.saga.saga import Saga
+from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.backends.memory import MemoryBackend
 
 Build = Callable[[Any], Awaitable[None]]
 
@@ -51,3 +54,30 @@ class Ledger(list[str]):
             raise error or RuntimeError(f"{name} broke")
 
         return action
+
+
+class Gate:
+    """A place in a run where the test waits for it, and it for the test."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def pass_through(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+class GatedBackend(MemoryBackend):
+    """A store of which one write, the ``gated``-th, waits for the test."""
+
+    def __init__(self, gated: int) -> None:
+        super().__init__()
+        self.gate = Gate()
+        self.left = gated
+
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        self.left -= 1
+        if self.left == 0:
+            await self.gate.pass_through()
+        return await super().append(appends)

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from sagaz_core.config import ReplayConfig, SagaConfig
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.base import Append, Outcome
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
+from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
-from tests.saga.sagas import Built, Ledger
-
-
-class Gate:
-    """A place in a run where the test waits for it, and it for the test."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self.opened = asyncio.Event()
-
-    async def pass_through(self) -> None:
-        self.reached.set()
-        await self.opened.wait()
+from tests.saga.sagas import Built, Gate, GatedBackend, Ledger
 
 
 async def test_cancelling_cancels_the_running_action_and_undoes_the_others() -> None:
@@ -184,6 +170,28 @@ async def test_cancelling_a_graph_cancels_all_that_runs_and_undoes_the_rest() ->
     assert ledger[3:] == ["-a"]
 
 
+async def test_nothing_more_starts_in_a_cancelled_graph() -> None:
+    ledger, gate = Ledger(), Gate()
+
+    async def stubborn(ctx: Any) -> None:
+        try:
+            await gate.pass_through()
+        except asyncio.CancelledError:
+            ledger.append("stubborn")
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("stubborn", stubborn, ledger.undoes("stubborn"), depends_on=[])
+        await saga.add_step("never", ledger.does("never"), depends_on=["stubborn"])
+
+    running = asyncio.create_task(Built(build).execute())
+    await gate.reached.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert ledger == ["stubborn", "-stubborn"]
+
+
 async def test_cancelling_while_waiting_for_the_next_try_undoes_at_once() -> None:
     ledger, failed = Ledger(), asyncio.Event()
 
@@ -195,7 +203,8 @@ async def test_cancelling_while_waiting_for_the_next_try_undoes_at_once() -> Non
         await saga.add_step("a", ledger.does("a"), ledger.undoes("a"))
         await saga.add_step("b", fail, max_retries=1, retry_backoff=3_600)
 
-    running = asyncio.create_task(Built(build).execute())
+    storage = InMemorySnapshotStorage()
+    running = asyncio.create_task(Built(build, saga_id="s", snapshot_storage=storage).execute())
     await failed.wait()
     await asyncio.sleep(0)
     running.cancel()
@@ -203,6 +212,9 @@ async def test_cancelling_while_waiting_for_the_next_try_undoes_at_once() -> Non
         await asyncio.wait_for(running, timeout=10)
 
     assert ledger == ["a", "-a"]
+    failure = (await storage.list_checkpoints("s"))[2]
+    assert (failure.kind, failure.step_name) == ("step_failed", "b")
+    assert failure.step_records[0].outcome == "failed"
 
 
 async def test_a_timeout_around_the_run_undoes_it_first() -> None:
@@ -220,21 +232,6 @@ async def test_a_timeout_around_the_run_undoes_it_first() -> None:
             await Built(build).execute()
 
     assert ledger == ["a", "-a"]
-
-
-class GatedBackend(MemoryBackend):
-    """A store of which one write, the ``gated``-th, waits for the test."""
-
-    def __init__(self, gated: int) -> None:
-        super().__init__()
-        self.gate = Gate()
-        self.left = gated
-
-    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
-        self.left -= 1
-        if self.left == 0:
-            await self.gate.pass_through()
-        return await super().append(appends)
 
 
 @pytest.mark.parametrize("gated", [1, 2, 3])

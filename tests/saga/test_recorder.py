@@ -10,9 +10,11 @@ import pytest
 from sagaz_core.config import ReplayConfig
 from sagaz_core.errors import HeadConflictError, InvalidSagaIdError
 from sagaz_core.model import StepError
+from sagaz_core.saga import recording
 from sagaz_core.saga.recorder import SagaRecorder
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
 from sagaz_core.storage.storage import SnapshotStorage
+from tests.saga.sagas import GatedBackend
 
 
 @pytest.fixture
@@ -126,6 +128,51 @@ async def test_what_is_changed_later_does_not_reach_a_checkpoint(storage: Snapsh
     await taking
     await recorder.finish("completed")
     assert (await storage.get_checkpoint("job", 1)).context == {"items": [1]}
+
+
+async def test_checkpoints_offered_while_others_are_written_keep_their_order() -> None:
+    backend = GatedBackend(1)
+    storage = SnapshotStorage(backend)
+    config = ReplayConfig(enable_snapshots=True, snapshot_strategy="on_failure")
+    recorder = SagaRecorder(storage, saga_id="job", saga_name="Engine", config=config)
+    await recorder.checkpoint("before_step", {"n": 1})
+    await recorder.checkpoint("before_step", {"n": 2})
+    failing = asyncio.create_task(recorder.checkpoint("step_failed", {"n": 3}))
+    await backend.gate.reached.wait()
+    undoing = asyncio.create_task(recorder.checkpoint("before_compensation", {"n": 4}))
+    await asyncio.sleep(0)
+    backend.gate.opened.set()
+    await asyncio.gather(failing, undoing)
+    await recorder.finish("failed")
+
+    found = [snapshot.context["n"] async for snapshot in storage.iter_checkpoints("job")]
+    assert found == [1, 2, 3, 4]
+
+
+async def test_a_recorder_that_was_left_sends_no_more_beats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recording, "LEASE_TERM", 0.03)
+    backend = BeatingBackend()
+    config = ReplayConfig(enable_snapshots=True, snapshot_strategy="manual")
+    async with SagaRecorder(SnapshotStorage(backend), saga_name="N", config=config) as recorder:
+        await recorder.checkpoint("manual", {})
+        await asyncio.wait_for(backend.beats.wait(), timeout=10)
+    backend.beats.clear()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(backend.beats.wait(), timeout=0.05)
+
+
+class BeatingBackend(MemoryBackend):
+    """A store that tells of beats."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beats = asyncio.Event()
+
+    async def beat(self, root: str, *, fence: int, term: int) -> bool:
+        self.beats.set()
+        return await super().beat(root, fence=fence, term=term)
 
 
 async def test_an_id_in_use_is_refused_before_the_step(storage: SnapshotStorage) -> None:

@@ -14,6 +14,7 @@ from sagaz_core.model import CheckpointSummary, StepRecord
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.meta import unpack_run
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Build, Built, Ledger
 
@@ -497,6 +498,8 @@ async def test_the_run_is_described_once(storage: SnapshotStorage) -> None:
     assert (a.name, a.depends_on, a.idempotent, a.compensated) == ("a", None, True, True)
     assert (b.name, b.depends_on, b.idempotent, b.compensated) == ("b", ("a",), False, False)
     assert len(a.fingerprint) == 16
+    entries = await storage.backend.entries("s", 1, 99)
+    assert [unpack_run(entry.meta) is not None for entry in entries] == [True] + [False] * 4
     found = await storage.list_sagas(tags={"team": "pay"})
     assert [row.saga_id for row in found.sagas] == ["s"]
 

@@ -17,8 +17,9 @@ from sagaz_core.errors import (
     SnapshotCaptureError,
     StorageUnavailableError,
 )
-from sagaz_core.model import NotStored, SagaSnapshot
+from sagaz_core.model import NotStored, SagaSnapshot, StepRecord
 from sagaz_core.saga import recording
+from sagaz_core.saga.recorder import SagaRecorder
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
@@ -245,6 +246,23 @@ async def test_on_failure_a_store_that_is_down_is_tried_once_and_does_not_hold_u
     assert (first.kind, first.gap) == ("after_compensation", 4)
     assert (last.kind, last.gap) == ("failed", 0)
     assert [record.name for record in first.step_records] == ["a", "b"]
+
+
+async def test_what_a_lost_checkpoint_would_have_told_comes_before_what_happened_meanwhile(
+    backend: FlakyBackend, storage: SnapshotStorage
+) -> None:
+    recorder = SagaRecorder(storage, saga_id="s", saga_name="S")
+    recorder.note_step(StepRecord("first", "completed"))
+    backend.is_down = True
+    losing = asyncio.create_task(recorder.checkpoint("before_step", {}, step_name="b"))
+    await asyncio.sleep(0)
+    recorder.note_step(StepRecord("second", "completed"))
+    assert not await losing
+    backend.is_down = False
+    await recorder.checkpoint("completed", {})
+
+    (entry,) = await storage.list_checkpoints("s")
+    assert [record.name for record in entry.step_records] == ["first", "second"]
 
 
 # ---------------------------------------------------------------- being refused

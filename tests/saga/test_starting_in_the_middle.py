@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sagaz_core.config import RECORDING_BY_DEFAULT, SagaConfig
-from sagaz_core.errors import ForcedFailureError, SagaDefinitionError
+from sagaz_core.errors import ForcedFailureError, LeaseLostError, SagaDefinitionError
 from sagaz_core.model import SagaResult
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -177,6 +177,35 @@ async def test_a_graph_goes_on_with_what_is_not_complete(storage: SnapshotStorag
 async def test_a_start_with_a_step_there_is_not_is_refused(storage: SnapshotStorage) -> None:
     with pytest.raises(SagaDefinitionError, match="'gone'"):
         await execute_from(storage, four(Ledger()), start(restored=("gone",), from_step="a"))
+
+
+async def test_a_restored_context_with_a_key_named_like_a_step_is_refused(
+    storage: SnapshotStorage,
+) -> None:
+    with pytest.raises(SagaDefinitionError, match="'b'"):
+        await execute_from(storage, four(Ledger()), start(context={"b": 1}, from_step="a"))
+
+
+async def test_a_replay_whose_lease_was_lost_before_it_began_does_and_undoes_nothing(
+    storage: SnapshotStorage,
+) -> None:
+    ledger = Ledger()
+    lease = await storage.acquire_lease("s", owner="me", holder="s~r1")
+    await lease.release()
+    await storage.acquire_lease("s", owner="other", holder="s~r2")
+    result = await Built(four(ledger)).execute_from(
+        start(restored=("a",), from_step="b"),
+        saga_id="s~r1",
+        snapshot_storage=storage,
+        config=SagaConfig(replay_config=RECORDING_BY_DEFAULT),
+        lease=lease,
+        parent_id="s",
+        parent_sequence=3,
+        root_id="s",
+    )
+
+    assert ledger == []
+    assert isinstance(result.error, LeaseLostError)
 
 
 async def test_the_start_is_copied(storage: SnapshotStorage) -> None:
