@@ -184,6 +184,7 @@ class Saga:
         Raises:
             SagaDefinitionError: the steps do not fit together, or the saga has run before.
             UsageError: it shall be recorded, and there is no storage.
+            ReadOnlyStoreError: it shall be recorded, into a storage opened to look only.
             asyncio.CancelledError: the task was cancelled; what was done has been undone.
         """
         with self.__once():

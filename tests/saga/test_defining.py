@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from sagaz_core.config import ReplayConfig, SagaConfig
-from sagaz_core.errors import SagaDefinitionError, UsageError
+from sagaz_core.errors import ReadOnlyStoreError, SagaDefinitionError, UsageError
 from sagaz_core.saga.registry import known_sagas
 from sagaz_core.saga.saga import Saga
+from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, Ledger
 
 
@@ -229,6 +231,18 @@ async def test_enabling_snapshots_without_a_storage_is_refused() -> None:
     config = SagaConfig(replay_config=ReplayConfig(enable_snapshots=True))
     with pytest.raises(UsageError, match="no snapshot_storage"):
         await Built(build, config=config).execute()
+
+
+async def test_recording_into_a_storage_opened_to_look_only_is_refused() -> None:
+    ledger = Ledger()
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", ledger.does("a"))
+
+    storage = SnapshotStorage(MemoryBackend(), read_only=True)
+    with pytest.raises(ReadOnlyStoreError):
+        await Built(build, snapshot_storage=storage).execute()
+    assert ledger == []
 
 
 def test_a_subclass_is_known_when_it_is_defined_and_the_latest_counts() -> None:

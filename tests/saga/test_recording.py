@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sagaz_core.model import CheckpointSummary, StepRecord
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
 from sagaz_core.storage.meta import unpack_run
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Build, Built, Ledger
@@ -518,6 +520,16 @@ async def test_types_come_back_as_they_went_in(storage: SnapshotStorage) -> None
     assert end.context == values
     assert type(end.context["t"][1]) is tuple
     assert end.results == {"give": {"tuple": (1, 2)}}
+
+
+async def test_a_run_is_read_back_from_a_file_by_another_store(tmp_path: Path) -> None:
+    async with SQLiteSnapshotStorage(tmp_path / "orders.db") as storage:
+        before = kinds(await timeline(storage, order, context={"n": 1}))
+    async with SQLiteSnapshotStorage(tmp_path / "orders.db", read_only=True) as again:
+        assert kinds(await again.list_checkpoints("s")) == before
+        end = await again.get_latest_snapshot("s")
+        assert end is not None
+        assert end.state == {"n": 1, "reserve": {"id": "rsv_1"}, "charge": 99}
 
 
 @pytest.mark.parametrize("saga_id", ["", "a" * 257, "a\nb", "a\0b"])
