@@ -363,6 +363,22 @@ async def test_a_replay_records_every_step_for_as_long_as_its_original(
         assert kept == days
 
 
+class Careless(Shop):
+    """A shop that puts a function into its context."""
+
+    async def ship(self, ctx: StepContext) -> None:
+        ctx["callback"] = print
+
+
+async def test_a_replay_fails_rather_than_go_on_with_what_it_cannot_record(
+    storage: SnapshotStorage,
+) -> None:
+    await run_order(storage)
+    result = await replay(storage, context_override=NEW_TOKEN, saga_factory=Careless)
+    assert (result.status, result.compensation) == ("failed", "completed")
+    assert "/callback" in (result.error_message or "")
+
+
 async def test_an_id_of_a_long_root_stays_within_its_limit(storage: SnapshotStorage) -> None:
     saga_id = await run_order(storage, "o" * 256)
     result = await replay(storage, saga_id, context_override=NEW_TOKEN)
@@ -495,6 +511,25 @@ async def test_an_original_that_still_runs_is_not_replayed(
     await original
 
 
+async def test_an_original_that_ends_while_its_replay_is_planned_is_not_replayed_by_that_plan(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    gate = ledger.gate = asyncio.Event()
+    original = asyncio.create_task(run_order(storage, context=order(payment_token="tok_new")))
+    async for snapshot in storage.follow("order_1"):
+        if snapshot.step_name == "charge":
+            break
+
+    async def slow_factory(context: dict[str, Any]) -> Shop:
+        gate.set()
+        await original
+        return Shop(context)
+
+    with pytest.raises(ReplayInProgressError, match="plan again"):
+        await replay(storage, saga_factory=slow_factory)
+    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
+
+
 async def test_a_cancelled_replay_undoes_logs_and_lets_the_cancelling_go_on(
     storage: SnapshotStorage, ledger: Ledger
 ) -> None:
@@ -541,6 +576,27 @@ async def test_a_step_that_was_never_reached_names_those_that_have_a_checkpoint(
     await run_order(storage)
     with pytest.raises(SnapshotNotFoundError, match="these steps have one: reserve, charge"):
         await replay(storage, step="ship")
+
+
+class Sixty(Shop):
+    """Sixty steps, one after another."""
+
+    async def build(self) -> None:
+        for number in range(1, 61):
+            await self.add_step(f"step_{number}", self.count)
+
+    async def count(self, ctx: StepContext) -> None:
+        ctx["count"] = ctx.get("count", 0) + 1
+
+
+async def test_each_step_of_a_completed_saga_starts_from_where_it_began(
+    storage: SnapshotStorage,
+) -> None:
+    await run_order(storage, saga_class=Sixty, context={})
+    for number in (1, 2, 31, 59, 60):
+        start = await SagaReplay("order_1", storage).starting_checkpoint(f"step_{number}")
+        assert start.step_name == f"step_{number}"
+        assert start.context.get("count", 0) == number - 1
 
 
 async def test_a_checkpoint_can_be_named_exactly(storage: SnapshotStorage) -> None:
