@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.events import Event, Resize
+from textual.events import Resize
 from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input
@@ -28,22 +28,22 @@ class PlanPane(TextPane, can_focus=False):
     class Painted(Message):
         """What was set last is on the screen."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._to_paint = False
+    painted_at: float | None = None
+    """When what was set last was drawn, by the clock of events; None: not yet."""
 
     def set_plan(self, lines: list[Line]) -> None:
         """Show a plan."""
-        self._to_paint = True
+        self.painted_at = None
         self.set_lines(lines, from_top=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
         strip = super().render_line(y)
-        if self._to_paint:
-            self._to_paint = False
-            self.post_message(self.Painted())
+        if self.painted_at is None:
+            painted = self.Painted()
+            self.painted_at = painted.time
+            self.post_message(painted)
         return strip
 
 
@@ -67,7 +67,6 @@ class PlanScreen(SagazScreen[str | None]):
         self.request = request
         self.confirm = confirm
         self.plan: ReplayPlan | None = None
-        self._armed_at: float | None = None
         self._trouble = ""
         self._starting = False
 
@@ -99,7 +98,6 @@ class PlanScreen(SagazScreen[str | None]):
 
     def _show_plan(self) -> None:
         """Show the plan, or why there is none; nothing can be confirmed until it is painted."""
-        self._armed_at = None
         pane = self.query_one(PlanPane)
         width = pane.text_width
         lines: list[Line] = []
@@ -111,7 +109,7 @@ class PlanScreen(SagazScreen[str | None]):
             now, ascii = self.sagaz.now(), self.sagaz.ascii
             lines += plan_lines(self.plan, width, now, ascii=ascii)
         pane.set_plan(lines)
-        self._ask(self._refusal() or (Span(" …", "muted"),))
+        self._ask(self._refusal() or self._invitation())
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the plan anew."""
@@ -119,24 +117,22 @@ class PlanScreen(SagazScreen[str | None]):
             self._show_plan()
 
     def on_plan_pane_painted(self, message: PlanPane.Painted) -> None:
-        """Let keys that come from now on confirm."""
-        self.call_after_refresh(self._arm)
-
-    def _arm(self) -> None:
-        if self.plan is None or self._refusal() or self._starting:
-            return
-        self._armed_at = Event().time
-        label = self.sagaz.settings.production
-        if label:
-            text = f" {summary_words(self.plan)}. Type {visible(label)} to run it: "
-            self._ask((Span(text, "changed", bold=True),))
+        """Let the store's label be typed from now on."""
+        if self.sagaz.settings.production and not self._refusal() and not self._starting:
             field = self.query_one("#label", Input)
             field.disabled = False
             field.focus()
-        else:
-            key = keys_called("plan.confirm", self.sagaz.settings.keys)
-            words = f" {summary_words(self.plan)}, as a new branch of {visible(self.plan.root_id)}"
-            self._ask((Span(f" {key}", "live", bold=True), Span(words, "text", bold=True)))
+
+    def _invitation(self) -> Line:
+        """How this is confirmed."""
+        assert self.plan is not None
+        label = self.sagaz.settings.production
+        if label:
+            text = f" {summary_words(self.plan)}. Type {visible(label)} to run it: "
+            return (Span(text, "changed", bold=True),)
+        key = keys_called("plan.confirm", self.sagaz.settings.keys)
+        words = f" {summary_words(self.plan)}, as a new branch of {visible(self.plan.root_id)}"
+        return (Span(f" {key}", "live", bold=True), Span(words, "text", bold=True))
 
     def _refusal(self) -> Line:
         """Why this cannot be confirmed; empty: it can."""
@@ -184,8 +180,10 @@ class PlanScreen(SagazScreen[str | None]):
 
     def _seen(self) -> bool:
         """Whether the key that is acted on came after the plan stood on the screen."""
-        armed = self._armed_at is not None and self.input_at > self._armed_at
-        return armed and not self._starting and not self.has_class("-too-small")
+        if self.plan is None or self._refusal() or self._starting or self.has_class("-too-small"):
+            return False
+        painted_at = self.query_one(PlanPane).painted_at
+        return painted_at is not None and self.input_at > painted_at
 
     def action_scroll_plan(self, by: int) -> None:
         """Scroll."""

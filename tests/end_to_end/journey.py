@@ -39,7 +39,7 @@ def fix_and_replay(terminal: Terminal, program: str = "sagaz") -> None:
     terminal.type(f"e{OVERRIDE}\r")
     terminal.wait_for("1 staged")
     terminal.type("R")
-    terminal.wait_for("runs again")
+    terminal.wait_for("new branch")
     terminal.type("\r")
     terminal.wait_for(lambda text: REPLAY in text and "completed" in text)
 
