@@ -101,6 +101,7 @@ def shape(value: Any) -> Any:
     return (kind.__name__, repr(value))
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @given(values)
 def test_any_value_comes_back_with_its_types(value: Any) -> None:
     assert shape(unpack(pack(value))) == shape(value)

@@ -115,6 +115,13 @@ class SQLiteConnection:
 
 def _check_place(path: Path, read_only: bool) -> None:
     """Refuse what SQLite would only call 'unable to open database file'."""
+    try:
+        _check_folders(path, read_only)
+    except OSError as error:
+        raise _no_access(path) from error
+
+
+def _check_folders(path: Path, read_only: bool) -> None:
     if path.is_dir():
         raise StorageUnavailableError(f"{path} is a folder; name a file in it")
     if read_only and not path.exists():
@@ -128,9 +135,7 @@ def _check_place(path: Path, read_only: bool) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
     """Check whose file it is, set it up, and bring its schema up to date."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    version, application, tables = _read_header(connection)
     if application != APPLICATION_ID and (tables or version or application):
         raise NotASagazStoreError(
             f"{path} is a database of another program; name a sagaz store, or a new file"
@@ -142,6 +147,10 @@ def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> Non
             f"{len(scripts)}); upgrade sagaz to open it"
         )
     if read_only:
+        if not tables:
+            raise StorageUnavailableError(
+                f"{path} is empty and not a store yet; record a saga into it first"
+            )
         if version < len(scripts):
             raise StorageUnavailableError(
                 f"{path} needs its schema brought up to date, which a read-only opening may not "
@@ -154,6 +163,23 @@ def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> Non
     connection.execute("PRAGMA secure_delete = ON")
     if version < len(scripts):
         _migrate(connection, scripts)
+
+
+def _read_header(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return schema version, application id and number of tables, all of one moment."""
+    connection.execute("BEGIN")
+    try:
+        version, application, tables = (
+            connection.execute(sql).fetchone()[0]
+            for sql in (
+                "PRAGMA user_version",
+                "PRAGMA application_id",
+                "SELECT count(*) FROM sqlite_master",
+            )
+        )
+    finally:
+        connection.execute("ROLLBACK")
+    return version, application, tables
 
 
 def _migrate(connection: sqlite3.Connection, scripts: list[str]) -> None:
@@ -187,6 +213,12 @@ def _statements(script: str) -> list[str]:
     return statements
 
 
+def _no_access(path: Path) -> StorageUnavailableError:
+    return StorageUnavailableError(
+        f"{path} could not be opened; check that this user may read it and write to its folder"
+    )
+
+
 def translate(error: sqlite3.Error, path: Path) -> StorageError:
     """Return what a driver's error means to a person."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -206,10 +238,7 @@ def translate(error: sqlite3.Error, path: Path) -> StorageError:
                 "read-only"
             )
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return StorageUnavailableError(
-                f"{path} could not be opened; check that this user may read it and write to its "
-                "folder"
-            )
+            return _no_access(path)
         case sqlite3.SQLITE_NOTADB:
             return NotASagazStoreError(
                 f"{path} is no SQLite database; name a sagaz store, or a new file"
