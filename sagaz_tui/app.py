@@ -94,6 +94,11 @@ class SagazApp(App[None]):
 
             self.push_screen(DebuggerScreen(self._saga_id))
 
+    def post_display_hook(self) -> None:
+        """Tell the screen that it has been painted."""
+        if isinstance(self.screen, SagazScreen):
+            self.screen.displayed()
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the keys of this screen do, and the themes."""
         from sagaz_tui.screens.help import commands_for

@@ -62,6 +62,9 @@ class SagazScreen(Screen[Result], Generic[Result]):
         text = f"too small: make it {MIN_WIDTH}x{MIN_HEIGHT}"
         return Static(text, id="too-small", markup=False)
 
+    def displayed(self) -> None:
+        """What has been drawn last is on the terminal now."""
+
     def on_key(self, event: Key) -> None:
         """Remember when the key came that is about to be acted on."""
         self.input_at = event.time

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.events import Resize
-from textual.message import Message
+from textual.events import Event, Resize
 from textual.strip import Strip
 from textual.widgets import Input
 
@@ -23,28 +22,21 @@ from sagaz_tui.widgets.plan_lines import plan_lines, summary_words, wrapped
 
 
 class PlanPane(TextPane, can_focus=False):
-    """The plan's lines; says when they have been drawn."""
+    """The plan's lines; knows whether they have been drawn."""
 
-    class Painted(Message):
-        """What was set last is on the screen."""
-
-    painted_at: float | None = None
-    """When what was set last was drawn, by the clock of events; None: not yet."""
+    drawn = False
+    """Whether what was set last has been drawn."""
 
     def set_plan(self, lines: list[Line]) -> None:
         """Show a plan."""
-        self.painted_at = None
+        self.drawn = False
         self.set_lines(lines, from_top=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
-        strip = super().render_line(y)
-        if self.painted_at is None:
-            painted = self.Painted()
-            self.painted_at = painted.time
-            self.post_message(painted)
-        return strip
+        self.drawn = True
+        return super().render_line(y)
 
 
 class PlanScreen(SagazScreen[str | None]):
@@ -67,6 +59,7 @@ class PlanScreen(SagazScreen[str | None]):
         self.request = request
         self.confirm = confirm
         self.plan: ReplayPlan | None = None
+        self._shown_at: float | None = None
         self._trouble = ""
         self._starting = False
 
@@ -98,6 +91,7 @@ class PlanScreen(SagazScreen[str | None]):
 
     def _show_plan(self) -> None:
         """Show the plan, or why there is none; nothing can be confirmed until it is painted."""
+        self._shown_at = None
         pane = self.query_one(PlanPane)
         width = pane.text_width
         lines: list[Line] = []
@@ -116,8 +110,13 @@ class PlanScreen(SagazScreen[str | None]):
         if (self.plan is not None or self._trouble) and not self._starting:
             self._show_plan()
 
-    def on_plan_pane_painted(self, message: PlanPane.Painted) -> None:
-        """Let the store's label be typed from now on."""
+    def displayed(self) -> None:
+        """Let keys confirm that come from now on: the plan is on the terminal."""
+        if self._shown_at is None and self.query_one(PlanPane).drawn:
+            self._shown_at = Event().time
+            self.call_next(self._let_label_be_typed)
+
+    def _let_label_be_typed(self) -> None:
         if self.sagaz.settings.production and not self._refusal() and not self._starting:
             field = self.query_one("#label", Input)
             field.disabled = False
@@ -180,10 +179,9 @@ class PlanScreen(SagazScreen[str | None]):
 
     def _seen(self) -> bool:
         """Whether the key that is acted on came after the plan stood on the screen."""
-        if self.plan is None or self._refusal() or self._starting or self.has_class("-too-small"):
+        if self._refusal() or self._starting or self.has_class("-too-small"):
             return False
-        painted_at = self.query_one(PlanPane).painted_at
-        return painted_at is not None and self.input_at > painted_at
+        return self._shown_at is not None and self.input_at > self._shown_at
 
     def action_scroll_plan(self, by: int) -> None:
         """Scroll."""
