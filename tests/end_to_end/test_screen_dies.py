@@ -69,7 +69,7 @@ async def test_a_replay_outlives_its_screen_and_each_action_runs_once(
     assert ledger() == ["reserved", "released", "reserved", "charged", "shipped"]
 
     with Terminal([SAGAZ], cwd=tmp_path) as terminal:
-        terminal.wait_for("order_7")
+        terminal.wait_for("3 All 2")
         terminal.type("3")
         terminal.wait_for(r"order_7~r1[^\n]*")
 
