@@ -94,6 +94,10 @@ class SagazApp(App[None]):
 
             self.push_screen(DebuggerScreen(self._saga_id))
 
+    async def on_unmount(self) -> None:
+        """Give the store back."""
+        await self.storage.close()
+
     def post_display_hook(self) -> None:
         """Tell the screen that it has been painted."""
         if isinstance(self.screen, SagazScreen):

@@ -40,15 +40,14 @@ def run_demo(
 
 def _show() -> bool:
     from sagaz_tui.__main__ import run
-    from sagaz_tui.cli.screen import obstacle, run_screen
     from sagaz_tui.demo.walk import walk
+    from sagaz_tui.opening import obstacle, run_screen
     from sagaz_tui.settings import load_settings
 
     if obstacle():
         sys.stdout.flush()
         return walk(run)
-    run_screen(load_settings())
-    return True
+    return run_screen(load_settings()) == 0
 
 
 @contextlib.contextmanager

@@ -1,0 +1,47 @@
+"""Opens the screen on a store, or says why it cannot; nothing here imports more than it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sagaz_tui.settings import Settings
+
+
+def obstacle() -> str | None:
+    """Return why the screen cannot open here; None: it can."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "this is no terminal"
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        return "this terminal cannot move its cursor (TERM is dumb)"
+    return None
+
+
+def run_screen(settings: Settings, saga_id: str | None = None, *, ascii_only: bool = False) -> int:
+    """Run the screen until it is left; return the exit code.
+
+    Raises:
+        StorageError: the store cannot be opened; said before the screen takes the terminal.
+        SagaNotFoundError: there is no such saga in it.
+    """
+    import asyncio
+
+    from sagaz_core.errors import SagaNotFoundError
+    from sagaz_tui.cli.stores import open_existing
+
+    store = open_existing(settings, read_only=True)
+
+    async def check() -> None:
+        async with store:
+            if saga_id is not None and await store.get_saga(saga_id) is None:
+                raise SagaNotFoundError(saga_id)
+
+    asyncio.run(check())
+
+    from sagaz_tui.app import SagazApp
+
+    app = SagazApp(store, settings, saga_id, ascii=True if ascii_only else None)
+    app.run()
+    return app.return_code or 0
