@@ -1,34 +1,38 @@
 """A saga's states as a chain: a keyframe now and then, and between them only what changed.
 
-A body is a form byte, a checksum over itself and the body before it, and its content. A
+A body is a form byte, a checksum over its content and the body before it, and its content. A
 keyframe's content is the whole state. A delta's is the top-level keys set and removed, a large
-value as a difference to an earlier version of itself: the n-th version since the keyframe
-refers to version ``n & (n - 1)``, so that reading one undoes log2(n) differences at most.
+value as the difference to what it was before. The checksum runs through the chain: a body read
+after the wrong one, or after a damaged one, is found out instead of decoding to something that
+never was.
 
-The checksum runs through the chain: a body read after the wrong one, or after a damaged one,
-is found out instead of decoding to something that never was.
+A keyframe comes as soon as the deltas since the last outweigh it, after 255 of them at the
+latest, and earlier where values are so large that reading on would take long.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.difference import Splice, compress, decompress, difference
+from sagaz_core.storage.difference import compress, decompress, difference, restore
 
 _DELTA, _KEYFRAME = 1, 2
 _MAX_DELTAS: Final = 255
 _MIN_WEIGHT: Final = 1024
 """Below this many bytes of state a keyframe saves less than it costs."""
+_MAX_REBUILT: Final = 256 * 1024 * 1024
+"""Bytes of values that reading a state may put together on the way: some 0.1 s."""
+
+_Keys = tuple[frozenset[str], frozenset[str]]
+"""Of context and of results."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """A saga's state as bytes: each top-level value packed, each list of steps as it is."""
 
     context: Mapping[str, bytes]
@@ -39,46 +43,21 @@ class State:
     @property
     def weight(self) -> int:
         """About how many bytes a keyframe of it takes, uncompressed."""
-        values = (self.context, self.results)
-        steps = (self.completed, self.compensated)
-        return sum(sum(map(len, part.values())) + sum(map(len, part)) for part in values) + sum(
-            sum(map(len, part)) for part in steps
-        )
+        return sum(
+            sum(map(len, part)) + sum(map(len, part.values()))
+            for part in (self.context, self.results)
+        ) + sum(sum(map(len, part)) for part in (self.completed, self.compensated))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A state encoded as the next body of a chain, not yet part of it."""
 
     state: State
     body: bytes
     is_keyframe: bool
     check: int
-    changed: tuple[frozenset[str], frozenset[str]]
-    """Keys set or removed, of context and results."""
-
-
-@dataclass(slots=True)
-class _Versions:
-    """One key's values since the last keyframe: those that a later one may refer to."""
-
-    last: int = 0
-    values: dict[int, bytes] = field(default_factory=dict)
-
-    @property
-    def base(self) -> bytes:
-        """The value that the next version refers to."""
-        return self.values[(self.last + 1) & self.last]
-
-    def add(self, value: bytes) -> None:
-        self.last += 1
-        kept = {0}
-        version = self.last
-        while version:
-            version &= version - 1
-            kept.add(version)
-        self.values = {n: old for n, old in self.values.items() if n in kept}
-        self.values[self.last] = value
+    changed: _Keys
+    """Keys set or removed."""
 
 
 class Chain:
@@ -90,11 +69,10 @@ class Chain:
 
     def __init__(self) -> None:
         self.state = State({}, {})
-        self._versions: tuple[dict[str, _Versions], dict[str, _Versions]] = ({}, {})
         self._check = 0
         self._deltas = 0
-        self._weight = 0
-        """Bytes of deltas that are still worth adding before a new keyframe."""
+        self._weight_left = 0
+        self._rebuilt_left = 0
 
     # -- writing
 
@@ -104,59 +82,35 @@ class Chain:
             _changed_keys(self.state.context, state.context),
             _changed_keys(self.state.results, state.results),
         )
-        if self._weight > 0 and self._deltas < _MAX_DELTAS:
-            content = _pack(self._delta(state, changed))
+        if self._weight_left > 0 and self._rebuilt_left > 0 and self._deltas < _MAX_DELTAS:
+            content = ormsgpack.packb(self._delta(state, changed))
             # A delta heavier than the state itself: the state is cheaper to store and to read.
             if len(content) <= _MIN_WEIGHT or len(content) <= state.weight:
-                return self._link(state, _DELTA, content, self._check, changed)
-        content = compress(
-            _pack(
-                [
-                    dict(state.context),
-                    dict(state.results),
-                    list(state.completed),
-                    list(state.compensated),
-                ]
-            )
-        )
-        return self._link(state, _KEYFRAME, content, 0, changed)
+                return _link(state, _DELTA, content, self._check, changed)
+        whole = [
+            dict(state.context),
+            dict(state.results),
+            list(state.completed),
+            list(state.compensated),
+        ]
+        return _link(state, _KEYFRAME, compress(ormsgpack.packb(whole)), 0, changed)
 
     def accept(self, link: Link) -> None:
         """Make a link the end of the chain: it has been stored."""
-        if link.is_keyframe:
-            self._restart(link.state)
-        else:
-            self._advance(link.state, link.changed)
-            self._deltas += 1
-            self._weight -= len(link.body)
-        self._check = link.check
-        self.state = link.state
+        self._go_on(link.state, link.is_keyframe, link.body, link.check, link.changed)
 
-    def _link(
-        self,
-        state: State,
-        form: int,
-        content: bytes,
-        previous: int,
-        changed: tuple[frozenset[str], frozenset[str]],
-    ) -> Link:
-        check = zlib.crc32(content, previous)
-        body = bytes((form,)) + check.to_bytes(4, "big") + content
-        return Link(state, body, form == _KEYFRAME, check, changed)
-
-    def _delta(self, state: State, changed: tuple[frozenset[str], frozenset[str]]) -> list[Any]:
+    def _delta(self, state: State, changed: _Keys) -> list[Any]:
         parts: list[Any] = []
-        for keys, new, versions in zip(
-            changed, (state.context, state.results), self._versions, strict=True
+        for keys, before, after in (
+            (changed[0], self.state.context, state.context),
+            (changed[1], self.state.results, state.results),
         ):
             # In the state's own order, so that keys keep it on the way back.
-            ordered = [key for key in new if key in keys] if len(keys) > 1 else keys
+            ordered = keys if len(keys) < 2 else [key for key in after if key in keys]
             values = {
-                key: _stored(versions[key].base if key in versions else None, new[key])
-                for key in ordered
-                if key in new
+                key: difference(before.get(key), after[key]) for key in ordered if key in after
             }
-            parts += [values or None, [key for key in keys if key not in new] or None]
+            parts += [values or None, [key for key in keys if key not in after] or None]
         parts += [
             _tail(self.state.completed, state.completed),
             _tail(self.state.compensated, state.compensated),
@@ -174,11 +128,9 @@ class Chain:
         """
         try:
             return self._apply(body)
-        except CorruptEntryError:
-            raise
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise CorruptEntryError(
-                f"a checkpoint cannot be decoded: {error}; the ones before it still can"
+                f"it cannot be decoded: {error}; the ones up to the keyframe before it still can"
             ) from error
 
     def _apply(self, body: bytes) -> State:
@@ -188,87 +140,68 @@ class Chain:
         if zlib.crc32(content, 0 if form == _KEYFRAME else self._check) != check:
             raise ValueError("its checksum does not match")
         if form == _KEYFRAME:
-            context, results, completed, compensated = _unpack(decompress(content))
+            context, results, completed, compensated = ormsgpack.unpackb(decompress(content))
             state = State(context, results, tuple(completed), tuple(compensated))
-            self._restart(state)
+            changed: _Keys = (frozenset(), frozenset())
         else:
-            state, changed = self._state_after(_unpack(content))
-            self._advance(state, changed)
-            self._deltas += 1
-            self._weight -= len(body)
-        self._check = check
-        self.state = state
-        return state
-
-    def _state_after(self, parts: list[Any]) -> tuple[State, tuple[frozenset[str], frozenset[str]]]:
-        parts += [None] * (6 - len(parts))
-        context, context_keys = self._values_after(0, self.state.context, parts[0], parts[1])
-        results, results_keys = self._values_after(1, self.state.results, parts[2], parts[3])
-        state = State(
-            context,
-            results,
-            _with_tail(self.state.completed, parts[4]),
-            _with_tail(self.state.compensated, parts[5]),
-        )
-        return state, (context_keys, results_keys)
-
-    def _values_after(
-        self,
-        side: int,
-        before: Mapping[str, bytes],
-        values: Mapping[str, Any] | None,
-        removed: Iterable[str] | None,
-    ) -> tuple[Mapping[str, bytes], frozenset[str]]:
-        if values is None and removed is None:
-            return before, frozenset()
-        after = dict(before)
-        gone = frozenset(removed or ())
-        for key in gone:
-            del after[key]
-        versions = self._versions[side]
-        for key, stored in (values or {}).items():
-            after[key] = (
-                stored
-                if type(stored) is bytes
-                else Splice(*stored).apply_to(versions[key].base if key in versions else None)
+            parts = ormsgpack.unpackb(content)
+            parts += [None] * (6 - len(parts))
+            state = State(
+                _values_after(self.state.context, parts[0], parts[1]),
+                _values_after(self.state.results, parts[2], parts[3]),
+                _with_tail(self.state.completed, parts[4]),
+                _with_tail(self.state.compensated, parts[5]),
             )
-        return after, gone.union(values or ())
+            changed = (frozenset(parts[0] or ()), frozenset(parts[2] or ()))
+        self._go_on(state, form == _KEYFRAME, body, check, changed)
+        return state
 
     # -- both
 
-    def _restart(self, state: State) -> None:
-        for versions, values in zip(self._versions, (state.context, state.results), strict=True):
-            versions.clear()
-            versions.update((key, _Versions(0, {0: value})) for key, value in values.items())
-        self._deltas = 0
-        self._weight = max(state.weight, _MIN_WEIGHT)
-
-    def _advance(self, state: State, changed: tuple[frozenset[str], frozenset[str]]) -> None:
-        for keys, values, versions in zip(
-            changed, (state.context, state.results), self._versions, strict=True
-        ):
+    def _go_on(
+        self, state: State, is_keyframe: bool, body: bytes, check: int, changed: _Keys
+    ) -> None:
+        self.state = state
+        self._check = check
+        if is_keyframe:
+            self._deltas = 0
+            self._weight_left = max(state.weight, _MIN_WEIGHT)
+            self._rebuilt_left = _MAX_REBUILT
+            return
+        self._deltas += 1
+        self._weight_left -= len(body)
+        for keys, values in zip(changed, (state.context, state.results), strict=True):
             for key in keys:
-                value = values.get(key)
-                if value is None:
-                    del versions[key]
-                elif key in versions:
-                    versions[key].add(value)
-                else:
-                    versions[key] = _Versions(0, {0: value})
+                if key in values:
+                    self._rebuilt_left -= len(values[key])
 
 
-def _stored(base: bytes | None, value: bytes) -> bytes | list[Any]:
-    stored = difference(base, value)
-    return stored if type(stored) is bytes else list(stored)
+def _link(state: State, form: int, content: bytes, previous: int, changed: _Keys) -> Link:
+    check = zlib.crc32(content, previous)
+    body = bytes((form,)) + check.to_bytes(4, "big") + content
+    return Link(state, body, form == _KEYFRAME, check, changed)
 
 
 def _changed_keys(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> frozenset[str]:
-    if before is after or before == after:
+    if before == after:
         return frozenset()
     changed = [key for key, value in after.items() if before.get(key) != value]
     if len(after) - len(changed) < len(before):
         changed += [key for key in before if key not in after]
     return frozenset(changed)
+
+
+def _values_after(
+    before: Mapping[str, bytes], values: Mapping[str, Any] | None, removed: Iterable[str] | None
+) -> Mapping[str, bytes]:
+    if values is None and removed is None:
+        return before
+    after = dict(before)
+    for key in removed or ():
+        del after[key]
+    for key, stored in (values or {}).items():
+        after[key] = restore(before.get(key), stored)
+    return after
 
 
 def _tail(before: Sequence[str], after: Sequence[str]) -> list[Any] | None:
@@ -286,11 +219,3 @@ def _tail(before: Sequence[str], after: Sequence[str]) -> list[Any] | None:
 
 def _with_tail(before: tuple[str, ...], tail: Sequence[Any] | None) -> tuple[str, ...]:
     return before if tail is None else (*before[: tail[0]], *tail[1:])
-
-
-def _pack(value: Any) -> bytes:
-    return ormsgpack.packb(value)
-
-
-def _unpack(content: bytes) -> Any:
-    return ormsgpack.unpackb(content)

@@ -76,10 +76,22 @@ class GroupCommit:
     async def _write_groups(self) -> None:
         try:
             while self._waiting:
+                await self._gather()
                 group, self._waiting = self._waiting[:_MAX_GROUP], self._waiting[_MAX_GROUP:]
                 await self._write(group)
         finally:
             self._task = None
+
+    async def _gather(self) -> None:
+        """Let the savers that are about to hand something in do so first.
+
+        While they run, the connection's thread would have to wait for the interpreter after
+        every statement; it writes in half the time once they all wait for it.
+        """
+        count = 1
+        while count < len(self._waiting) < _MAX_GROUP:
+            count = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _write(self, group: list[Ticket]) -> None:
         try:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
+import ormsgpack
+
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import (
     MISSING,
@@ -87,7 +89,12 @@ def pack_meta(capture: Capture, *, row_name: str, run: RunInfo | None) -> bytes:
     ]
     while fields[-1] is None:
         fields.pop()
-    return bytes((_FORM,)) + pack_with_markers(fields)[0]
+    try:
+        # Nothing but plain values as a rule, which need none of the codec's care.
+        packed = ormsgpack.packb(fields)
+    except ormsgpack.MsgpackEncodeError:
+        packed, _ = pack_with_markers(fields)
+    return bytes((_FORM,)) + packed
 
 
 def unpack_meta(meta: bytes) -> Meta:

@@ -17,7 +17,7 @@ from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage import difference as differences
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import pack
-from sagaz_core.storage.difference import Splice, compress, decompress_frame, difference
+from sagaz_core.storage.difference import compress, decompress_frame, difference, restore
 
 
 @cache
@@ -64,8 +64,7 @@ def test_a_difference_gives_back_the_value(base: bytes, value: bytes, shared: by
         (base + shared * 4, value + shared * 4),
         (pack(list(base)), pack([*base, *value])),
     ):
-        stored = difference(before, after)
-        assert (stored if isinstance(stored, bytes) else stored.apply_to(before)) == after
+        assert restore(before, difference(before, after)) == after
 
 
 def test_a_keyframe_comes_after_255_differences_at_the_latest() -> None:
@@ -150,10 +149,11 @@ def test_a_wrong_dictionary_does_not_decode() -> None:
     for place in range(0, 3000, 200):
         changed[place : place + 3] = b"..."
     stored = difference(base, bytes(changed))
-    assert isinstance(stored, Splice)
-    assert stored.apply_to(base) == changed
+    assert restore(base, stored) == changed
     with pytest.raises(ValueError, match="damaged"):
-        stored.apply_to(text(9, 3000).encode())
+        restore(text(9, 3000).encode(), stored)
+    with pytest.raises(ValueError, match="more than there was"):
+        restore(base[:1000], stored)
 
 
 def test_a_frame_is_not_believed_about_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
