@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from textual.app import App, SystemCommand
-from textual.events import Key
+from textual.app import SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.widgets import Input
 
 from sagaz_core.model import utc_now
 from sagaz_tui.keys import bindings_for, check_remap
+from sagaz_tui.keys_in_order import KeysInOrder
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.theme import THEMES, AsciiFilter, terminal_is_ascii
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from sagaz_tui.settings import Settings
 
 
-class SagazApp(App[None]):
+class SagazApp(KeysInOrder):
     """The debugger over one store.
 
     Args:
@@ -74,18 +73,6 @@ class SagazApp(App[None]):
         from sagaz_tui.screens.sagas import SagasScreen
 
         return SagasScreen()
-
-    def on_key(self, event: Key) -> None:
-        """Give text that was typed ahead to the line that has opened meanwhile.
-
-        A key goes to what has the focus when it comes. One that was on its way while `e` or `/`
-        opened a line comes back here unused; from the line itself text never does.
-        """
-        line = self.focused
-        if isinstance(line, Input) and event.character and event.is_printable:
-            line.insert_text_at_cursor(event.character)
-            event.stop()
-            event.prevent_default()
 
     def on_mount(self) -> None:
         """Open the saga that was asked for."""

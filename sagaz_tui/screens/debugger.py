@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.events import DescendantFocus
 
 from sagaz_core.errors import StorageError
-from sagaz_tui.edits import EditLog, StagedEdit
+from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.panes import Start, start_near
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.screens.history import HistoryScreen
 from sagaz_tui.text import visible
-from sagaz_tui.widgets.edit_line import EditInput, EditLine, EditState
+from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 
 _PATIENCE: Final = 3.0
@@ -32,8 +31,6 @@ class DebuggerScreen(HistoryScreen):
     def __init__(self, saga_id: str) -> None:
         super().__init__(saga_id)
         self._chosen: Start | None = None
-        self._edited: Mapping[str, Any] = {}
-        self._edits = EditLog()
         self._used: tuple[StagedEdit, ...] = ()
         self._warned_of = ""
 
@@ -49,6 +46,10 @@ class DebuggerScreen(HistoryScreen):
         self.query_one(KeyFooter).show("edit" if typing else "debugger")
 
     @property
+    def _edit(self) -> EditLine:
+        return self.query_one(EditLine)
+
+    @property
     def start(self) -> Start | None:
         """The start that the staged edits belong to, else where the saga failed."""
         return self._chosen or super().start
@@ -56,21 +57,21 @@ class DebuggerScreen(HistoryScreen):
     @property
     def reason_to_stay(self) -> str:
         """Edits that no replay has used."""
-        count = len(self._edits.edits)
-        if not count or self._edits.edits == self._used:
+        count = len(self._edit.edits)
+        if not count or self._edit.edits == self._used:
             return ""
         return f"{count} edit{'s are' if count > 1 else ' is'} staged for {visible(self.saga_id)}"
 
     def action_back(self) -> None:
         """Close what is open, then go back to the screen below; asks about staged edits."""
         reason = self.reason_to_stay
-        if self.query_one(EditLine).typing:
-            self._close_edit()
+        if self._edit.typing:
+            self._edit.close()
         elif self._panes.let_go():
             return
         elif reason and reason != self._warned_of:
             self._warned_of = reason
-            self._say(f"{reason}; esc again leaves without")
+            self._say(f"{reason}; esc again leaves")
         else:
             self.dismiss(None)
 
@@ -102,48 +103,28 @@ class DebuggerScreen(HistoryScreen):
             self._say("the replay start cannot be read now; try again once the store answers")
             return
         if moment.snapshot is None:
-            self._say(moment.problem)
+            self._say(visible(moment.problem))
             return
         self._chosen = start
-        self._edited = moment.snapshot.state
-        self._show_edits()
-        self.query_one(EditLine).open()
+        self._edit.open(EditBase(start.step, start.sequence, moment.snapshot.state))
         self._show()
 
-    def _show_edits(self) -> None:
-        start = self._chosen
-        if start is not None:
-            state = EditState(start.step, start.sequence, self._edited, self._edits.edits)
-            self.query_one(EditLine).set_state(state)
-
-    def _close_edit(self) -> None:
-        self.query_one(EditLine).close()
-        self._panes.context.focus()
-        if not self._edits.edits:
+    @on(EditLine.Changed)
+    def show_start(self) -> None:
+        """Let go of the replay start once no edit belongs to it."""
+        if not self._edit.edits and not self._edit.typing:
             self._chosen = None
         self._show()
 
-    @on(EditLine.Staged)
-    def stage(self, event: EditLine.Staged) -> None:
-        """Stage an edit for the replay start."""
-        self._edits = self._edits.staged(event.edit)
-        self._show_edits()
-        self._close_edit()
-
     def action_undo(self) -> None:
         """Take the last staged edit back."""
-        self._turn(self._edits.undone(), "no edit is staged")
+        if not self._edit.take_back():
+            self._say("no edit is staged")
 
     def action_redo(self) -> None:
         """Stage again what was taken back."""
-        self._turn(self._edits.redone(), "no edit was taken back")
-
-    def _turn(self, edits: EditLog, otherwise: str) -> None:
-        if edits == self._edits:
-            self._say(otherwise)
-            return
-        self._edits = edits
-        self._show_edits()
+        if not self._edit.stage_again():
+            self._say("no edit was taken back")
 
     # ------------------------------------------------------------ replaying
 
@@ -170,12 +151,12 @@ class DebuggerScreen(HistoryScreen):
         request = ReplayRequest(
             saga_id=self.saga_id,
             from_step=start.step,
-            overrides=tuple(edit.override for edit in self._edits.edits),
-            allow_type=tuple(edit.pointer for edit in self._edits.edits if edit.other_type),
+            overrides=tuple(edit.override for edit in self._edit.edits),
+            allow_type=tuple(edit.pointer for edit in self._edit.edits if edit.other_type),
         )
         self.app.push_screen(PlanScreen(request, confirm=confirm), self._follow_replay)
 
     def _follow_replay(self, replay_id: str | None) -> None:
         if replay_id is not None:
-            self._used = self._edits.edits
+            self._used = self._edit.edits
             self.app.push_screen(DebuggerScreen(replay_id))

@@ -258,7 +258,7 @@ class HistoryScreen(SagazScreen[None]):
         value = self._panes.context.value
         if value is not MISSING:
             self.app.copy_to_clipboard(value if isinstance(value, str) else value_text(value))
-            self._say(f"copied the value of {pointer_of(self._panes.context.path)}")
+            self._say(f"copied the value of {visible(pointer_of(self._panes.context.path))}")
 
     def action_copy_path(self) -> None:
         """Copy the JSON Pointer of the context's cursor."""

@@ -122,16 +122,19 @@ class DebuggerPanes(Container):
         The third, if it has them already, opens its next tab.
         """
         panes = self._open
+        if not panes:
+            return
         pane = panes[min(number, len(panes)) - 1]
         if number == 3 and pane.has_focus:
             self.query_one("#why", WhyPane).action_next_tab()
-        pane.focus()
+        self.screen.set_focus(pane, scroll_visible=False)
 
     def give_keys_on(self, step: int) -> None:
         """Give the keys to the next pane, or the one before."""
         panes = self._open
         here = next((n for n, pane in enumerate(panes) if pane.has_focus), -1)
-        panes[(here + step) % len(panes)].focus()
+        if panes:
+            self.screen.set_focus(panes[(here + step) % len(panes)], scroll_visible=False)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Light the head of the pane that got the keys."""
@@ -149,7 +152,7 @@ class DebuggerPanes(Container):
     def let_go(self) -> bool:
         """Close the search or forget a tab chosen by hand; False if there was neither."""
         search = self.query_one("#search", Input)
-        if search.has_class("-open"):
+        if search.display:
             self._close_search()
             return True
         chosen = [pane for pane in self.query(WhyPane) if pane.tab_is_chosen]
@@ -162,9 +165,9 @@ class DebuggerPanes(Container):
     def open_search(self) -> None:
         """Begin to type what to search for."""
         search = self.query_one("#search", Input)
-        search.add_class("-open")
+        search.display = True
         search.value = ""
-        search.focus()
+        self.screen.set_focus(search)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search."""
@@ -173,8 +176,8 @@ class DebuggerPanes(Container):
         self.context.search(event.value)
 
     def _close_search(self) -> None:
-        self.query_one("#search", Input).remove_class("-open")
-        self.context.focus()
+        self.query_one("#search", Input).display = False
+        self.screen.set_focus(self.context)
 
     def on_context_tree_searched(self, event: ContextTree.Searched) -> None:
         """Say how many places match."""

@@ -11,10 +11,11 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import OverrideError
-from sagaz_tui.edits import StagedEdit, common_start, completions, read_edit
+from sagaz_tui.edits import EditLog, StagedEdit, common_start, completions, read_edit
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.values import type_word
@@ -28,13 +29,12 @@ _LONGEST: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EditState:
-    """What is being edited: the state at the replay start, and the edits staged for it."""
+class EditBase:
+    """What edits are for: a step to replay from, and the recorded state it begins with."""
 
     step: str
     sequence: int
     state: Mapping[str, Any] = field(default_factory=dict)
-    edits: tuple[StagedEdit, ...] = ()
 
     @property
     def title(self) -> str:
@@ -43,34 +43,34 @@ class EditState:
 
 
 class EditInput(Input):
-    """The line itself."""
+    """The line itself. What its keys do is done at once, so that the next key finds it done."""
 
     BINDINGS = [*bindings_for("edit")]  # noqa: RUF012 - Textual declares it so
 
-    class Complete(Message):
-        """Go on with what was typed as far as it is certain."""
+    def __init__(self, line: EditLine) -> None:
+        super().__init__(compact=True, max_length=_LONGEST, select_on_focus=False)
+        self._line = line
 
-    class AllowType(Message):
-        """Let the value have another type than the recorded one, or no longer."""
+    async def action_submit(self) -> None:
+        """Stage what is typed."""
+        self._line.submit()
 
     def action_complete(self) -> None:
-        """Ask for completion."""
-        self.post_message(self.Complete())
+        """Go on with what is typed as far as it is certain."""
+        self._line.complete()
 
     def action_allow_type(self) -> None:
-        """Ask for another type."""
-        self.post_message(self.AllowType())
+        """Let the value have another type than the recorded one, or no longer."""
+        self._line.turn_type()
 
 
 class EditLine(Vertical):
     """Staged edits, and the line while somebody types. Hidden while there is neither."""
 
     DEFAULT_CSS = """
-    EditLine { height: auto; display: none; background: $s-bg; }
-    EditLine.-staged, EditLine.-typing { display: block; }
+    EditLine { height: auto; background: $s-bg; }
     EditLine TextPane { height: auto; max-height: 4; }
-    EditLine #typing { height: 2; display: none; layout: vertical; }
-    EditLine.-typing #typing { display: block; }
+    EditLine #typing { height: 2; }
     EditLine #prompt-row { height: 1; }
     EditLine #prompt { width: 3; color: $s-live; }
     EditLine EditInput {
@@ -81,59 +81,84 @@ class EditLine(Vertical):
     EditLine #hint.-wrong { color: $s-changed; }
     """
 
-    class Staged(Message):
-        """An edit was typed, fits and shall be staged."""
-
-        def __init__(self, edit: StagedEdit) -> None:
-            super().__init__()
-            self.edit = edit
+    class Changed(Message):
+        """An edit was staged, taken back or staged again, or the line was left."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._state = EditState("", 0)
+        self.display = False
+        self._history = EditLog()
+        self._base = EditBase("", 0)
         self._other_type = False
+        self._before: Widget | None = None
         self._head = PaneHead("Edits")
-        self._staged = TextPane()
-        self._staged.can_focus = False
-        self._input = EditInput(compact=True, max_length=_LONGEST, select_on_focus=False)
+        self._lines = TextPane()
+        self._lines.can_focus = False
+        self._input = EditInput(self)
         self._hint = Static("", id="hint", markup=False)
+        self._typing = Vertical(
+            Horizontal(Static("e>", id="prompt", markup=False), self._input, id="prompt-row"),
+            self._hint,
+            id="typing",
+        )
+        self._typing.display = False
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
         yield self._head
-        yield self._staged
-        with Vertical(id="typing"):
-            with Horizontal(id="prompt-row"):
-                yield Static("e>", id="prompt", markup=False)
-                yield self._input
-            yield self._hint
+        yield self._lines
+        yield self._typing
+
+    @property
+    def edits(self) -> tuple[StagedEdit, ...]:
+        """What is staged, in order."""
+        return self._history.edits
 
     @property
     def typing(self) -> bool:
         """Whether the line is open."""
-        return self.has_class("-typing")
+        return bool(self._typing.display)
 
-    def set_state(self, state: EditState) -> None:
-        """Edit something else, or show other staged edits."""
-        self._state = state
-        count = len(state.edits)
-        self._head.set_title(state.title, [f"{count} staged"])
-        self.set_class(bool(count), "-staged")
-        self._write_staged()
-        self._check()
-
-    def open(self) -> None:
+    def open(self, base: EditBase) -> None:
         """Begin to type an edit."""
+        self._base = base
         self._other_type = False
         self._input.value = ""
-        self.add_class("-typing")
-        # At once: `Input.focus` would come after keys that are waiting already, and lose them.
+        self._before = self.screen.focused
+        self._typing.display = True
+        self._show()
         self.screen.set_focus(self._input)
         self._check()
 
     def close(self) -> None:
         """Leave the line; what is staged stays."""
-        self.remove_class("-typing")
+        self._typing.display = False
+        self._show()
+        self.screen.set_focus(self._before)
+        self.post_message(self.Changed())
+
+    def take_back(self) -> bool:
+        """Take the last change of what is staged back; False if there is none."""
+        return self._turn(self._history.undone())
+
+    def stage_again(self) -> bool:
+        """Stage again what was taken back; False if nothing was."""
+        return self._turn(self._history.redone())
+
+    def _turn(self, log: EditLog) -> bool:
+        if log == self._history:
+            return False
+        self._history = log
+        self._show()
+        self.post_message(self.Changed())
+        return True
+
+    def _show(self) -> None:
+        count = len(self.edits)
+        self.display = self.typing or bool(count)
+        self._lines.display = bool(count)
+        self._head.set_title(self._base.title, [f"{count} staged"])
+        self._write_staged()
 
     def on_resize(self) -> None:
         """Write the staged edits for another width."""
@@ -141,7 +166,7 @@ class EditLine(Vertical):
 
     def _write_staged(self) -> None:
         width = max(self.size.width, 1)
-        self._staged.set_lines(staged_lines(self._state.edits, width), from_top=True)
+        self._lines.set_lines(staged_lines(self.edits, width), from_top=True)
 
     # -- typing
 
@@ -150,41 +175,40 @@ class EditLine(Vertical):
         event.stop()
         self._check()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Stage it, if it fits."""
-        event.stop()
+    def submit(self) -> None:
+        """Stage what is typed, if it fits."""
         try:
-            edit = read_edit(event.value, self._state.state, other_type=self._other_type)
+            edit = self._read(other_type=self._other_type)
         except OverrideError as error:
             self._refuse(error)
         else:
+            self._history = self._history.staged(edit)
             self.close()
-            self.post_message(self.Staged(edit))
 
-    def on_edit_input_complete(self, event: EditInput.Complete) -> None:
+    def complete(self) -> None:
         """Complete a recorded key or pointer."""
-        event.stop()
-        choices = completions(self._input.value, self._state.state)
-        if not choices:
-            return
-        self._input.value = common_start(choices)
-        self._input.cursor_position = len(self._input.value)
+        choices = completions(self._input.value, self._base.state)
+        if choices:
+            self._input.value = common_start(choices)
+            self._input.cursor_position = len(self._input.value)
 
-    def on_edit_input_allow_type(self, event: EditInput.AllowType) -> None:
+    def turn_type(self) -> None:
         """Allow another type, or no longer."""
-        event.stop()
         self._other_type = not self._other_type
         self._check()
+
+    def _read(self, *, other_type: bool) -> StagedEdit:
+        return read_edit(self._input.value, self._base.state, other_type=other_type)
 
     def _check(self) -> None:
         if not self.typing:
             return
         text = self._input.value
         if "=" not in text:
-            self._say_places(completions(text, self._state.state) if text else [])
+            self._say_places(completions(text, self._base.state) if text else [])
             return
         try:
-            edit = read_edit(text, self._state.state, other_type=self._other_type)
+            edit = self._read(other_type=self._other_type)
         except OverrideError as error:
             self._refuse(error)
         else:
@@ -195,7 +219,7 @@ class EditLine(Vertical):
         way_out = ""
         if not self._other_type:
             with suppress(OverrideError):
-                read_edit(self._input.value, self._state.state, other_type=True)
+                self._read(other_type=True)
                 way_out = "ctrl+t: "
         self._say(f"{way_out}{error}", wrong=True)
 

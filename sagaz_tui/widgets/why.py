@@ -39,8 +39,6 @@ class WhyState:
 class WhyText(TextPane):
     """The lines of the open tab."""
 
-    BINDINGS = [*bindings_for("why")]  # noqa: RUF012 - Textual declares it so
-
     class Resized(Message):
         """There is another width to write for."""
 
@@ -51,6 +49,8 @@ class WhyText(TextPane):
 
 class WhyPane(Vertical):
     """One pane with some of the tabs."""
+
+    BINDINGS = [*bindings_for("why")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, number: int, *tabs: Tab, id: str) -> None:
         super().__init__(id=id)
@@ -97,6 +97,10 @@ class WhyPane(Vertical):
         """Forget the tab chosen by hand."""
         self._chosen = None
         self._write(from_top=True)
+
+    def action_move(self, lines: int) -> None:
+        """Scroll so many lines down; up if negative."""
+        self._text.action_move(lines)
 
     def action_next_tab(self) -> None:
         """Open the next tab and keep to it."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from textual.app import App
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from sagaz_tui.widgets.lines import Line, line_text
@@ -18,6 +20,13 @@ def painted(app: App[None]) -> str:
     """Everything on the screen, as lines of text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys one after another, as fast as a terminal would send them."""
+    for key in keys:
+        name = _character_to_key(key) if len(key) == 1 else key
+        pilot.app.post_message(Key(name, key if len(key) == 1 else None))
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "") -> None:

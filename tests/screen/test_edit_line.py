@@ -13,7 +13,7 @@ from textual.widgets import Static
 from sagaz_core.errors import OverrideError
 from sagaz_tui.edits import EditLog, StagedEdit, completions, read_edit
 from sagaz_tui.theme import THEMES
-from sagaz_tui.widgets.edit_line import EditInput, EditLine, EditState, staged_lines
+from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine, staged_lines
 from tests.screen.looking import texts, until
 
 STATE: dict[str, Any] = {
@@ -93,18 +93,16 @@ class EditApp(App[None]):
         super().__init__()
         self.register_theme(THEMES[0])
         self.theme = THEMES[0].name
-        self.staged: list[StagedEdit] = []
 
     def compose(self) -> ComposeResult:
         yield EditLine()
 
     def on_mount(self) -> None:
-        line = self.query_one(EditLine)
-        line.set_state(EditState("charge", 2, STATE))
-        line.open()
+        self.query_one(EditLine).open(EditBase("charge", 2, STATE))
 
-    def on_edit_line_staged(self, event: EditLine.Staged) -> None:
-        self.staged.append(event.edit)
+    @property
+    def staged(self) -> tuple[StagedEdit, ...]:
+        return self.query_one(EditLine).edits
 
     @property
     def hint(self) -> str:
@@ -126,7 +124,7 @@ async def test_what_does_not_fit_stays_open_and_says_why() -> None:
         await pilot.press(*"amount=lots", "enter")
         await until(pilot, lambda: "recorded as Decimal" in app.hint, "a sentence")
         assert app.query_one(EditLine).typing
-        assert app.staged == []
+        assert app.staged == ()
 
 
 async def test_the_line_says_what_an_edit_would_do_as_it_is_typed() -> None:

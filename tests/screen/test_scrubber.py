@@ -66,7 +66,7 @@ def test_every_checkpoint_has_a_column_in_order(count: int, width: int) -> None:
     assert len(track.columns) == count
     assert list(track.columns) == sorted(track.columns)
     assert track.columns[-1] < width
-    assert [stop.first for stop in track.stops][0] == 0
+    assert track.stops[0].first == 0
     assert track.stops[-1].last == count - 1
 
 

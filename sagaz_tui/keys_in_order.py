@@ -1,0 +1,66 @@
+"""Keys that arrive together act one after another, each on what the one before has left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from textual.app import App
+from textual.events import Event, Key
+from textual.message import Message
+
+_PATIENCE: Final = 0.25
+
+
+class KeyDone(Message):
+    """Follows a key through the same queues; once it arrives, the key has been acted on."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class KeysInOrder(App[None]):
+    """An app that hands the next key on once the one before it has been acted on.
+
+    Textual gives each key to the widget that has the focus when it arrives. Keys that come in
+    one piece, as from a slow line, would all go to the same one, though the first moves the
+    focus. A key whose widget goes away with it, or that takes long, holds the next one back no
+    longer than a quarter of a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._typed: deque[Key] = deque()
+        self._key_number = 0
+        self._key_in_hand = False
+        self._give_up: asyncio.TimerHandle | None = None
+
+    async def on_event(self, event: Event) -> None:
+        """Line keys up; let everything else through."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            self._typed.append(event)
+            await self._hand_on()
+        else:
+            await super().on_event(event)
+
+    async def _hand_on(self) -> None:
+        if self._key_in_hand or not self._typed:
+            return
+        self._key_in_hand = True
+        self._key_number += 1
+        done = KeyDone(self._key_number)
+        target = self.focused or self.screen
+        await super().on_event(self._typed.popleft())
+        target.post_message(done)
+        loop = asyncio.get_running_loop()
+        self._give_up = loop.call_later(_PATIENCE, self.post_message, KeyDone(done.number))
+
+    async def on_key_done(self, message: KeyDone) -> None:
+        """Hand the next key on."""
+        if message.number == self._key_number and self._key_in_hand:
+            if self._give_up is not None:
+                self._give_up.cancel()
+            self._key_in_hand = False
+            await self._hand_on()

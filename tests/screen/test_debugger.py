@@ -1,0 +1,464 @@
+"""The debugger on a real store: one cursor, and panes that follow it."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.app import SagazApp
+from sagaz_tui.screens.blame import BlameScreen
+from sagaz_tui.screens.debugger import DebuggerScreen
+from sagaz_tui.screens.plan import PlanScreen
+from sagaz_tui.settings import Settings
+from sagaz_tui.widgets.blame_list import BlameList
+from sagaz_tui.widgets.context_tree import ContextTree
+from sagaz_tui.widgets.timeline import Timeline
+from tests.screen.looking import painted, press, until, until_painted
+from tests.screen.recorded import counting_snapshots, order_snapshots, record
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SnapshotStorage]:
+    """A store with one failed order and one saga of 60 steps."""
+    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
+        await record(storage, order_snapshots())
+        await record(storage, counting_snapshots(60))
+        yield storage
+
+
+@asynccontextmanager
+async def debugging(
+    storage: SnapshotStorage,
+    saga_id: str = "order_1",
+    size: tuple[int, int] = (100, 30),
+    settings: Settings | None = None,
+    ascii: bool = False,
+) -> AsyncIterator[Pilot[None]]:
+    """The app with a saga's debugger on top, once its panes are filled."""
+    app = SagazApp(storage, settings or Settings(), saga_id, ascii=ascii)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DebuggerScreen), "the debugger")
+        await until(pilot, lambda: app.screen.query_one(ContextTree).count, "a context")
+        await pilot.pause()
+        yield pilot
+
+
+def tree(pilot: Pilot[None]) -> ContextTree:
+    return pilot.app.screen.query_one(ContextTree)
+
+
+async def test_a_failed_saga_opens_at_its_failure_with_the_error_beside_it(
+    store: SnapshotStorage,
+) -> None:
+    async with debugging(store, size=(80, 24)) as pilot:
+        await until_painted(
+            pilot,
+            "✗ failed at charge · rolled back",
+            "▌3 ✗ charge failed ×3",
+            "#3/6 step_failed charge",
+            "2 Context @#3",
+            "CardDeclined: token expired",
+            "attempt 3 of 3",
+            'payment_token     "tok_old"',
+            "2 ○ before charge            R",
+        )
+
+
+async def test_all_panes_follow_the_one_cursor(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "h")
+        await until_painted(
+            pilot,
+            "▌2 ○ before charge",
+            "#2/6 before_step charge",
+            "2 Context @#2",
+            "5 keys, 1 new",
+            "3 Why @#2",
+            "#1→#2, by reserve",
+        )
+        press(pilot, "h")
+        await until_painted(pilot, "2 Context @#1", "4 keys, 4 new", "#1, the first")
+
+
+async def test_ends_failures_and_the_way_back(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "g")
+        await until_painted(pilot, "2 Context @#1")
+        press(pilot, "f")
+        await until_painted(pilot, "2 Context @#3")
+        press(pilot, "G")
+        await until_painted(pilot, "2 Context @#6")
+        press(pilot, "F")
+        await until_painted(pilot, "2 Context @#3")
+        press(pilot, "F")
+        await until_painted(pilot, "no failure before #3")
+        press(pilot, "ctrl+o")
+        await until_painted(pilot, "2 Context @#6")
+        press(pilot, "ctrl+o")
+        await until_painted(pilot, "2 Context @#3")
+
+
+async def test_a_held_key_skips_panes_but_never_the_last_checkpoint(store: SnapshotStorage) -> None:
+    async with debugging(store, "count_1") as pilot:
+        press(pilot, "g")
+        await until_painted(pilot, "2 Context @#1 ")
+        press(pilot, *"l" * 40)
+        await until_painted(pilot, "2 Context @#41 ", "▌41 ○ before step_041", "#40→#41")
+        assert tree(pilot).value == 41
+
+
+async def test_a_step_redraws_two_rows_of_the_timeline(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "g")
+        await until_painted(pilot, "2 Context @#1")
+        timeline = pilot.app.screen.query_one(Timeline)
+        drawn: list[int] = []
+        line = timeline.line
+
+        def watched(index: int) -> Any:
+            drawn.append(index)
+            return line(index)
+
+        timeline.line = watched  # type: ignore[method-assign]
+        press(pilot, "l")
+        await until_painted(pilot, "2 Context @#2")
+        assert sorted(drawn) == [0, 1]
+
+
+async def test_brackets_go_from_change_to_change_of_the_key(store: SnapshotStorage) -> None:
+    async with debugging(store, "count_1") as pilot:
+        press(pilot, "[")
+        await until_painted(pilot, "2 Context @#59")
+        press(pilot, "j", "[")
+        await until_painted(pilot, "2 Context @#1 ")
+        press(pilot, "[")
+        await until_painted(pilot, "steady does not change before #1")
+        press(pilot, "k", "]")
+        await until_painted(pilot, "2 Context @#2 ")
+
+
+async def test_blame_lists_every_value_and_enter_goes_there(store: SnapshotStorage) -> None:
+    async with debugging(store, "count_1") as pilot:
+        press(pilot, "b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BlameScreen), "the sheet")
+        await until_painted(pilot, "Blame count", "60 values", "▌▸#60", "step_059")
+        press(pilot, "j", "j")
+        await until_painted(pilot, "▌ #58")
+        press(pilot, "enter")
+        await until_painted(pilot, "2 Context @#58")
+        press(pilot, "ctrl+o")
+        await until_painted(pilot, "2 Context @#60")
+
+
+async def test_blame_lights_the_value_in_force_and_esc_leaves_it(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "j", "j", "j", "b")
+        await until_painted(
+            pilot, "Blame payment_token", "1 value", "▸#1", '"tok_old"', "the start"
+        )
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "back")
+        assert tree(pilot).path == ("payment_token",)
+
+
+def row_hash(path: Path) -> str:
+    """A hash over every row of every table."""
+    digest = hashlib.sha256()
+    with sqlite3.connect(path) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        for (table,) in tables.fetchall():
+            for row in sorted(map(repr, db.execute(f'SELECT * FROM "{table}"'))):
+                digest.update(f"{table}{row}".encode())
+    return digest.hexdigest()
+
+
+async def test_opening_scrubbing_blame_and_editing_change_no_row(
+    store: SnapshotStorage, tmp_path: Path
+) -> None:
+    before = row_hash(tmp_path / "sagaz.db")
+    async with debugging(store) as pilot:
+        press(pilot, *"hhllGgf", "b")
+        await until_painted(pilot, "1 value")
+        press(pilot, "escape", "e", *"payment_token=x", "enter")
+        await until_painted(pilot, "1 staged")
+        press(pilot, "z", "Z", "1", "j", "3", "enter", "2", "=", "-", "]")
+        await pilot.pause()
+    assert row_hash(tmp_path / "sagaz.db") == before
+
+
+async def test_a_store_opened_read_only_is_looked_at_all_the_same(
+    store: SnapshotStorage, tmp_path: Path
+) -> None:
+    await store.close()
+    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db", read_only=True) as looking:
+        settings = Settings(read_only=True)
+        async with debugging(looking, settings=settings) as pilot:
+            await until_painted(pilot, "READ ONLY")
+            press(pilot, "R")
+            await until_painted(pilot, "this store was opened read-only")
+            assert isinstance(pilot.app.screen, DebuggerScreen)
+
+
+# ---------------------------------------------------------------- panes
+
+
+async def test_a_tab_chosen_by_hand_holds_until_esc(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        await until_painted(pilot, "CardDeclined: token expired")
+        press(pilot, "3", "enter")
+        await until_painted(pilot, "nothing changed")
+        press(pilot, "h", "l")
+        await until_painted(pilot, "3 Why @#3", "nothing changed")
+        press(pilot, "escape")
+        await until_painted(pilot, "CardDeclined: token expired")
+        assert isinstance(pilot.app.screen, DebuggerScreen)
+
+
+async def test_library_frames_come_by_a_key(store: SnapshotStorage) -> None:
+    async with debugging(store, size=(100, 40)) as pilot:
+        press(pilot, "3")
+        await until_painted(pilot, "1 library frame (o)")
+        press(pilot, "o")
+        await until_painted(pilot, "gateway/client.py:88 run")
+
+
+async def test_j_and_k_move_in_the_pane_that_has_the_keys(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "j")
+        await until(pilot, lambda: tree(pilot).path == ("cart",), "the next key")
+        press(pilot, "1", "j")
+        await until_painted(pilot, "▌4 ◇ undo reserve", "2 Context @#4")
+        assert tree(pilot).path == ("cart",)
+        press(pilot, "tab", "k")
+        await until(pilot, lambda: tree(pilot).path == ("amount",), "the key before")
+
+
+async def test_a_search_finds_what_is_folded_away(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "/", *"b-9", "enter")
+        await until(pilot, lambda: tree(pilot).path == ("cart", 1, "sku"), "the place found")
+        await until_painted(pilot, "1 place found for b-9")
+
+
+async def test_the_value_and_its_path_can_be_copied(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "j", "j", "j", "y")
+        await until(pilot, lambda: pilot.app.clipboard == "tok_old", "the value")
+        press(pilot, "Y")
+        await until(pilot, lambda: pilot.app.clipboard == "/payment_token", "the path")
+
+
+async def test_a_wide_terminal_shows_error_above_diff(store: SnapshotStorage) -> None:
+    async with debugging(store, size=(120, 40)) as pilot:
+        await until_painted(pilot, "3 Why @#3", "4 Diff 0 @#3", "CardDeclined", "nothing changed")
+        lines = painted(pilot.app).splitlines()
+        assert "1 Timeline" in lines[5]
+        assert "2 Context" in lines[5]
+        assert "3 Why" in lines[5]
+
+
+async def test_a_huge_terminal_opens_step_and_blame_too(store: SnapshotStorage) -> None:
+    async with debugging(store, "count_1", size=(200, 60)) as pilot:
+        await until_painted(pilot, "5 Step @#60", "6 Blame count", "▸#60")
+        press(pilot, "j")
+        await until_painted(pilot, "6 Blame steady", "▸#1 ")
+        assert pilot.app.screen.query_one("#blame", BlameList).count == 1
+
+
+@pytest.mark.parametrize("size", [(10, 3), (40, 10), (41, 12), (60, 15), (300, 80)])
+async def test_no_size_breaks_it(store: SnapshotStorage, size: tuple[int, int]) -> None:
+    async with debugging(store, size=size) as pilot:
+        press(pilot, "h", "l", "tab", "3", "1", "b")
+        await pilot.pause()
+        press(pilot, "escape", "e", "p")
+        await pilot.pause()
+
+
+async def test_a_terminal_made_smaller_and_larger_keeps_its_place(store: SnapshotStorage) -> None:
+    async with debugging(store, size=(120, 40)) as pilot:
+        press(pilot, "h")
+        for size in ((10, 3), (80, 24), (200, 50), (100, 30)):
+            await pilot.resize_terminal(*size)
+        await until_painted(pilot, "▌2 ○ before charge", "2 Context @#2", "#1→#2, by reserve")
+
+
+async def test_ascii_draws_in_ascii(store: SnapshotStorage) -> None:
+    async with debugging(store, size=(80, 24), ascii=True) as pilot:
+        await until_painted(pilot, ">3 x charge failed x3")
+        assert painted(pilot.app).isascii()
+
+
+async def test_a_click_on_timeline_or_scrubber_goes_there(store: SnapshotStorage) -> None:
+    async with debugging(store, size=(80, 24)) as pilot:
+        await pilot.click("#timeline", offset=(5, 0))
+        await until_painted(pilot, "2 Context @#1")
+        await pilot.click("#scrubber", offset=(75, 1))
+        await until_painted(pilot, "2 Context @#6")
+
+
+async def test_hostile_text_is_only_text(tmp_path: Path) -> None:
+    evil = "\x1b[2J\x1b]0;owned\x07[red]x[/red]\u202e"
+    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
+        snapshots = order_snapshots("order_1", **{evil: evil, "huge": evil * 50_000})
+        await record(storage, snapshots)
+        async with debugging(storage) as pilot:
+            press(pilot, "h", "h", "=", "b")
+            await pilot.pause()
+            press(pilot, "escape", "y", "Y", "]")
+            text = painted(pilot.app)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "[red]" in text
+
+
+# ---------------------------------------------------------------- live
+
+
+async def test_following_stays_on_the_last_checkpoint(store: SnapshotStorage) -> None:
+    async with debugging(store, "count_1") as pilot:
+        await until_painted(pilot, "LIVE", "#60/60")
+        await record(store, counting_snapshots(1, first=61))
+        await until_painted(pilot, "▌61 ○ before step_061", "2 Context @#61", "LIVE")
+
+
+async def test_new_data_moves_nothing_of_a_cursor_that_was_left_behind(
+    store: SnapshotStorage,
+) -> None:
+    async with debugging(store, "count_1") as pilot:
+        press(pilot, "h", "j")
+        await until_painted(pilot, "2 Context @#59")
+        top = pilot.app.screen.query_one(Timeline).scroll_offset.y
+        await record(store, counting_snapshots(4, first=61))
+        await until_painted(pilot, "+4 new", "#59/64", "2 Context @#59")
+        assert pilot.app.screen.query_one(Timeline).scroll_offset.y == top
+        assert tree(pilot).path == ("steady",)
+        press(pilot, "G")
+        await until_painted(pilot, "LIVE", "#64/64", "2 Context @#64")
+
+
+async def test_another_process_s_checkpoint_comes_by_itself(
+    store: SnapshotStorage, tmp_path: Path
+) -> None:
+    async with debugging(store, "count_1") as pilot:
+        async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as other:
+            await record(other, counting_snapshots(1, first=61))
+        await until_painted(pilot, "▌61 ○ before step_061")
+
+
+async def test_a_saga_that_is_not_there_is_waited_for(store: SnapshotStorage) -> None:
+    app = SagazApp(store, Settings(), "order_2", ascii=False)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_painted(pilot, "order_2 is not in this store, or not yet")
+        await record(store, order_snapshots("order_2"))
+        await until_painted(pilot, "2 Context @#")
+        press(pilot, "escape")
+        await until(pilot, lambda: not isinstance(app.screen, DebuggerScreen), "the list")
+
+
+# ---------------------------------------------------------------- editing
+
+
+async def test_an_edit_is_staged_for_the_replay_start_and_shown_as_a_diff(
+    store: SnapshotStorage,
+) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "e", *"payment_token=tok_new", "enter")
+        await until_painted(
+            pilot,
+            "Edits for the replay from charge @#2",
+            "1 staged",
+            '~ /payment_token  "tok_old" → "tok_new"',
+        )
+        assert pilot.app.focused is tree(pilot)
+
+
+async def test_keys_typed_in_one_go_after_e_all_reach_the_line(store: SnapshotStorage) -> None:
+    app = SagazApp(store, Settings(), "order_1", ascii=False)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DebuggerScreen), "the debugger")
+        press(pilot, "e", *"amount:=5", "enter")
+        await until_painted(pilot, "1 staged", "~ /amount  99.99 → 5")
+
+
+async def test_edits_are_taken_back_and_staged_again_by_keys(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "e", *"amount=5", "enter", "e", *"order_id=9", "enter")
+        await until_painted(pilot, "2 staged")
+        press(pilot, "z")
+        await until_painted(pilot, "1 staged")
+        press(pilot, "z")
+        await until(pilot, lambda: "staged" not in painted(pilot.app), "nothing staged")
+        press(pilot, "z")
+        await until_painted(pilot, "no edit is staged")
+        press(pilot, "Z", "Z")
+        await until_painted(pilot, "2 staged", '~ /order_id  "8841" → "9"')
+
+
+async def test_esc_leaves_the_line_and_keeps_what_is_staged(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "e", *"amount=5", "enter", "e", *"half", "escape")
+        await until_painted(pilot, "1 staged")
+        assert "half" not in painted(pilot.app)
+
+
+async def test_leaving_with_staged_edits_asks_once(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "e", *"amount=5", "enter")
+        await until_painted(pilot, "1 staged")
+        press(pilot, "q")
+        await until_painted(pilot, "1 edit is staged for order_1; q again quits")
+        press(pilot, "escape")
+        await until_painted(pilot, "1 edit is staged for order_1; esc again leaves")
+        assert isinstance(pilot.app.screen, DebuggerScreen)
+        press(pilot, "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, DebuggerScreen), "the list")
+
+
+async def test_a_saga_that_did_not_fail_starts_at_the_cursor_s_step(store: SnapshotStorage) -> None:
+    async with debugging(store, "count_1") as pilot:
+        press(pilot, "h", "h", "e")
+        await until_painted(pilot, "Edits for the replay from step_058 @#58")
+        press(pilot, "escape", "h", "e")
+        await until_painted(pilot, "Edits for the replay from step_057 @#57")
+
+
+async def test_r_and_d_ask_for_the_plan_with_what_is_staged(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "e", *"payment_token=tok_new", "enter")
+        await until_painted(pilot, "1 staged")
+        for key, confirm in (("d", False), ("R", True)):
+            press(pilot, key)
+            await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+            plan = pilot.app.screen
+            assert isinstance(plan, PlanScreen)
+            assert plan.confirm is confirm
+            request = plan.request
+            assert (request.saga_id, request.from_step) == ("order_1", "charge")
+            assert [str(override) for override in request.overrides] == ["payment_token=tok_new"]
+            plan.dismiss(None)
+            await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "back")
+
+
+async def test_a_started_replay_is_followed_and_esc_comes_back(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        press(pilot, "e", *"amount=5", "enter", "R")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+        await record(store, counting_snapshots(1, "order_1~r1"))
+        pilot.app.screen.dismiss("order_1~r1")
+        await until_painted(pilot, "order_1~r1", "#1/1", "LIVE")
+        await record(store, counting_snapshots(2, "order_1~r1", first=2))
+        await until_painted(pilot, "▌3 ○ before step_003")
+        press(pilot, "escape")
+        await until_painted(pilot, "▌3 ✗ charge failed ×3", "1 staged")
+        press(pilot, "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, DebuggerScreen), "the list")

@@ -1,0 +1,79 @@
+"""Keys that arrive in one piece act one after another."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from sagaz_tui.keys_in_order import KeysInOrder
+from tests.screen.looking import press, until
+
+
+class Layer(Screen[None]):
+    """A screen that one key closes."""
+
+    BINDINGS = [Binding("x", "leave", "leave")]  # noqa: RUF012 - Textual declares it so
+
+    def action_leave(self) -> None:
+        self.dismiss()
+
+
+class OrderApp(KeysInOrder):
+    """``e`` opens a line and ``enter`` leaves it; ``o`` opens a screen; ``+`` counts."""
+
+    BINDINGS = [  # noqa: RUF012 - Textual declares it so
+        Binding("e", "edit", "edit"),
+        Binding("o", "open", "open"),
+        Binding("plus", "count", "count"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = 0
+
+    def compose(self) -> ComposeResult:
+        yield Static("nothing")
+        yield Input()
+
+    def on_mount(self) -> None:
+        self.screen.set_focus(None)
+
+    def action_edit(self) -> None:
+        self.screen.set_focus(self.query_one(Input))
+
+    def action_open(self) -> None:
+        self.push_screen(Layer())
+
+    def action_count(self) -> None:
+        self.counted += 1
+
+    def on_input_submitted(self) -> None:
+        self.screen.set_focus(None)
+
+
+def typed(pilot: Pilot[None]) -> str:
+    return pilot.app.screen_stack[0].query_one(Input).value
+
+
+async def test_text_goes_to_the_line_that_the_key_before_it_opened() -> None:
+    async with OrderApp().run_test() as pilot:
+        press(pilot, "e", *"order+eight")
+        await until(pilot, lambda: typed(pilot) == "order+eight", "the text")
+
+
+async def test_a_key_whose_widget_goes_with_it_holds_up_no_other() -> None:
+    app = OrderApp()
+    async with app.run_test() as pilot:
+        press(pilot, *"oxoxox+++")
+        await until(pilot, lambda: app.counted == 3, "three times counted")
+        assert len(app.screen_stack) == 1
+
+
+async def test_many_keys_cost_little_each() -> None:
+    app = OrderApp()
+    async with app.run_test() as pilot:
+        press(pilot, *"+" * 1000)
+        await until(pilot, lambda: app.counted == 1000, "all counted")
