@@ -24,6 +24,7 @@ class Layer(Screen[None]):
 class OrderApp(KeysInOrder):
     """``e`` opens a line and ``enter`` leaves it; ``o`` opens a screen; ``+`` counts."""
 
+    AUTO_FOCUS = None
     BINDINGS = [  # noqa: RUF012 - Textual declares it so
         Binding("e", "edit", "edit"),
         Binding("o", "open", "open"),
@@ -37,9 +38,6 @@ class OrderApp(KeysInOrder):
     def compose(self) -> ComposeResult:
         yield Static("nothing")
         yield Input()
-
-    def on_mount(self) -> None:
-        self.screen.set_focus(None)
 
     def action_edit(self) -> None:
         self.screen.set_focus(self.query_one(Input))
