@@ -16,7 +16,7 @@ import string
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from sagaz_core import ReplayConfig, Saga, SagaConfig
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 
 CONFIG = SagaConfig(replay_config=ReplayConfig(enable_snapshots=True))
-ROUNDS = 3
+ROUNDS = 5
 
 Context = dict[str, Any]
 Change = Callable[[Any, int], None]
@@ -119,7 +119,7 @@ SHAPES = [
 
 
 def run_plain(shape: Shape, path: Path) -> Measured:
-    """Record the shape's sagas the plain way, one checkpoint before each step and one at the end."""
+    """Record the shape's sagas the plain way: before each step, and at the end."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -207,22 +207,17 @@ def size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-def best(run: Callable[[Shape, Path], Measured], shape: Shape, folder: Path) -> Iterator[Measured]:
+def compare(shape: Shape, folder: Path | None) -> bool:
+    """Measure a shape both ways in turn, print the best of each, return whether it is enough."""
+    rounds: list[tuple[Measured, Measured]] = []
     for number in range(ROUNDS):
-        random.seed(number)
-        path = folder / f"{run.__name__}-{number}.db"
-        yield run(shape, path)
-        path.unlink()
-
-
-def compare(shape: Shape, folder: Path) -> bool:
-    """Measure a shape both ways, print a line, and return whether the aim is met."""
-    measured = []
-    for run in (run_plain, run_sagaz):
         with tempfile.TemporaryDirectory(dir=folder) as place:
-            rounds = list(best(run, shape, Path(place)))
-        measured.append(min(rounds, key=lambda each: each.seconds))
-    plain, ours = measured
+            random.seed(number)
+            plain = run_plain(shape, Path(place) / "plain.db")
+            random.seed(number)
+            ours = run_sagaz(shape, Path(place) / "sagaz.db")
+        rounds.append((plain, ours))
+    plain, ours = (min(each, key=lambda one: one.seconds) for each in zip(*rounds, strict=True))
     speed = ours.per_second / plain.per_second
     share = ours.bytes_each / plain.bytes_each
     met = speed >= shape.min_speed and (shape.max_bytes is None or share <= shape.max_bytes)
@@ -232,7 +227,8 @@ def compare(shape: Shape, folder: Path) -> bool:
     print(
         f"{shape.name:<32} {plain.per_second:>7,.0f} {ours.per_second:>7,.0f} {speed:>6.2f} x"
         f"   {plain.bytes_each:>9,.0f} {ours.bytes_each:>7,.0f}   1/{1 / share:<5.1f}"
-        f"  {aim:<16} {'met' if met else 'MISSED'}"
+        f"  {aim:<16} {'met' if met else 'MISSED'}",
+        flush=True,
     )
     return met
 

@@ -22,7 +22,7 @@ before, or ``[start, length, frame]`` for a frame whose dictionary is that run."
 _MIN_SHARED: Final = 32
 """A shared run shorter than this costs more than it saves."""
 _MIN_COMPRESSED: Final = 256
-"""Bytes below which a frame of its own, without a dictionary, gains nothing."""
+"""Below this many bytes a frame gains less than the time it takes is worth."""
 _MAX_STEP: Final = 4
 """Bytes that may differ between two shared runs: the count in a header."""
 _MAX_RUNS: Final = 8
@@ -160,12 +160,10 @@ def _shared_suffix(a: bytes, b: bytes, start: int) -> int:
 
 def _packed_middle(middle: bytes, before: bytes, start: int, stop: int) -> Any:
     """Return the part for bytes that are new, given the run they took the place of."""
-    if len(middle) < 2 * _MIN_SHARED:
+    if len(middle) < _MIN_COMPRESSED:
         return middle
     if stop - start < _MIN_SHARED:
         start = stop = 0
-        if len(middle) < _MIN_COMPRESSED:
-            return middle
     frame = _compressor(middle, before[start:stop]).compress(middle)
     return [start, stop - start, frame] if len(frame) < len(middle) else middle
 
