@@ -39,7 +39,7 @@ from sagaz_core.storage.backends.sqlite_write import (
 )
 from sagaz_core.storage.storage import SnapshotStorage
 
-POLL_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.1
 """How often another process's commits are looked for."""
 
 _RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
