@@ -6,7 +6,6 @@ cannot be decoded hides nothing else.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from sagaz_core.model import (
 from sagaz_core.storage.backends.base import EntryRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.codec import pack, pack_with_markers, unpack
+from sagaz_core.storage.difference import compress, decompress
 
 _FORM: Final = 1
 _STATUSES: Final[tuple[Status, ...]] = get_args(Status)
@@ -85,7 +85,7 @@ def pack_meta(capture: Capture, *, row_name: str, run: RunInfo | None) -> bytes:
         _COMPENSATIONS.index(snapshot.compensation) or None,
         None if snapshot.retention_until is None else to_micros(snapshot.retention_until),
         None if snapshot.saga_name == row_name else snapshot.saga_name,
-        None if run is None else zlib.compress(pack(_run_out(run))),
+        None if run is None else compress(pack(_run_out(run))),
     ]
     while fields[-1] is None:
         fields.pop()
@@ -94,7 +94,7 @@ def pack_meta(capture: Capture, *, row_name: str, run: RunInfo | None) -> bytes:
         packed = ormsgpack.packb(fields)
     except ormsgpack.MsgpackEncodeError:
         packed, _ = pack_with_markers(fields)
-    return bytes((_FORM,)) + packed
+    return bytes((_FORM,)) + compress(packed)
 
 
 def unpack_meta(meta: bytes) -> Meta:
@@ -123,8 +123,8 @@ def unpack_run(meta: bytes) -> RunInfo | None:
     """Return the run's description, if this entry carries it."""
     try:
         packed = _fields(meta)[11]
-        return None if packed is None else _run_in(unpack(zlib.decompress(packed)))
-    except (ValueError, TypeError, IndexError, LookupError, zlib.error) as error:
+        return None if packed is None else _run_in(unpack(decompress(packed)))
+    except (ValueError, TypeError, IndexError, LookupError) as error:
         raise CorruptEntryError(f"a run's description cannot be decoded: {error}") from error
 
 
@@ -199,7 +199,7 @@ def unpack_replay_log(body: bytes) -> ReplayLogEntry:
 def _fields(meta: bytes) -> list[Any]:
     if meta[0] != _FORM:
         raise ValueError(f"it has the form {meta[0]}, which this sagaz does not know")
-    fields: list[Any] = unpack(meta[1:])
+    fields: list[Any] = unpack(decompress(meta[1:]))
     return fields + [None] * (12 - len(fields))
 
 

@@ -3,65 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Final, Literal, Self
 
-from sagaz_core.errors import (
-    ReadOnlyStoreError,
-    SagaNotFoundError,
-    SnapshotNotFoundError,
-    StorageUnavailableError,
-)
-from sagaz_core.model import (
-    CheckpointSummary,
-    KeyTouch,
-    ReplayLogEntry,
-    RunInfo,
-    SagaSnapshot,
-    SagaSummary,
-    Status,
-    utc_now,
-)
-from sagaz_core.storage import lease, reading
-from sagaz_core.storage.backends.base import (
-    Backend,
-    FamilyRow,
-    RecordRow,
-    SagaQuery,
-    SagaRow,
-    StoreInfo,
-)
+from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
+from sagaz_core.model import ReplayLogEntry, SagaSnapshot, utc_now
+from sagaz_core.storage import lease
+from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.lease import Lease
-from sagaz_core.storage.listing import (
-    SagaPageSummary,
-    check_saga_id,
-    micros_of,
-    saga_query,
-    summary_of,
-)
-from sagaz_core.storage.meta import (
-    pack_replay_log,
-    summarize,
-    to_micros,
-    unpack_replay_log,
-    unpack_run,
-)
+from sagaz_core.storage.listing import check_saga_id
+from sagaz_core.storage.meta import pack_replay_log, to_micros
+from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
 from sagaz_core.storage.saver_cache import SaverCache
 from sagaz_core.storage.writer import SagaIdentity, SagaWriter
 
 _log = logging.getLogger("sagaz")
 
-_PAGE: Final = 200
-_END: Final = 1 << 62
-_REPLAY_LOG: Final = "replay"
-_FOLLOW_SECONDS: Final = 60.0
 
-
-class SnapshotStorage:
+class SnapshotStorage(StoreReader):
     """A store of recorded sagas, over a backend.
 
     It opens itself on first use, can be used again after it was closed, and may serve several
@@ -73,47 +34,16 @@ class SnapshotStorage:
     """
 
     def __init__(self, backend: Backend, *, read_only: bool = False) -> None:
-        self.backend = backend
-        self.read_only = read_only
+        super().__init__(backend, read_only=read_only)
         self._commits = GroupCommit(backend)
         self._savers = SaverCache()
-        self._is_open = False
-
-    @property
-    def name(self) -> str:
-        """What the store is called in a title: ``orders.db``, ``memory``."""
-        return self.backend.name
-
-    async def open(self) -> None:
-        """Open the store; raises StorageError. Not needed: first use does it."""
-        await self.backend.open(read_only=self.read_only)
-        self._is_open = True
 
     async def close(self) -> None:
         """Finish what is being written and give everything back."""
         if self._is_open:
             await self._commits.drain()
             self._savers.clear()
-            self._is_open = False
-            await self.backend.close()
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def info(self) -> StoreInfo:
-        """Describe the store: where it is, how much it holds."""
-        return await (await self._reader()).info()
-
-    # -- writing
+        await super().close()
 
     async def save_snapshot(self, snapshot: SagaSnapshot) -> int:
         """Store a checkpoint as its saga's next and return its number, once it is durable.
@@ -126,7 +56,8 @@ class SnapshotStorage:
             HeadConflictError: another process saved to this saga at the same time; save again.
             DuplicateSnapshotError: another snapshot has this id.
         """
-        await self._writable()
+        self._refuse_if_read_only()
+        # Before anything is awaited: the caller may change the context meanwhile.
         taken = capture(snapshot)
         for error in taken.errors:
             _log.warning(
@@ -212,197 +143,7 @@ class SnapshotStorage:
             self._savers.drop(saga_id)
         return await backend.delete(expired) if expired else 0
 
-    # -- checkpoints
-
-    async def get_snapshot(self, snapshot_id: str) -> SagaSnapshot | None:
-        """Return the checkpoint of this id, or None."""
-        place = await (await self._reader()).locate(None, snapshot_id=snapshot_id)
-        return None if place is None else await self._read(*place)
-
-    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
-        """Return the checkpoint of this number.
-
-        Raises:
-            SagaNotFoundError: there is no such saga.
-            SnapshotNotFoundError: the saga has no such checkpoint.
-            CorruptEntryError: it is there and cannot be decoded.
-        """
-        row = await self._row(saga_id)
-        found = await reading.read_checkpoint(self.backend, row, sequence)
-        if found is None:
-            raise SnapshotNotFoundError(
-                f"saga {saga_id!r} has no checkpoint {sequence}; "
-                f"`sagaz show {saga_id}` lists the ones it has"
-            )
-        return found
-
-    async def get_latest_snapshot(
-        self, saga_id: str, before_step: str | None = None
-    ) -> SagaSnapshot | None:
-        """Return a saga's newest checkpoint, or its newest before_step one of a step."""
-        backend = await self._reader()
-        until = _END
-        while entries := await backend.entries(
-            saga_id, 1, until, reverse=True, limit=_PAGE if before_step else 1, bodies=False
-        ):
-            for entry in entries:
-                if before_step is None or (entry.kind, entry.step) == ("before_step", before_step):
-                    return await self._read(saga_id, entry.seq)
-            until = entries[-1].seq - 1
-        return None
-
-    async def get_snapshot_at_time(self, saga_id: str, timestamp: datetime) -> SagaSnapshot | None:
-        """Return the latest checkpoint not after ``timestamp``, or None."""
-        at = micros_of(timestamp, "timestamp")
-        place = await (await self._reader()).locate(saga_id, at=at)
-        return None if place is None else await self._read(*place)
-
-    async def list_snapshots(
-        self,
-        saga_id: str | None = None,
-        *,
-        saga_id_prefix: str | None = None,
-        status: Status | None = None,
-        step_name: str | None = None,
-        after: datetime | None = None,
-        before: datetime | None = None,
-        limit: int | None = None,
-    ) -> list[SagaSnapshot]:
-        """Return checkpoints, newest first.
-
-        With ``saga_id`` those of that saga. Without it one a saga, the latest, of every saga
-        that matches, leaving out replays and sagas that a replay has recovered; ``status`` and
-        ``step_name`` are then the saga's. ``after`` and ``before`` are inclusive. There is no
-        limit but the one given.
-        """
-        found: list[SagaSnapshot] = []
-        if saga_id is not None:
-            lo, hi = micros_of(after, "after"), micros_of(before, "before")
-            row = await (await self._reader()).saga(saga_id)
-            if row is None:
-                return []
-            async for snapshot in reading.read_backward(self.backend, row, 1, row.head):
-                at = to_micros(snapshot.created_at)
-                if lo is not None and at < lo:
-                    break
-                if (
-                    (hi is None or at <= hi)
-                    and status in (None, snapshot.status)
-                    and step_name in (None, snapshot.step_name)
-                    and snapshot.saga_id.startswith(saga_id_prefix or "")
-                ):
-                    found.append(snapshot)
-                    if len(found) == limit:
-                        break
-            return found
-        await self._reader()
-        query = saga_query(
-            status=status,
-            prefix=saga_id_prefix,
-            step=step_name,
-            since=after,
-            until=before,
-            unsettled=True,
-        )
-        async for row in self._rows(query):
-            if len(found) == limit:
-                break
-            async for snapshot in reading.read_backward(self.backend, row, 1, row.head):
-                found.append(snapshot)
-                break
-        return found
-
-    async def iter_checkpoints(
-        self, saga_id: str, first: int = 1, last: int | None = None
-    ) -> AsyncIterator[SagaSnapshot]:
-        """Yield a saga's checkpoints from number ``first`` to ``last``, in order, in one pass."""
-        row = await self._row(saga_id)
-        until = row.head if last is None else min(last, row.head)
-        async for snapshot in reading.ForwardReader(self.backend).read(row, first, until):
-            yield snapshot
-
-    async def list_checkpoints(
-        self,
-        saga_id: str,
-        *,
-        after: int = 0,
-        until: int | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> list[CheckpointSummary]:
-        """Return a timeline: the numbers above ``after`` up to ``until``; no body is read."""
-        entries = await (await self._reader()).entries(
-            saga_id,
-            after + 1,
-            _END if until is None else until,
-            reverse=reverse,
-            limit=limit,
-            bodies=False,
-        )
-        return [summarize(saga_id, entry) for entry in entries]
-
-    async def list_changes(
-        self,
-        saga_id: str,
-        *,
-        key: str | None = None,
-        first: int = 1,
-        last: int | None = None,
-        limit: int | None = None,
-    ) -> list[KeyTouch]:
-        """Return which checkpoint changed which top-level key, newest first; no body is read."""
-        touches = await (await self._reader()).touches(
-            saga_id, key=key, lo=first, hi=_END if last is None else last, limit=limit
-        )
-        return [KeyTouch(touch.key, touch.seq, touch.step) for touch in touches]
-
-    # -- sagas
-
-    async def list_sagas(
-        self, *, cursor: str | None = None, limit: int = 100, **filters: Any
-    ) -> SagaPageSummary:
-        """Return a page of sagas, the latest change first.
-
-        Filters (all that are given must hold): ``status`` (one or several), ``name`` (a class,
-        ``*`` standing for anything), ``prefix`` of the id, ``step``, ``error`` (text in it),
-        ``error_group``, ``since`` and ``until`` (of the latest change, inclusive), ``tags``,
-        ``root_id``, ``unsettled`` (leave out replays and recovered sagas).
-        """
-        page = await (await self._reader()).sagas(saga_query(**filters), cursor=cursor, limit=limit)
-        return SagaPageSummary([summary_of(row) for row in page.rows], page.cursor)
-
-    async def count_sagas(
-        self, by: Literal["status", "error_group", "name"], **filters: Any
-    ) -> dict[str, int]:
-        """Count sagas by a property; the filters are those of :meth:`list_sagas`."""
-        return await (await self._reader()).tally(saga_query(**filters), by)
-
-    async def get_saga(self, saga_id: str) -> SagaSummary | None:
-        """Return a saga's summary, or None."""
-        row = await (await self._reader()).saga(saga_id)
-        return None if row is None else summary_of(row)
-
-    async def get_run(self, saga_id: str) -> RunInfo:
-        """Return what was recorded of a saga's run; raises SagaNotFoundError."""
-        row = await self._row(saga_id)
-        for entry in await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True):
-            run = unpack_run(entry.meta)
-            if run is not None:
-                return run
-        return RunInfo(code=row.code)
-
-    async def list_family(self, root_id: str) -> list[SagaSummary]:
-        """Return a root saga and its replays, the root first, then by start."""
-        await self._reader()
-        rows = [row async for row in self._rows(saga_query(root_id=root_id))]
-        rows.sort(key=lambda row: (row.saga_id != root_id, row.started, row.saga_id))
-        return [summary_of(row) for row in rows]
-
-    # -- the right to act
-
-    async def get_family(self, root_id: str) -> FamilyRow | None:
-        """Return who may act, or acted last, in a family; None: nobody ever under a lease."""
-        return await (await self._reader()).family(root_id)
+    # -- families and replays
 
     async def acquire_lease(
         self,
@@ -428,16 +169,14 @@ class SnapshotStorage:
             term=term,
         )
 
-    # -- the replay log
-
     async def save_replay_log(self, entry: ReplayLogEntry) -> None:
         """Store a line of the replay log, in place of the one of the same replay."""
         backend = await self._writable()
         for _ in range(10):
-            stored = await backend.get(_REPLAY_LOG, entry.replay_id)
+            stored = await backend.get(REPLAY_LOG, entry.replay_id)
             version = stored.version if stored else 0
             record = RecordRow(
-                kind=_REPLAY_LOG,
+                kind=REPLAY_LOG,
                 id=entry.replay_id,
                 version=version + 1,
                 saga=entry.original_saga_id,
@@ -450,47 +189,6 @@ class SnapshotStorage:
             f"the log of replay {entry.replay_id!r} is being written by somebody else; try again"
         )
 
-    async def get_replay_log(self, replay_id: str) -> ReplayLogEntry | None:
-        """Return the log of one replay, or None."""
-        record = await (await self._reader()).get(_REPLAY_LOG, replay_id)
-        return None if record is None else unpack_replay_log(record.body)
-
-    async def list_replays(self, saga_id: str | None = None) -> list[ReplayLogEntry]:
-        """Return the replay log, newest first: of one original, or of all."""
-        records = await (await self._reader()).scan(_REPLAY_LOG, saga=saga_id)
-        return [unpack_replay_log(record.body) for record in records]
-
-    # -- watching
-
-    async def wait(self, cursor: int | None, timeout: float) -> int:
-        """Return when the store has changed since ``cursor``, or after ``timeout`` seconds.
-
-        Returns the cursor to wait with next; None, to begin with, returns at once.
-        """
-        return await (await self._reader()).wait(cursor, timeout)
-
-    async def follow(self, saga_id: str, *, after: int = 0) -> AsyncIterator[SagaSnapshot]:
-        """Yield checkpoints above ``after`` as they are written, by whichever process.
-
-        Waits for a saga that is not there yet, and ends when it has completed or failed.
-        """
-        backend = await self._reader()
-        cursor = await backend.wait(None, 0)
-        position, seen = after, False
-        reader = reading.ForwardReader(backend)
-        while True:
-            row = await backend.saga(saga_id)
-            if row is not None:
-                async for snapshot in reader.read(row, position + 1, row.head):
-                    yield snapshot
-                position = max(position, row.head)
-                seen = True
-                if row.status in ("completed", "failed"):
-                    return
-            elif seen:
-                return
-            cursor = await backend.wait(cursor, _FOLLOW_SECONDS)
-
     # -- inside
 
     def _refuse_if_read_only(self) -> None:
@@ -502,28 +200,3 @@ class SnapshotStorage:
     async def _writable(self) -> Backend:
         self._refuse_if_read_only()
         return await self._reader()
-
-    async def _reader(self) -> Backend:
-        if not self._is_open:
-            await self.open()
-        return self.backend
-
-    async def _row(self, saga_id: str) -> SagaRow:
-        row = await (await self._reader()).saga(saga_id)
-        if row is None:
-            raise SagaNotFoundError(saga_id)
-        return row
-
-    async def _rows(self, query: SagaQuery) -> AsyncIterator[SagaRow]:
-        cursor = None
-        while True:
-            page = await self.backend.sagas(query, cursor=cursor, limit=_PAGE)
-            for row in page.rows:
-                yield row
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-    async def _read(self, saga_id: str, sequence: int) -> SagaSnapshot | None:
-        row = await self.backend.saga(saga_id)
-        return None if row is None else await reading.read_checkpoint(self.backend, row, sequence)

@@ -27,10 +27,10 @@ from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.capture import capture as capture_snapshot
 from sagaz_core.storage.chain import Chain, Link, State
 from sagaz_core.storage.commits import GroupCommit, Ticket
+from sagaz_core.storage.decoding import read_chain, read_checkpoint
 from sagaz_core.storage.error_groups import group_error
 from sagaz_core.storage.lease import term_in_micros
 from sagaz_core.storage.meta import pack_meta, to_micros
-from sagaz_core.storage.reading import read_chain, read_checkpoint
 
 _DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
     {"after_step", "step_failed", "after_compensation", "compensation_failed"}

@@ -1,0 +1,331 @@
+"""Looking into a store: everything of it that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
+from sagaz_core.model import (
+    CheckpointSummary,
+    KeyTouch,
+    ReplayLogEntry,
+    RunInfo,
+    SagaSnapshot,
+    SagaSummary,
+    Status,
+)
+from sagaz_core.storage import decoding
+from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow, StoreInfo
+from sagaz_core.storage.listing import SagaPageSummary, micros_of, saga_query, summary_of
+from sagaz_core.storage.meta import summarize, to_micros, unpack_replay_log, unpack_run
+
+REPLAY_LOG: Final = "replay"
+"""The kind of the replay log's documents."""
+
+_PAGE: Final = 200
+_END: Final = 1 << 62
+_FOLLOW_SECONDS: Final = 60.0
+
+
+class StoreReader:
+    """The reading half of :class:`~sagaz_core.storage.storage.SnapshotStorage`."""
+
+    def __init__(self, backend: Backend, *, read_only: bool) -> None:
+        self.backend = backend
+        self.read_only = read_only
+        self._is_open = False
+
+    @property
+    def name(self) -> str:
+        """What the store is called in a title: ``orders.db``, ``memory``."""
+        return self.backend.name
+
+    async def open(self) -> None:
+        """Open the store; raises StorageError. Not needed: first use does it."""
+        await self.backend.open(read_only=self.read_only)
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Give everything back; the store can be used again, and then opens again."""
+        if self._is_open:
+            self._is_open = False
+            await self.backend.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def info(self) -> StoreInfo:
+        """Describe the store: where it is, how much it holds."""
+        return await (await self._reader()).info()
+
+    # -- checkpoints
+
+    async def get_snapshot(self, snapshot_id: str) -> SagaSnapshot | None:
+        """Return the checkpoint of this id, or None."""
+        place = await (await self._reader()).locate(None, snapshot_id=snapshot_id)
+        return None if place is None else await self._read(*place)
+
+    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
+        """Return the checkpoint of this number.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+            SnapshotNotFoundError: the saga has no such checkpoint.
+            CorruptEntryError: it is there and cannot be decoded.
+        """
+        row = await self._row(saga_id)
+        found = await decoding.read_checkpoint(self.backend, row, sequence)
+        if found is None:
+            raise SnapshotNotFoundError(
+                f"saga {saga_id!r} has no checkpoint {sequence}; "
+                f"`sagaz show {saga_id}` lists the ones it has"
+            )
+        return found
+
+    async def get_latest_snapshot(
+        self, saga_id: str, before_step: str | None = None
+    ) -> SagaSnapshot | None:
+        """Return a saga's newest checkpoint, or its newest before_step one of a step."""
+        backend = await self._reader()
+        until = _END
+        while entries := await backend.entries(
+            saga_id, 1, until, reverse=True, limit=_PAGE if before_step else 1, bodies=False
+        ):
+            for entry in entries:
+                if before_step is None or (entry.kind, entry.step) == ("before_step", before_step):
+                    return await self._read(saga_id, entry.seq)
+            until = entries[-1].seq - 1
+        return None
+
+    async def get_snapshot_at_time(self, saga_id: str, timestamp: datetime) -> SagaSnapshot | None:
+        """Return the latest checkpoint not after ``timestamp``, or None."""
+        at = micros_of(timestamp, "timestamp")
+        place = await (await self._reader()).locate(saga_id, at=at)
+        return None if place is None else await self._read(*place)
+
+    async def list_snapshots(
+        self,
+        saga_id: str | None = None,
+        *,
+        saga_id_prefix: str | None = None,
+        status: Status | None = None,
+        step_name: str | None = None,
+        after: datetime | None = None,
+        before: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[SagaSnapshot]:
+        """Return checkpoints, newest first.
+
+        With ``saga_id`` those of that saga. Without it one a saga, the latest, of every saga
+        that matches, leaving out replays and sagas that a replay has recovered; ``status`` and
+        ``step_name`` are then the saga's. ``after`` and ``before`` are inclusive. There is no
+        limit but the one given.
+        """
+        found: list[SagaSnapshot] = []
+        if saga_id is not None:
+            lo, hi = micros_of(after, "after"), micros_of(before, "before")
+            row = await (await self._reader()).saga(saga_id)
+            if row is None:
+                return []
+            async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
+                at = to_micros(snapshot.created_at)
+                if lo is not None and at < lo:
+                    break
+                if (
+                    (hi is None or at <= hi)
+                    and status in (None, snapshot.status)
+                    and step_name in (None, snapshot.step_name)
+                    and snapshot.saga_id.startswith(saga_id_prefix or "")
+                ):
+                    found.append(snapshot)
+                    if len(found) == limit:
+                        break
+            return found
+        await self._reader()
+        query = saga_query(
+            status=status,
+            prefix=saga_id_prefix,
+            step=step_name,
+            since=after,
+            until=before,
+            unsettled=True,
+        )
+        async for row in self._rows(query):
+            if len(found) == limit:
+                break
+            async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
+                found.append(snapshot)
+                break
+        return found
+
+    async def iter_checkpoints(
+        self, saga_id: str, first: int = 1, last: int | None = None
+    ) -> AsyncIterator[SagaSnapshot]:
+        """Yield a saga's checkpoints from number ``first`` to ``last``, in order, in one pass."""
+        row = await self._row(saga_id)
+        until = row.head if last is None else min(last, row.head)
+        async for snapshot in decoding.ForwardReader(self.backend).read(row, first, until):
+            yield snapshot
+
+    async def list_checkpoints(
+        self,
+        saga_id: str,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> list[CheckpointSummary]:
+        """Return a timeline: the numbers above ``after`` up to ``until``; no body is read."""
+        entries = await (await self._reader()).entries(
+            saga_id,
+            after + 1,
+            _END if until is None else until,
+            reverse=reverse,
+            limit=limit,
+            bodies=False,
+        )
+        return [summarize(saga_id, entry) for entry in entries]
+
+    async def list_changes(
+        self,
+        saga_id: str,
+        *,
+        key: str | None = None,
+        first: int = 1,
+        last: int | None = None,
+        limit: int | None = None,
+    ) -> list[KeyTouch]:
+        """Return which checkpoint changed which top-level key, newest first; no body is read."""
+        touches = await (await self._reader()).touches(
+            saga_id, key=key, lo=first, hi=_END if last is None else last, limit=limit
+        )
+        return [KeyTouch(touch.key, touch.seq, touch.step) for touch in touches]
+
+    # -- sagas
+
+    async def list_sagas(
+        self, *, cursor: str | None = None, limit: int = 100, **filters: Any
+    ) -> SagaPageSummary:
+        """Return a page of sagas, the latest change first.
+
+        Filters (all that are given must hold): ``status`` (one or several), ``name`` (a class,
+        ``*`` standing for anything), ``prefix`` of the id, ``step``, ``error`` (text in it),
+        ``error_group``, ``since`` and ``until`` (of the latest change, inclusive), ``tags``,
+        ``root_id``, ``unsettled`` (leave out replays and recovered sagas).
+        """
+        page = await (await self._reader()).sagas(saga_query(**filters), cursor=cursor, limit=limit)
+        return SagaPageSummary([summary_of(row) for row in page.rows], page.cursor)
+
+    async def count_sagas(
+        self, by: Literal["status", "error_group", "name"], **filters: Any
+    ) -> dict[str, int]:
+        """Count sagas by a property; the filters are those of :meth:`list_sagas`."""
+        return await (await self._reader()).tally(saga_query(**filters), by)
+
+    async def get_saga(self, saga_id: str) -> SagaSummary | None:
+        """Return a saga's summary, or None."""
+        row = await (await self._reader()).saga(saga_id)
+        return None if row is None else summary_of(row)
+
+    async def get_run(self, saga_id: str) -> RunInfo:
+        """Return what was recorded of a saga's run; raises SagaNotFoundError."""
+        row = await self._row(saga_id)
+        for entry in await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True):
+            run = unpack_run(entry.meta)
+            if run is not None:
+                return run
+        return RunInfo(code=row.code)
+
+    # -- families and replays
+
+    async def list_family(self, root_id: str) -> list[SagaSummary]:
+        """Return a root saga and its replays, the root first, then by start."""
+        await self._reader()
+        rows = [row async for row in self._rows(saga_query(root_id=root_id))]
+        rows.sort(key=lambda row: (row.saga_id != root_id, row.started, row.saga_id))
+        return [summary_of(row) for row in rows]
+
+    async def get_family(self, root_id: str) -> FamilyRow | None:
+        """Return who may act, or acted last, in a family; None: nobody ever under a lease."""
+        return await (await self._reader()).family(root_id)
+
+    async def get_replay_log(self, replay_id: str) -> ReplayLogEntry | None:
+        """Return the log of one replay, or None."""
+        record = await (await self._reader()).get(REPLAY_LOG, replay_id)
+        return None if record is None else unpack_replay_log(record.body)
+
+    async def list_replays(self, saga_id: str | None = None) -> list[ReplayLogEntry]:
+        """Return the replay log, newest first: of one original, or of all."""
+        records = await (await self._reader()).scan(REPLAY_LOG, saga=saga_id)
+        return [unpack_replay_log(record.body) for record in records]
+
+    # -- watching
+
+    async def wait(self, cursor: int | None, timeout: float) -> int:
+        """Return when the store has changed since ``cursor``, or after ``timeout`` seconds.
+
+        Returns the cursor to wait with next; None, to begin with, returns at once.
+        """
+        return await (await self._reader()).wait(cursor, timeout)
+
+    async def follow(self, saga_id: str, *, after: int = 0) -> AsyncIterator[SagaSnapshot]:
+        """Yield checkpoints above ``after`` as they are written, by whichever process.
+
+        Waits for a saga that is not there yet, and ends when it has completed or failed.
+        """
+        backend = await self._reader()
+        cursor = await backend.wait(None, 0)
+        position, seen = after, False
+        reader = decoding.ForwardReader(backend)
+        while True:
+            row = await backend.saga(saga_id)
+            if row is not None:
+                async for snapshot in reader.read(row, position + 1, row.head):
+                    yield snapshot
+                position = max(position, row.head)
+                seen = True
+                if row.status in ("completed", "failed"):
+                    return
+            elif seen:
+                return
+            cursor = await backend.wait(cursor, _FOLLOW_SECONDS)
+
+    # -- inside
+
+    async def _reader(self) -> Backend:
+        if not self._is_open:
+            await self.open()
+        return self.backend
+
+    async def _row(self, saga_id: str) -> SagaRow:
+        row = await (await self._reader()).saga(saga_id)
+        if row is None:
+            raise SagaNotFoundError(saga_id)
+        return row
+
+    async def _rows(self, query: SagaQuery) -> AsyncIterator[SagaRow]:
+        cursor = None
+        while True:
+            page = await self.backend.sagas(query, cursor=cursor, limit=_PAGE)
+            for row in page.rows:
+                yield row
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def _read(self, saga_id: str, sequence: int) -> SagaSnapshot | None:
+        row = await self.backend.saga(saga_id)
+        return None if row is None else await decoding.read_checkpoint(self.backend, row, sequence)
