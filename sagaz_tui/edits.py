@@ -14,7 +14,7 @@ from sagaz_core.replay.overrides import (
     parse_override,
     read_override,
 )
-from sagaz_core.replay.pointer import value_at
+from sagaz_core.replay.pointer import key_pointer, value_at
 from sagaz_tui.text import visible
 
 
@@ -49,11 +49,14 @@ def read_edit(text: str, state: Mapping[str, Any], *, other_type: bool = False) 
     """
     override = parse_override(text)
     pointer, after = read_override(override, state, allow_type=other_type)
-    if not isinstance(value_at(state, pointer.rpartition("/")[0]), dict):
-        # Raises if there is no place for it. Not asked of a dict, which takes any key, since
-        # it copies the context.
-        apply_overrides(state, [(pointer, after)])
     before = value_at(state, pointer)
+    takes_any_key = isinstance(value_at(state, pointer.rpartition("/")[0]), dict)
+    if before is MISSING and not takes_any_key:
+        # Raises, with the reason, if there is no place for it. It copies what it is given, so
+        # that is no more than the branch in question.
+        branch = next((key for key in state if pointer.startswith(key_pointer(key) + "/")), "")
+        keys = {**dict.fromkeys(state), branch: state.get(branch)} if branch else state
+        apply_overrides(keys, [(pointer, after)])
     return StagedEdit(override, pointer, before, after, other_type)
 
 

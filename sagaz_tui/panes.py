@@ -88,6 +88,8 @@ def context_state(session: SagaSession, view: SagaView, moment: Moment) -> Conte
         set_at=session.set_at(moment.sequence),
         undone=undone,
         conflicts=frozenset(conflicts),
+        origins=view.run.origins,
+        kept=frozenset(view.run.kept),
     )
 
 

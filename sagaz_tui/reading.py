@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sagaz_core.errors import SagaNotFoundError, StorageError
@@ -19,14 +20,22 @@ _RETRY_FIRST: Final = 1
 _RETRY_AT_MOST: Final = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A store out of reach: seconds since it last answered and until the next try, and why."""
+
+    since: int
+    retry: int
+    reason: str
+
+
 class Watch:
     """Keeps a session in step with its store.
 
     Args:
         changed: called when the session knows more.
         missing: called while the saga is not in the store.
-        stale: called each second while the store is out of reach, with the seconds since it
-            last answered and until it is tried again; with None once it answers.
+        stale: called each second while the store is out of reach; with None once it answers.
     """
 
     def __init__(
@@ -36,7 +45,7 @@ class Watch:
         *,
         changed: Callable[[], None],
         missing: Callable[[], None],
-        stale: Callable[[tuple[int, int] | None], None],
+        stale: Callable[[Silence | None], None],
     ) -> None:
         self._storage = storage
         self._session = session
@@ -52,8 +61,8 @@ class Watch:
             try:
                 cursor = await self._storage.wait(cursor, _WAIT)
                 await self._look()
-            except StorageError:
-                silent = await self._pause(silent, retry)
+            except StorageError as error:
+                silent = await self._pause(silent, retry, str(error))
                 cursor, retry = None, min(retry * 2, _RETRY_AT_MOST)
                 continue
             if silent:
@@ -72,9 +81,9 @@ class Watch:
             await self._session.read_touches()
             self._changed()
 
-    async def _pause(self, silent: int, retry: int) -> int:
+    async def _pause(self, silent: int, retry: int, reason: str) -> int:
         for left in range(retry, 0, -1):
-            self._stale((silent, left))
+            self._stale(Silence(silent, left, reason))
             await asyncio.sleep(1)
             silent += 1
         return silent

@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.history.diff import diff
@@ -24,7 +24,8 @@ from sagaz_core.model import (
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
 
-_KEPT: Final = 48
+_KEPT: Final = 100_000
+_HEAVY: Final = 20_000
 _AHEAD: Final = 6
 _PAGE: Final = 1_000
 
@@ -42,6 +43,8 @@ class Moment:
     """The number of the checkpoint before it; None: it is the first."""
     changes: tuple[Difference, ...] = ()
     problem: str = ""
+    weight: int = 1
+    """How much there is to keep: values, and characters by the hundred."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,8 +133,12 @@ class SagaSession:
         return found if found is not None else await self._read(sequence)
 
     def unread_near(self, sequence: int, direction: int) -> list[int]:
-        """Return neighbours of a checkpoint worth reading, in the direction of travel first."""
-        if self.view is None:
+        """Return neighbours of a checkpoint worth reading, in the direction of travel first.
+
+        None of a heavy one: they would cost the time that reading ahead is to save.
+        """
+        here = self._moments.get(sequence)
+        if self.view is None or here is None or here.weight >= _HEAVY:
             return []
         checkpoints, index = self.view.checkpoints, self.view.index_of(sequence)
         ahead = [index + direction * step for step in range(1, _AHEAD + 1)]
@@ -143,8 +150,10 @@ class SagaSession:
         before = self._number_before(sequence)
         moment = await self._compare(before, sequence)
         self._moments[sequence] = moment
-        while len(self._moments) > _KEPT:
-            self._moments.popitem(last=False)
+        kept = sum(each.weight for each in self._moments.values())
+        while kept > _KEPT and len(self._moments) > 1:
+            _, oldest = self._moments.popitem(last=False)
+            kept -= oldest.weight
         return moment
 
     def _number_before(self, sequence: int) -> int | None:
@@ -159,16 +168,16 @@ class SagaSession:
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, None, before, problem=str(error))
         if before is None:
-            changes = await asyncio.to_thread(diff, {}, snapshot.state)
-            return Moment(sequence, snapshot, None, tuple(changes))
+            changes, weight = await asyncio.to_thread(_compare, {}, snapshot.state)
+            return Moment(sequence, snapshot, None, changes, weight=weight)
         known = self._moments.get(before)
         try:
             earlier = known.snapshot if known else None
             earlier = earlier or await self._storage.get_checkpoint(self.saga_id, before)
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, snapshot, before, problem=f"#{before}: {error}")
-        changes = await asyncio.to_thread(diff, earlier.state, snapshot.state)
-        return Moment(sequence, snapshot, before, tuple(changes))
+        changes, weight = await asyncio.to_thread(_compare, earlier.state, snapshot.state)
+        return Moment(sequence, snapshot, before, changes, weight=weight)
 
     # -- touches
 
@@ -209,3 +218,24 @@ class SagaSession:
             bisect_right(numbers, sequence) if direction > 0 else bisect_left(numbers, sequence) - 1
         )
         return numbers[index] if 0 <= index < len(numbers) else None
+
+
+def _compare(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[tuple[Difference, ...], int]:
+    return tuple(diff(before, after)), _weigh(after)
+
+
+def _weigh(state: Any) -> int:
+    """Count values and characters, no further than it takes to know that there are many."""
+    weight, waiting = 0, [state]
+    while waiting and weight < _HEAVY:
+        value = waiting.pop()
+        weight += 1
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            waiting += value
+        elif isinstance(value, (str, bytes)):
+            weight += len(value) // 100
+    return weight

@@ -22,7 +22,7 @@ from sagaz_tui.panes import (
     running_words,
     why_state,
 )
-from sagaz_tui.reading import MomentReader, Watch
+from sagaz_tui.reading import MomentReader, Silence, Watch
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.session import SagaSession, SagaView
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
 
 _BLAMED: Final = 500
+_COPIED_AT_MOST: Final = 100_000
 
 
 class HistoryScreen(SagazScreen[None]):
@@ -121,8 +122,13 @@ class HistoryScreen(SagazScreen[None]):
         text = f"{visible(self.saga_id)} is not in this store, or not yet; esc goes back"
         self.query_one("#missing", Static).update(text)
 
-    def _say_stale(self, seconds: tuple[int, int] | None) -> None:
-        self._stale = f"stale {seconds[0]} s, retry in {seconds[1]} s" if seconds else ""
+    def _say_stale(self, silence: Silence | None) -> None:
+        self._stale = ""
+        if silence is not None:
+            self._stale = f"stale {silence.since} s, retry in {silence.retry} s"
+            if self._view is None:
+                self.add_class("-missing")
+                self.query_one("#missing", Static).update(visible(silence.reason))
         self._show_title()
 
     # ------------------------------------------------------------ what is shown
@@ -256,8 +262,13 @@ class HistoryScreen(SagazScreen[None]):
     def action_copy(self) -> None:
         """Copy the value under the context's cursor."""
         value = self._panes.context.value
-        if value is not MISSING:
-            self.app.copy_to_clipboard(value if isinstance(value, str) else value_text(value))
+        if value is MISSING:
+            return
+        text = value if isinstance(value, str) else value_text(value, _COPIED_AT_MOST + 1)
+        if len(text) > _COPIED_AT_MOST:
+            self._say("more than 100,000 characters; unfold it and copy a part")
+        else:
+            self.app.copy_to_clipboard(text)
             self._say(f"copied the value of {visible(pointer_of(self._panes.context.path))}")
 
     def action_copy_path(self) -> None:

@@ -19,6 +19,7 @@ Change = Literal["added", "changed"]
 PAGE: Final = 200
 MAX_ROWS: Final = 10_000
 _SMALL: Final = 8
+_LONGEST_LABEL: Final = 500
 _FOUND_AT_MOST: Final = 1_000
 _TEXT_SEARCHED: Final = 10_000
 
@@ -49,6 +50,10 @@ class ContextState:
     """Steps whose compensation has ended by now."""
     conflicts: frozenset[str] = frozenset()
     """Keys that two parallel branches had set."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Steps that a replay restored, to the saga in which they ran."""
+    kept: frozenset[str] = frozenset()
+    """Steps that a replay restored in name only."""
 
     @property
     def added(self) -> int:
@@ -184,7 +189,7 @@ def _rows(
         change = inherited or marks.of(pointer_of(path))
         nested = has_children(value)
         open = folding.is_open(path, value, result=path[-1] in results) if nested else None
-        yield Row(path, visible(str(part)), value, open, change)
+        yield Row(path, visible(str(part)[:_LONGEST_LABEL]), value, open, change)
         if open:
             below: Change | None = "added" if change == "added" else None
             yield from _rows(_children(value), path, folding, marks, below, {})

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from sagaz_core.model import NotStored
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.theme import glyph
+from sagaz_tui.theme import glyph, word
 from sagaz_tui.values import is_plain, type_word, value_text
 from sagaz_tui.widgets.context_rows import (
     ContextState,
@@ -260,6 +260,10 @@ def _right_word(row: Row, state: ContextState, width: int) -> Line:
         if undone.failed:
             return (Span(f"undo FAILED at #{undone.sequence} ", "fail"),)
         return (Span(f"{glyph('kept')} undone at #{undone.sequence} ", "undo"),)
+    if key in state.kept:
+        return (Span(f"{glyph('kept')} {word('kept')} ", "undo"),)
+    if key in state.origins:
+        return (Span(f"ran in {clip(state.origins[str(key)], width // 3)} ", "future"),)
     if key in state.conflicts:
         return (Span("set by two branches ", "changed"),)
     if key in state.set_at and (key in state.results or width >= _ROOM_FOR_ORIGINS):

@@ -35,3 +35,20 @@ def fit(text: str, cells: int, ellipsis: str = "…") -> str:
     """Return ``text`` as :func:`clip` does, filled with spaces to exactly ``cells``."""
     shown = clip(text, cells, ellipsis)
     return shown + " " * (cells - cell_len(shown))
+
+
+def wrap(text: str, cells: int, lines: int, ellipsis: str = "…") -> list[str]:
+    """Return ``text`` made visible over at most so many lines of at most ``cells`` each.
+
+    Breaks between words where it can; what does not fit on the last line is cut as by
+    :func:`clip`.
+    """
+    rest = visible(text[: cells * lines * 2 + 2]).strip()
+    wrapped: list[str] = []
+    while cell_len(rest) > cells and len(wrapped) < lines - 1:
+        head = set_cell_size(rest, cells).rstrip()
+        broken = head.rfind(" ") + 1 if rest[len(head) : len(head) + 1] != " " else len(head)
+        at = broken or max(len(head), 1)
+        wrapped.append(rest[:at].rstrip())
+        rest = rest[at:].lstrip()
+    return [*wrapped, clip(rest, cells, ellipsis)]

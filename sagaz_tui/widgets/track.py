@@ -116,7 +116,8 @@ def _placed(checkpoints: Sequence[CheckpointSummary], texts: Sequence[str]) -> T
             text, start = texts[index - 1], column
             if index == undone:
                 start, text = column - 1, "╰" + text
-            links.append(Link(start, lane, text, index, gap=bool(checkpoint.gap)))
+            if text:
+                links.append(Link(start, lane, text, index, gap=bool(checkpoint.gap)))
             column = start + cell_len(text)
         stops.append(Stop(column, lane, checkpoint.kind, index, index))
         column += 1

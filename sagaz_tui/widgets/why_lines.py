@@ -18,11 +18,12 @@ from sagaz_core.model import (
 )
 from sagaz_tui.text import short_duration, visible, visible_lines
 from sagaz_tui.values import type_word, value_text
-from sagaz_tui.widgets.lines import Line, Span, Token, spread
-from sagaz_tui.widgets.safe_text import clip, fit
-from sagaz_tui.widgets.traceback_text import Frame, Raised, read_traceback
+from sagaz_tui.widgets.lines import Line, Span, Token, line_width, spread
+from sagaz_tui.widgets.safe_text import clip, fit, wrap
+from sagaz_tui.widgets.traceback_text import Raised, read_traceback
 
 _MESSAGE_LINES: Final = 40
+_HEAD_LINES: Final = 4
 _SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
     "added": ("+", "added"),
     "removed": ("-", "removed"),
@@ -44,7 +45,7 @@ def error_lines(
     """
     if checkpoint.error is None:
         return [_no_error(checkpoint, failure)]
-    lines = [spread(_headline(checkpoint.error), _tries(checkpoint), width)]
+    lines = _headline(checkpoint.error, _tries(checkpoint), width)
     message = visible_lines(checkpoint.error.message.strip())[1:_MESSAGE_LINES]
     lines += [(Span(f"   {text}"),) for text in message]
     for number, raised in enumerate(read_traceback(checkpoint.error.traceback)):
@@ -61,12 +62,16 @@ def _no_error(checkpoint: CheckpointSummary, failure: CheckpointSummary | None) 
     return (Span(text, "muted"),)
 
 
-def _headline(error: StepError) -> Line:
-    name, _, message = error.headline.partition(": ")
-    spans = [Span(f" {visible(name)}", "fail", bold=True)]
-    if message:
-        spans.append(Span(f": {visible(message)}", "fail"))
-    return tuple(spans)
+def _headline(error: StepError, tries: Line, width: int) -> list[Line]:
+    """Type and message, with the tries at their right if there is room, else below."""
+    headline = error.headline[: _HEAD_LINES * 500]
+    name, colon, message = visible(headline).partition(": ")
+    whole: Line = (Span(f" {name}", "fail", bold=True), Span(colon + message, "fail"))
+    if line_width(whole) + line_width(tries) < width:
+        return [spread(whole, tries, width)]
+    text = wrap(headline, max(width - 2, 1), _HEAD_LINES)
+    lines: list[Line] = [(Span(f" {part}", "fail", bold=not n),) for n, part in enumerate(text)]
+    return [*lines, (Span(" "), *tries)] if tries else lines
 
 
 def _tries(checkpoint: CheckpointSummary) -> Line:
@@ -87,24 +92,22 @@ def _tries(checkpoint: CheckpointSummary) -> Line:
 def _frame_lines(raised: Raised, width: int, library: bool) -> list[Line]:
     own = [frame for frame in raised.frames if not frame.library]
     shown = list(raised.frames) if library or not own else own
-    place_width = min(max((_place_width(frame) for frame in shown), default=0), width // 2)
-    lines = [_frame_line(frame, place_width) for frame in shown]
+    places = [f" {visible(frame.place)} {visible(frame.function)}" for frame in shown]
+    column = max(map(cell_len, places), default=0)
+    codes = [visible(frame.code) for frame in shown]
+    # Side by side only if all fit: one look shows either every place or every line of code.
+    beside = column + 3 + max(map(cell_len, codes), default=0) <= width
+    lines: list[Line] = []
+    for frame, place, code in zip(shown, places, codes, strict=True):
+        where = Span(
+            fit(place, column) if beside else place, "future" if frame.library else "muted"
+        )
+        what = Span(f"   {code}", "muted" if frame.library else "text")
+        lines += [(where, what)] if beside else [(where,), (Span("  "), what)]
     hidden = len(raised.frames) - len(shown)
     if hidden:
         lines.append((Span(f" {hidden} library frame{'s' * (hidden > 1)} (o)", "future"),))
     return lines
-
-
-def _place_width(frame: Frame) -> int:
-    return cell_len(visible(f"{frame.place} {frame.function}"))
-
-
-def _frame_line(frame: Frame, place_width: int) -> Line:
-    place = fit(f"{frame.place} {frame.function}", place_width)
-    return (
-        Span(f" {place}", "future" if frame.library else "muted"),
-        Span(f"   {visible(frame.code)}", "muted" if frame.library else "text"),
-    )
 
 
 # ---------------------------------------------------------------- diff

@@ -73,6 +73,13 @@ def test_an_undone_result_says_so() -> None:
     assert shown(state, Folding("closed"))[0].endswith("undo FAILED at #5")
 
 
+def test_a_result_of_another_run_says_so() -> None:
+    state = ContextState(results=STATE.results, origins={"reserve": "order_1"})
+    assert shown(state, Folding("closed"))[0].endswith("ran in order_1")
+    state = ContextState(results=STATE.results, kept=frozenset({"reserve"}))
+    assert shown(state, Folding("closed"))[0].endswith("⊘ restored in name only")
+
+
 def test_a_key_of_two_branches_is_marked() -> None:
     state = ContextState(context={"shared": 1}, conflicts=frozenset({"shared"}))
     assert shown(state, Folding())[0].endswith("set by two branches")

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.model import SagaSnapshot, SagaSummary
+from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.screens.blame import BlameScreen
@@ -42,12 +44,14 @@ async def debugging(
     size: tuple[int, int] = (100, 30),
     settings: Settings | None = None,
     ascii: bool = False,
+    filled: bool = True,
 ) -> AsyncIterator[Pilot[None]]:
     """The app with a saga's debugger on top, once its panes are filled."""
     app = SagazApp(storage, settings or Settings(), saga_id, ascii=ascii)
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: isinstance(app.screen, DebuggerScreen), "the debugger")
-        await until(pilot, lambda: app.screen.query_one(ContextTree).count, "a context")
+        if filled:
+            await until(pilot, lambda: app.screen.query_one(ContextTree).count, "a context")
         await pilot.pause()
         yield pilot
 
@@ -361,6 +365,57 @@ async def test_a_saga_that_is_not_there_is_waited_for(store: SnapshotStorage) ->
         await until_painted(pilot, "2 Context @#")
         press(pilot, "escape")
         await until(pilot, lambda: not isinstance(app.screen, DebuggerScreen), "the list")
+
+
+class ShakyStorage(InMemorySnapshotStorage):
+    """A store that is out of reach while ``down``."""
+
+    down = False
+
+    async def wait(self, cursor: int | None, timeout: float) -> int:
+        self._check()
+        return await super().wait(cursor, min(timeout, 0.05))
+
+    async def get_saga(self, saga_id: str) -> SagaSummary | None:
+        self._check()
+        return await super().get_saga(saga_id)
+
+    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
+        self._check()
+        return await super().get_checkpoint(saga_id, sequence)
+
+    def _check(self) -> None:
+        if self.down:
+            raise StorageUnavailableError("the store is gone; wait for it")
+
+
+async def test_a_lost_store_leaves_what_was_read_and_comes_back_by_itself() -> None:
+    async with ShakyStorage() as storage:
+        await record(storage, order_snapshots())
+        async with debugging(storage) as pilot:
+            storage.down = True
+            await until_painted(pilot, "stale", "retry in 1 s", "2 Context @#3", "tok_old")
+            press(pilot, "h")
+            await until_painted(pilot, "▌2 ○ before charge", "2 Context @#2")
+            press(pilot, "R")
+            await until_painted(pilot, "the store is out of reach")
+            assert isinstance(pilot.app.screen, DebuggerScreen)
+            storage.down = False
+            await until_painted(pilot, "LIVE")
+
+
+async def test_a_damaged_checkpoint_says_so_and_its_neighbours_are_shown(tmp_path: Path) -> None:
+    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
+        await record(storage, counting_snapshots(3))
+    with sqlite3.connect(tmp_path / "sagaz.db") as db:
+        db.execute("UPDATE entry SET body = x'00' WHERE seq = 3")
+    async with (
+        SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage,
+        debugging(storage, "count_1", filled=False) as pilot,
+    ):
+        await until_painted(pilot, "2 Context @#3", "cannot be read", "3 ○ before step_003")
+        press(pilot, "h")
+        await until_painted(pilot, "2 Context @#2", "#1→#2, by step_001", "~ /count  1 → 2")
 
 
 # ---------------------------------------------------------------- editing

@@ -7,7 +7,7 @@ import time
 import pytest
 from rich.cells import cell_len
 
-from sagaz_tui.widgets.safe_text import clip, fit, safe_text
+from sagaz_tui.widgets.safe_text import clip, fit, safe_text, wrap
 
 
 def test_brackets_are_no_markup() -> None:
@@ -51,3 +51,22 @@ def test_of_a_huge_text_only_the_beginning_is_looked_at() -> None:
     for _ in range(100):
         clip(huge, 80)
     assert time.perf_counter() - began < 0.5
+
+
+def test_a_sentence_is_broken_between_words() -> None:
+    assert wrap("no parcels to the islands today", 12, 4) == [
+        "no parcels",
+        "to the",
+        "islands",
+        "today",
+    ]
+    assert wrap("no parcels to the islands today", 12, 2) == ["no parcels", "to the isla…"]
+    assert wrap("short", 12, 4) == ["short"]
+
+
+@pytest.mark.parametrize("cells", range(2, 15))
+@pytest.mark.parametrize("text", ["日本語 テスト" * 9, "x" * 99, "a b c " * 20, "\x1b[0m" * 9, ""])
+def test_no_line_of_a_wrapped_text_is_wider_than_its_room(text: str, cells: int) -> None:
+    lines = wrap(text, cells, 5)
+    assert len(lines) <= 5
+    assert all(cell_len(line) <= cells for line in lines)

@@ -48,6 +48,11 @@ def test_names_are_shortened_before_they_are_left_out() -> None:
     assert drawn(ScrubberState(order_checkpoints(), 2), 30)[0] == " run   ○───○───✗"
 
 
+def test_cells_stand_close_before_they_gather() -> None:
+    assert drawn(ScrubberState(long_run(60), 0), 80)[0] == " run   " + "○" * 60
+    assert drawn(ScrubberState(long_run(60), 0), 130)[0] == " run   " + "─".join("○" * 60)
+
+
 def test_more_checkpoints_than_cells_gather_and_the_worst_one_shows() -> None:
     checkpoints = (
         *long_run(500),

@@ -28,6 +28,17 @@ def test_an_error_shows_own_code_first_and_names_its_cause() -> None:
     ]
 
 
+def test_a_narrow_pane_wraps_the_error_and_puts_code_below_its_place() -> None:
+    assert texts(error_lines(FAILURE, FAILURE, 34, library=False))[:6] == [
+        " CardDeclined: token expired",
+        " attempt 3 of 3 · 1.204s",
+        "   ask for another",
+        " shop/payment.py:88 _send",
+        "     raise CardDeclined(resp.reason)",
+        " shop/payment.py:80 _charge",
+    ]
+
+
 def test_library_frames_are_shown_when_asked_for() -> None:
     shown = "\n".join(texts(error_lines(FAILURE, FAILURE, 70, library=True)))
     assert "gateway/client.py:88 run" in shown

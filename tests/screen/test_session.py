@@ -1,0 +1,123 @@
+"""A session reads each checkpoint once, keeps a bounded part, and knows who set what."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sagaz_core.errors import SagaNotFoundError
+from sagaz_core.model import SagaSnapshot
+from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_tui.session import SagaSession
+from tests.screen.recorded import counting_snapshots, order_snapshots, record
+
+
+class CountingStorage(InMemorySnapshotStorage):
+    """Remembers which checkpoints were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[int] = []
+
+    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
+        self.read.append(sequence)
+        return await super().get_checkpoint(saga_id, sequence)
+
+
+@pytest.fixture
+async def storage() -> AsyncIterator[CountingStorage]:
+    """A store with a saga of 60 steps and a failed order."""
+    async with CountingStorage() as storage:
+        await record(storage, counting_snapshots(60))
+        await record(storage, order_snapshots())
+        yield storage
+
+
+async def test_a_timeline_needs_no_context(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "count_1")
+    assert await session.refresh()
+    await session.read_touches()
+    assert session.view is not None
+    assert len(session.view.checkpoints) == 60
+    assert storage.read == []
+
+
+async def test_a_checkpoint_is_read_once(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "count_1")
+    await session.refresh()
+    first = await session.moment(5)
+    assert await session.moment(5) is first
+    assert storage.read == [5, 4]
+    assert [(change.path, change.before, change.after) for change in first.changes] == [
+        ("/count", 4, 5)
+    ]
+
+
+async def test_going_on_reads_one_checkpoint_each(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "count_1")
+    await session.refresh()
+    for sequence in range(1, 11):
+        await session.moment(sequence)
+    assert storage.read == list(range(1, 11))
+
+
+async def test_neighbours_are_read_ahead_where_the_cursor_goes(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "count_1")
+    await session.refresh()
+    await session.moment(30)
+    assert session.unread_near(30, 1) == [31, 32, 33, 34, 35, 36, 29]
+    assert session.unread_near(30, -1) == [29, 28, 27, 26, 25, 24, 31]
+    await session.moment(60)
+    assert session.unread_near(60, 1) == [59]
+
+
+async def test_of_heavy_checkpoints_only_a_few_are_kept_and_none_read_ahead() -> None:
+    async with CountingStorage() as storage:
+        heavy = [
+            SagaSnapshot(
+                saga_id="heavy",
+                saga_name="Heavy",
+                context={"all": list(range(30_000)), "n": number},
+            )
+            for number in range(12)
+        ]
+        await record(storage, heavy)
+        session = SagaSession(storage, "heavy")
+        await session.refresh()
+        for sequence in range(1, 13):
+            await session.moment(sequence)
+            assert session.unread_near(sequence, 1) == []
+        kept = [sequence for sequence in range(1, 13) if session.known(sequence)]
+        assert kept == [8, 9, 10, 11, 12]
+
+
+async def test_only_what_is_new_is_read_again(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "count_1")
+    await session.refresh()
+    before = session.view
+    assert not await session.refresh()
+    await record(storage, counting_snapshots(2, first=61))
+    assert await session.refresh()
+    assert before is not None
+    assert session.view is not None
+    assert session.view.checkpoints[:60] == before.checkpoints
+    assert [each.sequence for each in session.view.checkpoints[60:]] == [61, 62]
+
+
+async def test_touches_tell_who_set_a_key_and_where_it_changes(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "order_1")
+    await session.refresh()
+    await session.read_touches()
+    assert session.causes(2) == {"reserve": "reserve"}
+    assert session.set_at(1).keys() == {"amount", "cart", "order_id", "payment_token"}
+    assert session.set_at(6)["reserve"] == 2
+    assert session.next_change("reserve", 1, 1) == 2
+    assert session.next_change("reserve", 2, 1) is None
+    assert session.next_change("reserve", 6, -1) == 2
+    assert session.next_change("no such key", 3, 1) is None
+
+
+async def test_an_unknown_saga_is_said_to_be_unknown(storage: CountingStorage) -> None:
+    with pytest.raises(SagaNotFoundError, match="order_404"):
+        await SagaSession(storage, "order_404").refresh()
