@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test torture bench screenshots format clean
+.PHONY: demo test torture bench screenshots keys format clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("sagaz needs Python 3.11 or later: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
@@ -31,6 +31,10 @@ bench: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/python screenshots/make.py
+
+# Writes the table of keys into the README, from the one place that defines them.
+keys: $(READY)
+	$(BIN)/python -m sagaz_tui.keys README.md
 
 format: $(READY)
 	$(BIN)/ruff format .

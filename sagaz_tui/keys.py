@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Final, Literal
 
 from textual.binding import Binding
@@ -254,3 +256,18 @@ def keys_markdown(remapped: Mapping[str, str] | None = None) -> str:
             lines.append(f"| {place} | {shown} | {key.help} | `{key.id}` |")
             place = ""
     return "\n".join(lines) + "\n"
+
+
+BEGIN: Final = "<!-- keys: written by `make keys` -->\n"
+END: Final = "<!-- end of keys -->\n"
+
+
+def with_keys(document: str) -> str:
+    """Return a Markdown document with the table of keys between its two marks."""
+    before, _, rest = document.partition(BEGIN)
+    return f"{before}{BEGIN}\n{keys_markdown()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    readme = Path(sys.argv[1])
+    readme.write_text(with_keys(readme.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,70 @@
+"""The README says what is true now."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagaz_tui.keys import with_keys
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def snippet(word: str) -> str:
+    """The one snippet of Python in which a word occurs."""
+    (found,) = [text for text in SNIPPETS if word in text]
+    return found
+
+
+def test_the_table_of_keys_is_the_one_that_the_program_has() -> None:
+    assert with_keys(README) == README
+
+
+def test_every_picture_is_there() -> None:
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert pictures
+    for picture in pictures:
+        assert (Path(__file__).parents[1] / picture).is_file(), picture
+
+
+def test_the_library_in_twenty_lines_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Its last lines run it and forget to close the store, which a test has to do.
+    code = (
+        snippet("class OrderSaga")
+        .replace("asyncio.run(main())", "")
+        .replace('SQLiteSnapshotStorage("sagaz.db")', "storages[0]")
+    )
+    from sagaz_core.storage.backends import SQLiteSnapshotStorage
+
+    names: dict[str, Any] = {"__name__": "readme", "storages": []}
+
+    async def run() -> None:
+        async with SQLiteSnapshotStorage("sagaz.db") as storage:
+            names["storages"].append(storage)
+            await names["main"]()
+
+    exec(code, names)
+    asyncio.run(run())
+    said = capsys.readouterr().out
+    assert re.search(r"released rsv_1\nfailed -> success \S+~r1", said)
+
+
+async def test_the_recorder_around_a_plain_function_runs(tmp_path: Path) -> None:
+    from sagaz_core.storage.backends import SQLiteSnapshotStorage
+
+    names: dict[str, Any] = {}
+    exec(snippet("SagaRecorder"), names)
+    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
+        await names["nightly_import"](storage, {})
+        timeline = await storage.list_checkpoints("import_7")
+        state = await storage.get_checkpoint("import_7", 3)
+    assert [entry.kind for entry in timeline] == ["before_step", "before_step", "completed"]
+    assert state.state == {"rows": [1, 2, 3], "loaded": 3, "download": [1, 2, 3]}
