@@ -1,0 +1,304 @@
+"""The plan on the screen: all of it is shown, and nothing runs that was not seen."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+from sagaz_core.replay.overrides import parse_override
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui import planning
+from sagaz_tui.app import SagazApp
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.screens.plan import PlanPane, PlanScreen
+from sagaz_tui.screens.sagas import SagasScreen
+from sagaz_tui.settings import Settings
+from tests.end_to_end.shop import ShopSaga
+from tests.screen.looking import press, until, until_painted
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SnapshotStorage]:
+    """A store with an order whose charge failed, and the gateway up again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    async with SQLiteSnapshotStorage("sagaz.db") as storage:
+        context = {"order_id": "7", "token": "old"}
+        saga = ShopSaga(context, saga_id="order_7", snapshot_storage=storage)
+        await saga.execute()
+        for sign in ("gateway-up", "gateway-answers"):
+            Path(sign).touch()
+        yield storage
+
+
+def settings(**more: Any) -> Settings:
+    """Settings that name the shop's module."""
+    return Settings(
+        storage_url="sqlite:///sagaz.db",
+        sagas=("tests.end_to_end.shop",),
+        sources={"sagas": "the test"},
+        **more,
+    )
+
+
+@asynccontextmanager
+async def planning_in(
+    storage: SnapshotStorage,
+    *overrides: str,
+    confirm: bool = True,
+    settings: Settings | None = None,
+    size: tuple[int, int] = (90, 24),
+    **request: Any,
+) -> AsyncIterator[Pilot[None]]:
+    """The app with a plan on top."""
+    app = SagazApp(storage, settings or _DEFAULT, ascii=False)
+    asked = ReplayRequest(
+        "order_7", "charge", overrides=tuple(map(parse_override, overrides)), **request
+    )
+    async with app.run_test(size=size, notifications=True) as pilot:
+        app.started = []
+        app.push_screen(PlanScreen(asked, confirm=confirm), app.started.append)
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the plan's screen")
+        yield pilot
+
+
+_DEFAULT = settings()
+
+
+def ledger() -> list[str]:
+    """What was done, in order."""
+    return [line.split()[0] for line in Path("ledger.txt").read_text().splitlines()]
+
+
+async def replays(storage: SnapshotStorage) -> list[str]:
+    """The replays that the store knows."""
+    return [entry.replay_id for entry in await storage.list_replays("order_7")]
+
+
+async def test_a_plan_shows_every_step_and_what_becomes_of_it(store: SnapshotStorage) -> None:
+    async with planning_in(store, "token=new", "retry:=2", confirm=False) as pilot:
+        await until_painted(
+            pilot,
+            "replay of order_7",
+            "from charge, restored as it was at #2",
+            "↻ reserve  runs again  undone since by order_7",
+            "▸ charge   runs",
+            "▸ ship     runs",
+            '~ /token  "old" → "new"',
+            "+ /retry  2",
+            "It runs 3 steps, 1 of them again. This only shows it.",
+            "NOTHING HAS RUN",
+        )
+        press(pilot, "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PlanScreen)
+        assert ledger() == ["reserved", "released"]
+
+
+async def test_enter_runs_what_was_shown_and_gives_its_id_back(store: SnapshotStorage) -> None:
+    async with planning_in(store, "token=new") as pilot:
+        await until_painted(
+            pilot, "enter runs 3 steps, 1 of them again, as a new branch of order_7"
+        )
+        press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
+        await _ended(store)
+        assert ledger()[2:] == ["reserved", "charged", "shipped"]
+        assert (await store.get_checkpoint("order_7~r1", 1)).context["token"] == "new"
+
+
+async def _ended(store: SnapshotStorage) -> None:
+    deadline = time.monotonic() + 20
+    while (await store.list_replays("order_7"))[0].outcome == "running":
+        assert time.monotonic() < deadline
+        await store.wait(None, 0.1)
+        await asyncio.sleep(0.02)
+
+
+async def test_r_and_enter_in_one_write_start_nothing(store: SnapshotStorage) -> None:
+    app = SagazApp(store, settings(), ascii=False)
+    async with app.run_test(size=(90, 24)) as pilot:
+        await until_painted(pilot, "▌✗ order_7")
+        press(pilot, "R", "enter", "enter")
+        await until_painted(pilot, "enter runs 3 steps")
+        await pilot.pause()
+        assert isinstance(app.screen, PlanScreen)
+        assert await replays(store) == []
+
+
+async def test_a_plan_that_is_painted_late_cannot_be_confirmed_meanwhile(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = PlanPane.render_line
+    pressed = []
+
+    def draw_late(self: PlanPane, y: int) -> Strip:
+        if self.count and not pressed:
+            pressed.append("enter")
+            press(pilot, "enter")
+            time.sleep(1)
+            press(pilot, "enter")
+        return draw(self, y)
+
+    monkeypatch.setattr(PlanPane, "render_line", draw_late)
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        await pilot.pause()
+        assert pressed
+        assert isinstance(pilot.app.screen, PlanScreen)
+        assert await replays(store) == []
+        press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
+        await _ended(store)
+
+
+async def test_a_plan_that_is_made_late_cannot_be_confirmed_meanwhile(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, may_go_on = planning.make_plan, asyncio.Event()
+
+    async def make_late(*arguments: Any) -> Any:
+        await may_go_on.wait()
+        return await make(*arguments)
+
+    monkeypatch.setattr("sagaz_tui.screens.plan.make_plan", make_late)
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "planning…")
+        press(pilot, "enter", "enter")
+        await pilot.pause()
+        may_go_on.set()
+        await until_painted(pilot, "enter runs 3 steps")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PlanScreen)
+        assert await replays(store) == []
+
+
+async def test_an_invalid_plan_says_what_to_do_and_cannot_be_confirmed(
+    store: SnapshotStorage,
+) -> None:
+    async with planning_in(store, "/cart/0/qty:=1") as pilot:
+        await until_painted(pilot, "Cannot run", "/cart", "This cannot run as it stands.")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PlanScreen)
+        assert await replays(store) == []
+
+
+async def test_another_type_is_marked_and_refused_until_it_is_allowed(
+    store: SnapshotStorage,
+) -> None:
+    async with planning_in(store, "token:=5") as pilot:
+        await until_painted(pilot, "~ /token", "TYPE", "This cannot run")
+    async with planning_in(store, "token:=5", allow_type=("/token",)) as pilot:
+        await until_painted(pilot, '"old" str → 5 int', "TYPE", "enter runs 3 steps")
+
+
+async def test_code_that_cannot_be_found_is_named_with_its_remedy(store: SnapshotStorage) -> None:
+    missing = Settings(
+        storage_url="sqlite:///sagaz.db", sagas=("no.such",), sources={"sagas": "the test"}
+    )
+    async with planning_in(store, settings=missing) as pilot:
+        await until_painted(pilot, "No plan", "cannot import 'no.such'", "There is nothing to run.")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PlanScreen)
+
+
+async def test_a_read_only_screen_shows_the_plan_and_says_why_it_stops_there(
+    store: SnapshotStorage,
+) -> None:
+    async with planning_in(store, settings=settings(read_only=True)) as pilot:
+        await until_painted(pilot, "runs again", "Opened read-only, so nothing is replayed")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert await replays(store) == []
+
+
+async def test_in_production_the_label_is_typed(store: SnapshotStorage) -> None:
+    async with planning_in(store, settings=settings(production="PROD-EU")) as pilot:
+        await until_painted(pilot, "PROD-EU", "Type PROD-EU to run it:")
+        press(pilot, "enter")
+        await until_painted(pilot, "that is not PROD-EU; nothing was started")
+        press(pilot, *"prod-us", "enter")
+        await pilot.pause()
+        assert await replays(store) == []
+        press(pilot, *["backspace"] * 2, *"eu", "enter")
+        await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
+        await _ended(store)
+
+
+async def test_a_plan_that_no_longer_holds_starts_nothing_and_is_made_anew(
+    store: SnapshotStorage,
+) -> None:
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        lease = await store.acquire_lease("order_7", owner="somebody", holder="order_7~r9")
+        await lease.release()
+        press(pilot, "enter")
+        await until_painted(pilot, "Did not start", "the plan changed", "enter runs 3 steps")
+        assert await replays(store) == []
+        assert ledger() == ["reserved", "released"]
+
+
+async def test_a_replay_that_cannot_be_started_leaves_the_plan_standing_and_says_why(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "not" / "there"))
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        press(pilot, "enter")
+        await until_painted(pilot, "Did not start", "cannot make", "set")
+
+
+async def test_the_plan_can_be_copied_as_a_command(store: SnapshotStorage) -> None:
+    async with planning_in(store, "token=a b") as pilot:
+        await until_painted(pilot, "enter runs")
+        press(pilot, "Y")
+        await until_painted(pilot, "copied as a command")
+        assert pilot.app.clipboard == (
+            "sagaz replay run order_7 --from-step charge --override 'token=a b'"
+        )
+
+
+async def test_escape_goes_back_and_starts_nothing(store: SnapshotStorage) -> None:
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        assert pilot.app.started == [None]
+
+
+async def test_a_terminal_too_small_for_the_plan_cannot_confirm_it(store: SnapshotStorage) -> None:
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        await pilot.resize_terminal(10, 3)
+        await until_painted(pilot, "too small")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert await replays(store) == []
+
+
+async def test_looking_at_a_plan_changes_no_row(store: SnapshotStorage) -> None:
+    before = rows()
+    async with planning_in(store, confirm=False) as pilot:
+        await until_painted(pilot, "This only shows it.")
+    assert rows() == before
+
+
+def rows() -> list[str]:
+    """Everything in the store."""
+    with closing(sqlite3.connect("file:sagaz.db?mode=ro", uri=True)) as db:
+        return list(db.iterdump())
