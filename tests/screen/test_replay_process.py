@@ -1,0 +1,169 @@
+"""A replay's process: its own session, nothing secret where others can read it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sagaz_core.replay.overrides import parse_override
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_tui import replay_process
+from sagaz_tui.planning import as_command
+from sagaz_tui.replay_process import (
+    ReplayNotStartedError,
+    ReplayRequest,
+    command,
+    last_words,
+    launch,
+    runtime_folder,
+    start_replay,
+)
+from sagaz_tui.settings import Settings
+
+SECRET = "tok_do_not_show"
+REQUEST = ReplayRequest("order_7", "charge", overrides=(parse_override(f"token={SECRET}"),))
+TELL = """
+import json, os, sys
+print(json.dumps({
+    "stdin": sys.stdin.read(), "argv": sys.argv[1:], "cwd": os.getcwd(),
+    "leads": os.getsid(0) == os.getpid(), "url": os.environ["SAGAZ_STORAGE_URL"],
+}))
+print("and a word", file=sys.stderr)
+"""
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runtime folder of the test's own."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Let the process run a script in place of the program."""
+    monkeypatch.setattr(
+        replay_process,
+        "command",
+        lambda request, digest: [sys.executable, "-c", script, *command(request, digest)],
+    )
+
+
+def test_the_process_leads_a_session_and_gets_its_values_over_stdin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import json
+
+    run_instead(monkeypatch, TELL)
+    settings = Settings(storage_url="redis://:hunter2@host")
+    process, log = launch(settings, REQUEST, "digest")
+    process.wait(timeout=10)
+    first, last = log.read_text().splitlines()
+    told = json.loads(first)
+    assert json.loads(told["stdin"]) == [f"token={SECRET}"]
+    assert told["leads"]
+    assert told["cwd"] == os.getcwd()
+    assert told["url"] == settings.storage_url
+    assert SECRET not in str(told["argv"])
+    assert "hunter2" not in str(told["argv"])
+    assert last == "and a word"
+
+
+def test_output_goes_where_only_this_user_can_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, "")
+    process, log = launch(Settings(), REQUEST, "digest")
+    process.wait(timeout=10)
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
+
+
+def test_a_process_that_does_not_read_is_no_error_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, "import os; os.close(0)")
+    large = ReplayRequest("order_7", "charge", (parse_override("k=" + "x" * 1_000_000),))
+    process, _ = launch(Settings(), large, "digest")
+    assert process.wait(timeout=10) == 0
+
+
+def test_values_stand_with_their_option_whatever_they_begin_with() -> None:
+    odd = ReplayRequest("--help", "-step", snapshot_id="-s", allow_type=("/-x",), in_doubt="skip")
+    words = command(odd, "-d")
+    assert words[-2:] == ["--", "--help"]
+    assert {"--from-step=-step", "--snapshot=-s", "--allow-type=/-x", "--plan-digest=-d"} < set(
+        words
+    )
+    assert "--in-doubt=skip" in words
+
+
+def test_a_folder_that_others_can_change_is_refused(runtime: Path) -> None:
+    (runtime / "sagaz").mkdir(mode=0o777)
+    (runtime / "sagaz").chmod(0o777)
+    with pytest.raises(ReplayNotStartedError, match="can be changed by others"):
+        runtime_folder()
+
+
+def test_a_link_in_the_folders_place_is_refused(runtime: Path) -> None:
+    (runtime / "elsewhere").mkdir(mode=0o700)
+    (runtime / "sagaz").symlink_to(runtime / "elsewhere")
+    with pytest.raises(ReplayNotStartedError):
+        runtime_folder()
+
+
+def test_without_a_runtime_folder_a_private_one_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    folder = runtime_folder()
+    assert folder == tmp_path / f"sagaz-{os.getuid()}"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_a_replay_that_does_not_begin_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with SQLiteSnapshotStorage("sagaz.db") as storage:
+        with pytest.raises(ReplayNotStartedError, match="no saga 'order_7' in this store"):
+            await start_replay(
+                storage, Settings(storage_url="sqlite:///sagaz.db"), REQUEST, "0" * 64
+            )
+
+
+def test_the_last_words_are_complaints_where_there_are_any(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("STEP  FATE\nproblem: /cart is missing\nsagaz: nothing has run\n\n")
+    assert last_words(log) == "/cart is missing nothing has run"
+    log.write_text("Traceback\nKeyError: 'x'\n")
+    assert last_words(log) == "Traceback KeyError: 'x'"
+    log.write_text("")
+    assert "without a word" in last_words(log)
+
+
+def test_the_same_replay_can_be_asked_for_on_the_command_line() -> None:
+    request = ReplayRequest(
+        "order 7",
+        "charge",
+        overrides=(parse_override("/cart/0/qty:=2"),),
+        allow_type=("/cart/0/qty",),
+        snapshot_id="s1",
+        compensated="keep",
+        in_doubt="retry",
+    )
+    assert as_command(request) == (
+        "sagaz replay run 'order 7' --from-step charge --override /cart/0/qty:=2 "
+        "--allow-type /cart/0/qty --snapshot s1 --compensated keep --in-doubt retry"
+    )
+
+
+def test_no_process_is_left_behind_as_a_zombie(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, "")
+    process, _ = launch(Settings(), REQUEST, "digest")
+    for _ in range(500):
+        found = subprocess.run(["ps", "-o", "stat=", "-p", str(process.pid)], capture_output=True)
+        if not found.stdout.strip():
+            return
+    raise AssertionError("the process was never waited for")
