@@ -106,7 +106,11 @@ class SagaSession:
         return True
 
     async def _run(self, saga: SagaSummary) -> RunInfo:
-        return await self._storage.get_run(self.saga_id) if saga.checkpoints else RunInfo()
+        try:
+            return await self._storage.get_run(self.saga_id) if saga.checkpoints else RunInfo()
+        except CorruptEntryError:
+            # It describes the steps; the checkpoints can be looked at without.
+            return RunInfo()
 
     async def _read_on(self, known: tuple[CheckpointSummary, ...]) -> tuple[CheckpointSummary, ...]:
         found: list[CheckpointSummary] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.events import Click
 from textual.message import Message
@@ -19,7 +19,8 @@ from sagaz_tui.widgets.safe_text import clip, fit
 if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
 
-_STEP_WIDTH = 26
+_STEP_WIDTH: Final = 26
+_ROOM_FOR_TYPES: Final = 70
 
 
 class BlameList(LinePane):
@@ -120,7 +121,7 @@ def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:
         Span(f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  ", "muted"),
         Span(f"{fit(step, step_width)}  ", "text" if entry.step_name else "muted"),
     )
-    word = _word(entry.value)
+    word = _word(entry.value) if width >= _ROOM_FOR_TYPES else ""
     right: Line = (Span(f" {word} ", "future"),) if word else ()
     room = max(width - line_width(left) - line_width(right) - 1, 3)
     return spread((*left, _value(entry.value, room)), right, width)

@@ -216,12 +216,12 @@ class EditLine(Vertical):
 
     def _refuse(self, error: OverrideError) -> None:
         """Say what is wrong, and whether allowing another type would do."""
-        way_out = ""
+        sentence = str(error)
         if not self._other_type:
             with suppress(OverrideError):
                 self._read(other_type=True)
-                way_out = "ctrl+t: "
-        self._say(f"{way_out}{error}", wrong=True)
+                sentence = f"{sentence.partition(';')[0]}; ctrl+t allows it"
+        self._say(sentence, wrong=True)
 
     def _say_places(self, places: list[str]) -> None:
         if places:
