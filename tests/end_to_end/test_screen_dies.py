@@ -13,7 +13,11 @@ from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from tests.end_to_end import shop
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
-ROUNDS = [signal.SIGKILL, signal.SIGHUP] * 10
+ROUNDS = [
+    pytest.param(signum, marks=[pytest.mark.torture] if number >= 10 else [])
+    for number in range(60)
+    for signum in (signal.SIGKILL, signal.SIGHUP)
+]
 
 
 @pytest.fixture

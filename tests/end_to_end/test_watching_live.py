@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ class Recording:
         """End it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait(timeout=10)
         self.process.stdout.close()
 
@@ -97,6 +99,17 @@ def test_a_committed_checkpoint_is_painted_within_300_ms(
     median = statistics.median(delays)
     print(f"commit to paint: median {median * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms")
     assert p95 <= 0.3
+
+
+def test_the_debugger_opens_what_a_killed_process_left(
+    recording: Recording, tmp_path: Path
+) -> None:
+    recording.next()
+    recording.acknowledged_at()
+    recording.process.kill()
+    recording.process.wait(timeout=10)
+    with Terminal([SAGAZ, "tui", "watched"], cwd=tmp_path) as terminal:
+        terminal.wait_for("before step_002")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -16,8 +16,6 @@ import pytest
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 
-ROUNDS = 50
-
 
 @pytest.fixture
 def nursery() -> Iterator[subprocess.Popen[str]]:
@@ -56,12 +54,13 @@ def record_and_kill(
     return acknowledged
 
 
-async def test_every_acknowledged_checkpoint_survives_fifty_kills(
-    nursery: subprocess.Popen[str], tmp_path: Path
+@pytest.mark.parametrize("rounds", [50, pytest.param(1000, marks=pytest.mark.torture)])
+async def test_every_acknowledged_checkpoint_survives_kills(
+    nursery: subprocess.Popen[str], tmp_path: Path, rounds: int
 ) -> None:
     path = tmp_path / "s.db"
     chance = random.Random()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         acknowledged = record_and_kill(nursery, path, f"r{number}", chance.randrange(1, 120))
         connection = sqlite3.connect(path)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
