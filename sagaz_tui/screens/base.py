@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.widgets import Static
+from textual.worker import Worker
 
 from sagaz_tui.keys import Where
 
@@ -52,10 +53,11 @@ class SagazScreen(Screen[Result], Generic[Result]):
 
     def in_background(
         self, group: str, job: Callable[..., Coroutine[Any, Any, None]], *arguments: object
-    ) -> None:
+    ) -> Worker[None]:
         """Run a job as this screen's only one of its group; it ends with the screen."""
         # Not the coroutine itself: one that is cancelled before it starts would never be awaited.
-        self.run_worker(cast("Any", partial(job, *arguments)), group=group, exclusive=True)
+        work = cast("Any", partial(job, *arguments))
+        return self.run_worker(work, group=group, exclusive=True)
 
     def too_small(self) -> Static:
         """The sentence for a terminal that is too small; each screen composes it once."""

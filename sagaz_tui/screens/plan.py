@@ -56,6 +56,9 @@ class PlanScreen(SagazScreen[str | None]):
 
     def __init__(self, request: ReplayRequest, *, confirm: bool) -> None:
         super().__init__()
+        # Kept, not looked up: the plan may still come while the screen is taken down.
+        self._title, self._question = Bar(id="title"), Bar(id="question")
+        self._pane, self._label = PlanPane(), Input(id="label", compact=True, disabled=True)
         self.request = request
         self.confirm = confirm
         self.plan: ReplayPlan | None = None
@@ -66,11 +69,11 @@ class PlanScreen(SagazScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield self.too_small()
-        yield Bar(id="title")
-        yield PlanPane()
+        yield self._title
+        yield self._pane
         with Horizontal(id="ask"):
-            yield Bar(id="question")
-            yield Input(id="label", compact=True, disabled=True)
+            yield self._question
+            yield self._label
         left_out = () if self.confirm else ("plan.confirm",)
         yield KeyFooter("plan", self.sagaz.settings.keys, leave_out=left_out)
 
@@ -92,8 +95,7 @@ class PlanScreen(SagazScreen[str | None]):
     def _show_plan(self) -> None:
         """Show the plan, or why there is none; nothing can be confirmed until it is painted."""
         self._shown_at = None
-        pane = self.query_one(PlanPane)
-        width = pane.text_width
+        width = self._pane.text_width
         lines: list[Line] = []
         if self._trouble:
             heading = "Did not start" if self.plan is not None else "No plan"
@@ -102,7 +104,7 @@ class PlanScreen(SagazScreen[str | None]):
         if self.plan is not None:
             now, ascii = self.sagaz.now(), self.sagaz.ascii
             lines += plan_lines(self.plan, width, now, ascii=ascii)
-        pane.set_plan(lines)
+        self._pane.set_plan(lines)
         self._ask(self._refusal() or self._invitation())
 
     def on_resize(self, event: Resize) -> None:
@@ -112,15 +114,14 @@ class PlanScreen(SagazScreen[str | None]):
 
     def displayed(self) -> None:
         """Let keys confirm that come from now on: the plan is on the terminal."""
-        if self._shown_at is None and self.query_one(PlanPane).drawn:
+        if self._shown_at is None and self._pane.drawn:
             self._shown_at = Event().time
             self.call_next(self._let_label_be_typed)
 
     def _let_label_be_typed(self) -> None:
         if self.sagaz.settings.production and not self._refusal() and not self._starting:
-            field = self.query_one("#label", Input)
-            field.disabled = False
-            field.focus()
+            self._label.disabled = False
+            self.set_focus(self._label)
 
     def _invitation(self) -> Line:
         """How this is confirmed."""
@@ -153,12 +154,11 @@ class PlanScreen(SagazScreen[str | None]):
         )
         label = visible(self.sagaz.settings.production)
         right = (Span(f"{label}  ", "changed", bold=True), Span("NOTHING HAS RUN ", "ghost"))
-        self.query_one("#title", Bar).show(left, right if label else right[1:])
+        self._title.show(left, right if label else right[1:])
 
     def _ask(self, words: Line) -> None:
-        bar = self.query_one("#question", Bar)
-        bar.styles.width = max(line_width(words), 1)
-        bar.show(words)
+        self._question.styles.width = max(line_width(words), 1)
+        self._question.show(words)
 
     # ------------------------------------------------------------------ keys
 
@@ -185,7 +185,7 @@ class PlanScreen(SagazScreen[str | None]):
 
     def action_scroll_plan(self, by: int) -> None:
         """Scroll."""
-        self.query_one(PlanPane).action_move(by)
+        self._pane.action_move(by)
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""

@@ -8,29 +8,27 @@ from datetime import timedelta
 from typing import Final
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.events import ScreenResume, ScreenSuspend
-from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.worker import Worker
 
-from sagaz_core.errors import StorageError, UsageError
-from sagaz_core.model import SagaSummary
+from sagaz_core.errors import StorageError
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.saga_feed import SORTS, Counts, Newer, Question, SagaFeed, View
-from sagaz_tui.saga_filter import SagaFilter, parse_filter
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
+from sagaz_tui.widgets.filter_line import FilterLine
 from sagaz_tui.widgets.key_footer import KeyFooter
-from sagaz_tui.widgets.lines import Line, Span, line_width
+from sagaz_tui.widgets.lines import Line, Span
 from sagaz_tui.widgets.saga_bars import (
     Freshness,
+    empty_words,
     freshness_line,
     groups_line,
     title_line,
     views_line,
 )
-from sagaz_tui.widgets.saga_rows import head_line
+from sagaz_tui.widgets.saga_rows import head_line, no_start
 from sagaz_tui.widgets.saga_table import SagaTable, notice
 
 _QUIET: Final = 5.0
@@ -41,7 +39,6 @@ _PAUSE: Final = 0.15
 _COUNT_SHARE: Final = 10
 """Counting may take one part in so many of the time."""
 _LONGEST_RETRY: Final = 8.0
-_TYPING: Final = 0.15
 _STEP_HEADS: Final[dict[View, str]] = {"failed": "FAILED AT", "running": "AT", "all": "STEP"}
 
 
@@ -53,37 +50,32 @@ class SagasScreen(SagazScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        # Kept, not looked up: an answer may still come while the screen is taken down.
+        self._title, self._views = Bar(id="title"), Bar(id="views")
+        self._groups, self._head = Bar(id="groups"), Bar(id="head")
+        self._filter_line = FilterLine()
+        self.table = SagaTable(self.sagaz.now, ascii=self.sagaz.ascii)
         self._question = Question()
         self._feed: SagaFeed | None = None
         self._loaded = False
-        self._loading = False
+        self._more: Worker[None] | None = None
         self._newer = Newer()
         self._counts: Counts | None = None
         self._count_again_at = 0.0
         self._freshness = Freshness()
         self._trouble = ""
         self._filter_error = ""
-        self._filter_before = ""
-        self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield self.too_small()
-        yield Bar(id="title")
-        yield Bar(id="views")
-        yield Bar(id="groups")
-        with Horizontal(id="filter-line"):
-            yield Static(" / ", markup=False)
-            yield Input(placeholder="filter", id="filter", compact=True)
-            yield Bar(id="news")
-        yield Bar(id="head")
-        yield SagaTable(self.sagaz.now, ascii=self.sagaz.ascii)
+        yield self._title
+        yield self._views
+        yield self._groups
+        yield self._filter_line
+        yield self._head
+        yield self.table
         yield KeyFooter("list", self.sagaz.settings.keys, leave_out=("back",))
-
-    @property
-    def table(self) -> SagaTable:
-        """The rows."""
-        return self.query_one(SagaTable)
 
     # ------------------------------------------------------------------ coming and going
 
@@ -130,31 +122,32 @@ class SagasScreen(SagazScreen[None]):
         if feed is self._feed:
             self._loaded = True
             self.table.show(rows, step_head=_STEP_HEADS[self._question.view], from_top=True)
+            self._found()
             self._show_notice()
 
-    async def on_saga_table_wants_more(self, message: SagaTable.WantsMore) -> None:
+    def on_saga_table_wants_more(self, message: SagaTable.WantsMore) -> None:
         """Get the next page before the last row is reached."""
-        feed = self._feed
-        if self._loaded and not self._loading and feed is not None and not feed.complete:
-            self._loading = True
-            self.in_background("more", self._load_more, feed)
+        if self._more is None or self._more.is_finished:
+            self._get_more(to_end=False)
 
-    async def _load_more(self, feed: SagaFeed) -> None:
+    def _get_more(self, *, to_end: bool) -> None:
+        feed = self._feed
+        if self._loaded and feed is not None and not feed.complete:
+            self._more = self.in_background("more", self._load_more, feed, to_end)
+
+    async def _load_more(self, feed: SagaFeed, to_end: bool) -> None:
+        chosen = self.table.answered
         try:
-            rows = await feed.next_rows()
+            while not feed.complete:
+                rows = await feed.next_rows()
+                if feed is not self._feed:
+                    return
+                self.table.extend(rows)
+                if not to_end:
+                    return
         except StorageError as error:
             self._lost(error, 1.0)
-            return
-        finally:
-            self._loading = False
-        if feed is self._feed:
-            self.table.extend(rows)
-
-    async def _load_rest(self, feed: SagaFeed) -> None:
-        end = self.table.answered
-        while not feed.complete and feed is self._feed:
-            await self._load_more(feed)
-        if feed is self._feed and self.table.answered == end:
+        if self.table.answered == chosen:
             self.table.select_last()
 
     # ------------------------------------------------------------------ live
@@ -238,9 +231,9 @@ class SagasScreen(SagazScreen[None]):
     def _show_bars(self) -> None:
         self._show_title()
         views, calls = views_line(self._question, self._counts)
-        self.query_one("#views", Bar).show(views, calls=calls)
+        self._views.show(views, calls=calls)
         if self._filter_error:
-            self.query_one("#groups", Bar).show((Span(f" {self._filter_error}", "changed"),))
+            self._groups.show((Span(f" {self._filter_error}", "changed"),))
         else:
             self._show_groups()
         self._show_news()
@@ -248,13 +241,13 @@ class SagasScreen(SagazScreen[None]):
     def _show_groups(self) -> None:
         key = keys_called("list.group", self.sagaz.settings.keys)
         groups, hint, calls = groups_line(self._counts, self._question.group, self.size.width, key)
-        self.query_one("#groups", Bar).show(groups, hint, calls)
+        self._groups.show(groups, hint, calls)
 
     def _show_title(self) -> None:
         settings, storage = self.sagaz.settings, self.sagaz.storage
         left = title_line(storage.name, settings.production, read_only=settings.read_only)
         right = freshness_line(self._freshness, self.sagaz.now())
-        self.query_one("#title", Bar).show(left, right)
+        self._title.show(left, right)
 
     def _show_news(self) -> None:
         news: Line = ()
@@ -264,34 +257,20 @@ class SagasScreen(SagazScreen[None]):
             news = (Span(f"↑ {number} newer ", "live"), Span(f"({key}) ", "muted"))
         elif self._question.sort != "newest":
             news = (Span(f"by {self._question.sort} ", "muted"),)
-        bar = self.query_one("#news", Bar)
-        bar.styles.width = min(line_width(news), max(self.size.width - 20, 0))
-        bar.show(news, calls={0: "top"})
+        self._filter_line.show_news(news, "top")
 
     def _show_notice(self) -> None:
-        self.table.set_notice(
-            notice(*self._notice_texts()) if self._loaded or self._trouble else ()
-        )
-
-    def _notice_texts(self) -> tuple[str, ...]:
-        store = visible(self.sagaz.storage.name)
-        if self._trouble and not self._loaded:
-            return (visible(self._trouble), "It is tried again by itself.")
-        if self._question.contradicts:
-            return ("Nothing here can have that status; 3 shows all sagas.",)
-        if self._question.filter != SagaFilter() or self._question.group is not None:
-            return ("No saga matches; esc clears the filter.",)
-        if self._counts is None:
-            return ()
-        if not self._counts.all:
-            return (f"No saga is recorded in {store} yet.", "Each shows here as it runs.")
-        if self._question.view == "failed":
-            return (f"Nothing has failed. 3 shows all {self._counts.all:,} sagas.",)
-        return (f"Nothing is running. 3 shows all {self._counts.all:,} sagas.",)
+        """Say why there are no rows, where there are none."""
+        texts: tuple[str, ...] = ()
+        if self._loaded:
+            texts = empty_words(self._question, self._counts, self.sagaz.storage.name)
+        elif self._trouble:
+            texts = (visible(self._trouble), "It is tried again by itself.")
+        self.table.set_notice(notice(*texts))
 
     def on_saga_table_laid_out(self, message: SagaTable.LaidOut) -> None:
         """Name the columns."""
-        self.query_one("#head", Bar).show(head_line(message.layout))
+        self._head.show(head_line(message.layout))
 
     # ------------------------------------------------------------------ keys
 
@@ -313,9 +292,7 @@ class SagasScreen(SagazScreen[None]):
     def action_bottom(self) -> None:
         """Go to the last saga, loading those on the way."""
         self.table.select_last()
-        feed = self._feed
-        if self._loaded and feed is not None and not feed.complete:
-            self.in_background("more", self._load_rest, feed)
+        self._get_more(to_end=True)
 
     def action_view(self, view: View) -> None:
         """Show another view."""
@@ -380,7 +357,7 @@ class SagasScreen(SagazScreen[None]):
         row = self.table.selected
         if row is None or row.saga_id != self.table.answered:
             return
-        if refusal := _no_start(row):
+        if refusal := no_start(row):
             self._say(refusal)
             return
         request = ReplayRequest(row.saga_id, row.step_name or "")
@@ -397,56 +374,26 @@ class SagasScreen(SagazScreen[None]):
 
     def action_filter(self) -> None:
         """Let the filter be typed."""
-        field = self.query_one("#filter", Input)
-        self._filter_before = field.value
-        field.focus()
+        self._filter_line.begin()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter by what stands there once nothing more is typed."""
-        if self._typing is not None:
-            self._typing.stop()
-        self._typing = self.set_timer(_TYPING, self._apply_filter)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Filter now, and go back to the rows."""
-        self._apply_filter()
-        self.set_focus(None)
-
-    def _apply_filter(self) -> None:
-        if self._typing is not None:
-            self._typing.stop()
-            self._typing = None
-        try:
-            wanted = parse_filter(self.query_one("#filter", Input).value)
-        except UsageError as error:
-            self._filter_error = visible(str(error))
-            self._show_bars()
-            return
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """Show what the filter lets through."""
         self._filter_error = ""
         self._show_bars()
-        if wanted != self._question.filter:
-            self._ask(replace(self._question, filter=wanted, group=None))
+        if message.filter != self._question.filter:
+            self._ask(replace(self._question, filter=message.filter, group=None))
+
+    def on_filter_line_refused(self, message: FilterLine.Refused) -> None:
+        """Say what is wrong with the filter; the rows stay."""
+        self._filter_error = message.words
+        self._show_bars()
 
     def action_back(self) -> None:
         """Leave the filter line as it was before, or else show all errors, or else clear it."""
-        field = self.query_one("#filter", Input)
-        if self.focused is field:
-            field.value = self._filter_before
-            self.set_focus(None)
+        line = self._filter_line
+        if line.typing:
+            line.leave()
         elif self._question.group is not None:
             self._ask(replace(self._question, group=None))
         else:
-            field.value = ""
-        self._apply_filter()
-
-
-def _no_start(row: SagaSummary) -> str:
-    """Why a replay cannot start from this row; empty: it can."""
-    saga_id = visible(row.saga_id)
-    if row.recovered_by is not None:
-        return f"{saga_id} was recovered already, by {visible(row.recovered_by)}"
-    if row.status in ("executing", "compensating"):
-        return f"{saga_id} is still running"
-    if row.status == "completed" or row.step_name is None:
-        return f"nothing failed in {saga_id}; open it to choose where to start"
-    return ""
+            line.clear()

@@ -10,6 +10,8 @@ from typing import Final
 from rich.cells import cell_len
 
 from sagaz_tui.saga_feed import Counts, Question, View
+from sagaz_tui.saga_filter import SagaFilter
+from sagaz_tui.text import visible
 from sagaz_tui.widgets.lines import Line, Span
 from sagaz_tui.widgets.safe_text import clip
 
@@ -18,7 +20,9 @@ _VIEWS: Final[tuple[tuple[View, str, str], ...]] = (
     ("running", "2", "Running"),
     ("all", "3", "All"),
 )
-_GROUP_CELLS: Final = 36
+_WIDE: Final = 110
+_GROUP_CELLS: Final = 40
+_GROUP_CELLS_NARROW: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,10 @@ def groups_line(
     right: Line = (Span(f"{key} ", "live"), Span("by error ", "muted")) if groups else ()
     room = width - 12
     spans, calls = [Span(" ")], {}
+    widest = _GROUP_CELLS if width >= _WIDE else _GROUP_CELLS_NARROW
+    names = _short_names([name for name, _ in groups])
     for number, (name, count) in enumerate(groups):
-        text = f"{clip(name, _GROUP_CELLS)} {count:,}"
+        text = f"{clip(names[number], widest)} {count:,}"
         gap = " · " if number else ""
         rest = f" · {len(groups) - number} more"
         room -= cell_len(gap + text)
@@ -91,3 +97,26 @@ def groups_line(
         chosen = name == group
         spans.append(Span(text, "live" if chosen else "muted", bold=chosen))
     return tuple(spans), right, calls
+
+
+def _short_names(groups: Sequence[str]) -> list[str]:
+    """Leave out the error's type where its message alone tells groups apart."""
+    messages = [group.partition(": ")[2] for group in groups]
+    return [
+        message if message and messages.count(message) == 1 else group
+        for group, message in zip(groups, messages, strict=True)
+    ]
+
+
+def empty_words(question: Question, counts: Counts | None, store: str) -> tuple[str, ...]:
+    """Give what a list without rows says."""
+    if question.contradicts:
+        return ("Nothing here can have that status; 3 shows all sagas.",)
+    if question.filter != SagaFilter() or question.group is not None:
+        return ("No saga matches; esc clears the filter.",)
+    if counts is None:
+        return ()
+    if not counts.all:
+        return (f"No saga is recorded in {visible(store)} yet.", "Each shows here as it runs.")
+    words = "Nothing has failed." if question.view == "failed" else "Nothing is running."
+    return (f"{words} 3 shows all {counts.all:,} sagas.",)

@@ -174,3 +174,15 @@ def _story(row: SagaSummary) -> tuple[str, Token]:
 
 def _undo(row: SagaSummary) -> tuple[str, Token]:
     return _UNDO[row.compensation] if row.status == "failed" else ("", "muted")
+
+
+def no_start(row: SagaSummary) -> str:
+    """Give why a replay cannot start at a saga's failure; empty: it can."""
+    saga_id = visible(row.saga_id)
+    if row.recovered_by is not None:
+        return f"{saga_id} was recovered already, by {visible(row.recovered_by)}"
+    if row.status in ("executing", "compensating"):
+        return f"{saga_id} is still running"
+    if row.status == "completed" or row.step_name is None:
+        return f"nothing failed in {saga_id}; open it to choose where to start"
+    return ""
