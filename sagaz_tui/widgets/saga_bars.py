@@ -85,17 +85,18 @@ def groups_line(
     widest = _GROUP_CELLS if width >= _WIDE else _GROUP_CELLS_NARROW
     names = _short_names([name for name, _ in groups])
     for number, (name, count) in enumerate(groups):
-        text = f"{clip(names[number], widest)} {count:,}"
+        text, tally = clip(names[number], widest), f" {count:,}"
         gap = " · " if number else ""
         rest = f" · {len(groups) - number} more"
-        room -= cell_len(gap + text)
+        room -= cell_len(gap + text + tally)
         if room < (0 if number == len(groups) - 1 else len(rest)) and number:
             spans.append(Span(rest, "muted"))
             break
         spans.append(Span(gap, "muted"))
-        calls[len(spans)] = f"choose_group({number})"
+        calls[len(spans)] = calls[len(spans) + 1] = f"choose_group({number})"
         chosen = name == group
         spans.append(Span(text, "live" if chosen else "muted", bold=chosen))
+        spans.append(Span(tally, "text", bold=chosen))
     return tuple(spans), right, calls
 
 

@@ -28,9 +28,10 @@ _HEADS: Final[dict[Column, str]] = {
     "undo": "UNDO",
 }
 _RIGHT: Final[frozenset[Column]] = frozenset({"age", "took", "checkpoints"})
-_FIXED: Final[dict[Column, int]] = {"age": 4, "took": 8, "checkpoints": 5, "undo": 6}
+_FIXED: Final[dict[Column, int]] = {"age": 4, "took": 7, "checkpoints": 4, "undo": 6}
 _GAP: Final = 2
 _LEAD: Final = 3
+_TRAIL: Final = 1
 _WIDE: Final = 110
 _MARKS: Final[dict[Status, tuple[GlyphName, Token]]] = {
     "executing": ("running", "live"),
@@ -76,7 +77,7 @@ def lay_out(rows: Iterable[SagaSummary], width: int, *, step_head: str) -> Layou
         if leave_out in order:
             order.remove(leave_out)
         taken = sum(natural.get(name, _FIXED.get(name, 0)) + _GAP for name in order)
-        left = width - _LEAD - taken + _GAP
+        left = width - _LEAD - _TRAIL - taken + _GAP
         if left >= 14:
             break
     natural["error"] = max(left, 5)

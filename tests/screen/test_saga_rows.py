@@ -37,7 +37,7 @@ def text(row: SagaSummary, width: int = 80, *, selected: bool = False) -> str:
 
 def test_a_failed_saga_says_where_why_when_and_how_it_was_undone() -> None:
     assert text(FAILED, selected=True) == (
-        "▌✗ order_8841  OrderSaga  charge_payment  CardDeclined: token exp…    2m  done"
+        "▌✗ order_8841  OrderSaga  charge_payment  CardDeclined: token ex…    2m  done"
     )
 
 
@@ -70,7 +70,7 @@ def test_lines_fit_their_width_and_stand_under_their_heads(width: int) -> None:
 
 
 def test_a_wide_terminal_tells_how_long_it_took_and_how_many_checkpoints_there_are() -> None:
-    assert "5.000s      6  done" in text(FAILED, 120)
+    assert "5.000s     6  done" in text(FAILED, 120)
 
 
 def test_what_was_recorded_is_never_an_escape_sequence() -> None:

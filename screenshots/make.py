@@ -1,0 +1,106 @@
+"""Writes the pictures in this folder: the same bytes each time, on any machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent))
+
+# Before anything of Textual is imported: it reads the environment once.
+os.environ.update(TEXTUAL_ANIMATIONS="none", TZ="UTC", LC_ALL="C.UTF-8")
+os.environ.pop("NO_COLOR", None)
+time.tzset()
+
+from textual.pilot import Pilot  # noqa: E402
+
+from sagaz_core.storage.backends import SQLiteSnapshotStorage  # noqa: E402
+from sagaz_tui.app import SagazApp  # noqa: E402
+from sagaz_tui.settings import Settings  # noqa: E402
+from screenshots.recording import NOW, record  # noqa: E402
+from tests.screen.looking import press, until_painted  # noqa: E402
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: the keys that lead there, each group followed by what shows it has worked."""
+
+    name: str
+    size: tuple[int, int]
+    way: Sequence[tuple[Keys, str]]
+    theme: str = "sagaz-dark"
+    production: str = "PROD-EU"
+
+
+LISTED: tuple[Keys, str] = ((), "1 Failed 130")
+OPENED: tuple[Keys, str] = (("enter",), "shop/payment.py")
+STAGED: tuple[Keys, str] = (("e", *"payment_token=tok_new", "enter"), "1 staged")
+PICTURES = (
+    Picture("list-80x24", (80, 24), (LISTED,)),
+    Picture("list-120x40", (120, 40), (LISTED,)),
+    Picture("list-light-80x24", (80, 24), (LISTED,), theme="sagaz-light"),
+    Picture("debugger-80x24", (80, 24), (LISTED, OPENED)),
+    Picture("debugger-120x40", (120, 40), (LISTED, OPENED)),
+    Picture("blame-80x24", (80, 24), (LISTED, OPENED, (("b",), "set"))),
+    Picture("edit-80x24", (80, 24), (LISTED, OPENED, (("e", *"payment_token=tok_new"), "tok_new"))),
+    Picture(
+        "plan-80x24",
+        (80, 24),
+        (LISTED, OPENED, STAGED, (("R",), "as a new branch")),
+        production="",
+    ),
+)
+
+
+async def take(picture: Picture, store: Path) -> str:
+    """Go the way to a picture and return it as SVG."""
+    settings = Settings(
+        storage_url=f"sqlite:///{store}",
+        production=picture.production,
+        sagas=("sagaz_tui.demo.sagas",),
+        sources={"sagas": "the pictures"},
+    )
+    async with SQLiteSnapshotStorage(store, read_only=True) as storage:
+        app = SagazApp(storage, settings, ascii=False, clock=lambda: NOW)
+        async with app.run_test(size=picture.size) as pilot:
+            app.theme = picture.theme
+            for keys, sign in picture.way:
+                press(pilot, *keys)
+                await until_painted(pilot, sign)
+            await settled(pilot, lambda: app.export_screenshot(title="sagaz"))
+            return app.export_screenshot(title="sagaz")
+
+
+async def settled(pilot: Pilot[None], look: Callable[[], str]) -> None:
+    """Wait until nothing that was still on its way changes the picture."""
+    before, same = look(), 0
+    while same < 5:
+        await pilot.pause()
+        await asyncio.sleep(0.05)
+        now = look()
+        before, same = now, same + 1 if now == before else 0
+
+
+async def main() -> None:
+    """Record, and write every picture."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store = Path(scratch) / "orders.db"
+        async with SQLiteSnapshotStorage(store) as storage:
+            await record(storage)
+        for picture in PICTURES:
+            path = FOLDER / f"{picture.name}.svg"
+            path.write_text(await take(picture, store) + "\n", encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(FOLDER.parent)}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
