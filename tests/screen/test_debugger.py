@@ -177,7 +177,7 @@ async def test_blame_lights_the_value_in_force_and_esc_leaves_it(store: Snapshot
 def row_hash(path: Path) -> str:
     """A hash over every row of every table."""
     digest = hashlib.sha256()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         for (table,) in tables.fetchall():
             for row in sorted(map(repr, db.execute(f'SELECT * FROM "{table}"'))):
@@ -407,7 +407,7 @@ async def test_a_lost_store_leaves_what_was_read_and_comes_back_by_itself() -> N
 async def test_a_damaged_checkpoint_says_so_and_its_neighbours_are_shown(tmp_path: Path) -> None:
     async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
         await record(storage, counting_snapshots(3))
-    with sqlite3.connect(tmp_path / "sagaz.db") as db:
+    with closing(sqlite3.connect(tmp_path / "sagaz.db")) as db, db:
         db.execute("UPDATE entry SET body = x'00' WHERE seq = 3")
     async with (
         SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage,
