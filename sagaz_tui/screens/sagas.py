@@ -32,11 +32,13 @@ from sagaz_tui.widgets.saga_rows import head_line, no_start
 from sagaz_tui.widgets.saga_table import SagaTable, notice
 
 _QUIET: Final = 5.0
-"""Seconds after which the rows in sight are read again though nothing was written: a lease may
-have lapsed."""
+"""Seconds after which rows of running sagas are read again though nothing was written: a lease
+may have lapsed."""
+_SOON: Final = 0.5
+"""Seconds after which counts that were put off are made up for."""
 _PAUSE: Final = 0.15
 """Seconds between two looks at a store that is written all the time."""
-_COUNT_SHARE: Final = 10
+_COUNT_SHARE: Final = 30
 """Counting may take one part in so many of the time."""
 _LONGEST_RETRY: Final = 8.0
 _STEP_HEADS: Final[dict[View, str]] = {"failed": "FAILED AT", "running": "AT", "all": "STEP"}
@@ -62,6 +64,7 @@ class SagasScreen(SagazScreen[None]):
         self._newer = Newer()
         self._counts: Counts | None = None
         self._count_again_at = 0.0
+        self._count_due = False
         self._freshness = Freshness()
         self._trouble = ""
         self._filter_error = ""
@@ -159,8 +162,11 @@ class SagasScreen(SagazScreen[None]):
         cursor, retry = None, 1.0
         while True:
             try:
-                cursor = await self.sagaz.storage.wait(cursor, _QUIET)
-                await self._catch_up()
+                timeout = _SOON if self._count_due else _QUIET
+                seen = await self.sagaz.storage.wait(cursor, timeout)
+                if seen != cursor or self._count_due or self.table.moving:
+                    await self._catch_up()
+                cursor = seen
             except StorageError as error:
                 cursor = None
                 self._lost(error, retry)
@@ -194,7 +200,8 @@ class SagasScreen(SagazScreen[None]):
     async def _count(self, feed: SagaFeed) -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        if begun < self._count_again_at:
+        self._count_due = begun < self._count_again_at
+        if self._count_due:
             return
         counts = await feed.counts()
         ended = loop.time()

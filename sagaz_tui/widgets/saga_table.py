@@ -143,6 +143,11 @@ class SagaTable(LinePane, can_focus=False):
         top = round(self.scroll_offset.y)
         return self._rows[top : top + self.size.height]
 
+    @property
+    def moving(self) -> bool:
+        """Whether a saga in sight may change without anything being written: one that runs."""
+        return any(row.status in ("executing", "compensating") for row in self.in_sight)
+
     # ------------------------------------------------------------------ the selection
 
     def move(self, by: int) -> None:
