@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -171,6 +173,31 @@ def test_one_storage_serves_several_event_loops(tmp_path: Path) -> None:
     asyncio.run(save_some(10))
     asyncio.run(save_some(10))
     assert asyncio.run(count()) == 60
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_write_leaves_the_store_to_the_next(
+    tmp_path: Path,
+) -> None:
+    storage = SnapshotStorage(SQLiteBackend(tmp_path / "s.db"))
+    asyncio.run(storage.open())
+    other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def save_in_vain() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await storage.save_snapshot(SagaSnapshot(saga_id="a", saga_name="S"))
+
+    async def save() -> int:
+        async with asyncio.timeout(5):
+            return await storage.save_snapshot(SagaSnapshot(saga_id="b", saga_name="S"))
+
+    asyncio.run(save_in_vain())
+    other.execute("ROLLBACK")
+    time.sleep(0.2)
+    assert asyncio.run(save()) == 1
+    asyncio.run(storage.close())
+    other.close()
 
 
 async def test_a_new_run_under_a_taken_id_is_refused(tmp_path: Path) -> None:

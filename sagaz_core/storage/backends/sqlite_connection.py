@@ -7,8 +7,10 @@ statements they execute; that is what makes appends fast.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -77,12 +79,16 @@ class SQLiteConnection:
     ) -> T:
         """Call a function with the connection, on the connection's thread, in one trip.
 
-        aiosqlite has no public call for this; here is the only place that uses the private one,
-        and the reason why its version is pinned.
+        aiosqlite has no public call for this; here is the only place that uses its queue, and
+        the reason why its version is pinned.
         """
-        raw = self._connection._conn
+        if not self._connection._running:
+            raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
+        work = functools.partial(function, self._connection._conn, *args, **kwargs)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._connection._tx.put_nowait((None, functools.partial(_work_and_answer, work, answer)))
         try:
-            return await self._connection._execute(function, raw, *args, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
+            return await answer
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
@@ -111,6 +117,21 @@ class SQLiteConnection:
     async def close(self) -> None:
         """Close the file; what is queued is done first."""
         await asyncio.shield(self._connection.close())
+
+
+def _work_and_answer(work: Callable[[], T], answer: asyncio.Future[T]) -> None:
+    """Do work on the connection's thread and answer to the event loop that asked.
+
+    aiosqlite's own answer ends the thread where that loop is closed by then, and whoever asks
+    next, from another loop, would wait for ever.
+    """
+    settle: Callable[[], None]
+    try:
+        settle = functools.partial(answer.set_result, work())
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        settle = functools.partial(answer.set_exception, error)
+    with suppress(RuntimeError):
+        answer.get_loop().call_soon_threadsafe(lambda: None if answer.done() else settle())
 
 
 def _check_place(path: Path, read_only: bool) -> None:
