@@ -11,7 +11,6 @@ from typing import Final, Literal
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
-from textual.strip import Strip
 from textual.theme import Theme
 
 
@@ -129,7 +128,6 @@ GlyphName = Literal[
     "retries",
     "gap",
     "kept",
-    "ghost",
     "start",
     "cursor",
     "running",
@@ -163,7 +161,6 @@ GLYPHS: Final[Mapping[GlyphName, Glyph]] = {
     "retries": Glyph("×", "x", "times"),
     "gap": Glyph("┄?┄", ".?.", "gap"),
     "kept": Glyph("⊘", "0", "restored in name only"),
-    "ghost": Glyph("┄◌┄", ".o.", "ghost"),
     "start": Glyph("R", "R", "replay start"),
     "cursor": Glyph("▲", "^", "cursor"),
     "running": Glyph("▸", ">", "running"),
@@ -174,10 +171,9 @@ GLYPHS: Final[Mapping[GlyphName, Glyph]] = {
 }
 
 
-def glyph(name: GlyphName, *, ascii: bool = False) -> str:
-    """Give a sign, or its ASCII twin."""
-    found = GLYPHS[name]
-    return found.ascii if ascii else found.sign
+def glyph(name: GlyphName) -> str:
+    """Give a sign; where there is only ASCII, :class:`AsciiFilter` puts its twin there."""
+    return GLYPHS[name].sign
 
 
 def word(name: GlyphName) -> str:
@@ -215,11 +211,6 @@ class AsciiFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Give the segments in ASCII."""
         return [_in_ascii(segment) for segment in segments]
-
-
-def ascii_strip(strip: Strip) -> Strip:
-    """Give a drawn line in ASCII alone, as wide as it was."""
-    return Strip([_in_ascii(segment) for segment in strip], strip.cell_length)
 
 
 def _in_ascii(segment: Segment) -> Segment:

@@ -102,8 +102,7 @@ class PlanScreen(SagazScreen[str | None]):
             lines = [(Span(f" {heading}", "fail", bold=True),)]
             lines += [*wrapped(self._trouble, width, "fail", lead="✗"), ()]
         if self.plan is not None:
-            now, ascii = self.sagaz.now(), self.sagaz.ascii
-            lines += plan_lines(self.plan, width, now, ascii=ascii)
+            lines += plan_lines(self.plan, width, self.sagaz.now())
         self._pane.set_plan(lines)
         self._ask(self._refusal() or self._invitation())
 

@@ -56,7 +56,7 @@ class SagasScreen(SagazScreen[None]):
         self._title, self._views = Bar(id="title"), Bar(id="views")
         self._groups, self._head = Bar(id="groups"), Bar(id="head")
         self._filter_line = FilterLine()
-        self.table = SagaTable(self.sagaz.now, ascii=self.sagaz.ascii)
+        self.table = SagaTable(self.sagaz.now)
         self._question = Question()
         self._feed: SagaFeed | None = None
         self._loaded = False

@@ -25,25 +25,24 @@ _RUNNING: Final = frozenset({"runs", "runs_again"})
 _NAME_CELLS: Final = 28
 
 
-def plan_lines(plan: ReplayPlan, width: int, now: datetime, *, ascii: bool = False) -> list[Line]:
+def plan_lines(plan: ReplayPlan, width: int, now: datetime) -> list[Line]:
     """Give a plan as lines, what stands against it first.
 
     Args:
         plan: the plan.
         width: cells that a line has.
         now: the time from which ages are counted.
-        ascii: whether signs are drawn in ASCII.
     """
     lines: list[Line] = [_origin(plan, now)]
     if plan.problems:
         lines += [(), _heading("Cannot run", "fail")]
         for problem in plan.problems:
-            lines += wrapped(problem.message, width, "fail", lead=glyph("step_failed", ascii=ascii))
+            lines += wrapped(problem.message, width, "fail", lead=glyph("step_failed"))
     if plan.steps:
         lines += [(), _heading("Steps")]
         names = min(max(len(visible(step.name)) for step in plan.steps), _NAME_CELLS)
         fates = max(len(_FATES[step.fate][1]) for step in plan.steps)
-        lines += [_step_line(step, names, fates, width, ascii=ascii) for step in plan.steps]
+        lines += [_step_line(step, names, fates, width) for step in plan.steps]
     lines += [(), _heading("Context" if plan.overrides else "Context, as it was recorded")]
     lines += _change_lines(plan, width)
     if plan.force_failure:
@@ -87,12 +86,12 @@ def _heading(text: str, token: Token = "text") -> Line:
     return (Span(f" {text}", token, bold=True),)
 
 
-def _step_line(step: PlannedStep, names: int, fates: int, width: int, *, ascii: bool) -> Line:
+def _step_line(step: PlannedStep, names: int, fates: int, width: int) -> Line:
     sign, word, token = _FATES[step.fate]
     undone = f"undone since by {step.undone_by}" if step.undone_by else ""
     why = "; ".join(filter(None, (undone, step.note)))
     return (
-        Span(f"   {glyph(sign, ascii=ascii)} ", token),
+        Span(f"   {glyph(sign)} ", token),
         Span(fit(step.name, names) + "  ", "text"),
         Span(fit(word, max(10, len(word))), token, bold=step.fate in _RUNNING),
         Span("  " + clip(why, max(width - names - fates - 10, 10)), "muted"),

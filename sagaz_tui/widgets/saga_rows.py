@@ -99,16 +99,14 @@ def head_line(layout: Layout) -> Line:
     return (Span(" " * _LEAD + (" " * _GAP).join(cells), "muted"),)
 
 
-def saga_line(
-    row: SagaSummary, layout: Layout, now: datetime, *, selected: bool, ascii: bool = False
-) -> Line:
+def saga_line(row: SagaSummary, layout: Layout, now: datetime, *, selected: bool) -> Line:
     """Give a saga as a line of the list."""
     sign, token = _MARKS[row.status]
     if row.recovered_by is not None:
         sign, token = "completed", "ok"
     spans = [
-        Span(glyph("row", ascii=ascii) if selected else " ", "live"),
-        Span(glyph(sign, ascii=ascii) + " ", token),
+        Span(glyph("row") if selected else " ", "live"),
+        Span(glyph(sign) + " ", token),
     ]
     for number, (column, width) in enumerate(layout.columns):
         text, colour = _cell(row, column, now)

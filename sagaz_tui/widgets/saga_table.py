@@ -24,7 +24,6 @@ class SagaTable(LinePane, can_focus=False):
 
     Args:
         clock: tells the time that ages are counted from.
-        ascii: whether marks are drawn in ASCII.
     """
 
     DEFAULT_CSS = "SagaTable { scrollbar-gutter: stable; }"
@@ -46,12 +45,9 @@ class SagaTable(LinePane, can_focus=False):
             super().__init__()
             self.layout = layout
 
-    def __init__(
-        self, clock: Callable[[], datetime], *, ascii: bool = False, id: str | None = None
-    ) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._clock = clock
-        self._ascii = ascii
         self._rows: list[SagaSummary] = []
         self._places: dict[str, int] = {}
         self._selected: str | None = None
@@ -197,7 +193,7 @@ class SagaTable(LinePane, can_focus=False):
         if chosen:
             self._painted = row.saga_id
         self._ages[index] = age_text(row, now)
-        return saga_line(row, self._layout, now, selected=chosen, ascii=self._ascii), chosen
+        return saga_line(row, self._layout, now, selected=chosen), chosen
 
     def on_resize(self) -> None:
         """Give the columns what room there is now."""

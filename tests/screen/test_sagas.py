@@ -11,7 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.screens.debugger import DebuggerScreen
@@ -151,6 +153,20 @@ async def test_a_running_saga_changes_where_it_stands(store: SnapshotStorage) ->
         await complete(store, "order_4")
         await until_painted(pilot, "✓ order_4", "2 Running 0")
         assert ids(pilot) == before
+
+
+async def test_a_run_whose_process_died_becomes_interrupted_though_nothing_is_written(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaz_tui.screens.sagas._QUIET", 0.05)
+    writer = store.writer(saga_id="order_9", saga_name="OrderSaga", claim=True, fence=1, term=0.3)
+    await writer.append(
+        capture(SagaSnapshot(saga_id="order_9", saga_name="OrderSaga", kind="before_step"))
+    )
+    async with listing(store) as pilot:
+        press(pilot, "2")
+        await until_painted(pilot, "▸ order_9")
+        await until_painted(pilot, "╳ order_9", "interrupted: its process is gone")
 
 
 async def test_the_filter_is_applied_as_it_is_typed(store: SnapshotStorage) -> None:
