@@ -104,21 +104,43 @@ def _pack_values(
     known: Mapping[str, Any],
     errors: list[CaptureError],
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    packed: dict[str, bytes] = {}
-    seen: dict[str, Any] = {}
-    for key, value in values.items():
-        if type(value) in _IMMUTABLE:
-            seen[key] = value
-            if known.get(key, errors) is value:
-                packed[key] = before[key]
-                continue
-        quick = pack_quickly(value) if type(key) is str and key.isprintable() else None
-        if quick is not None:
-            packed[key] = quick
-        else:
-            seen.pop(key, None)
-            _pack_slowly(key, value, packed, errors)
+    """Return the bytes of values, and those of them that are known again by being the same.
+
+    A context is large and a step changes little of it: what has not changed is copied at once.
+    """
+    packed, seen = dict(before), dict(known)
+    found: list[CaptureError] = []
+    for key in [key for key, value in values.items() if known.get(key, found) is not value]:
+        _pack_value(key, values[key], packed, seen, found)
+    if list(packed) != list(values):
+        # A key went, moved, or is no text: pack them in their order, without those that went.
+        packed, seen, found = {}, {}, []
+        for key, value in values.items():
+            if known.get(key, found) is value:
+                packed[key], seen[key] = before[key], value
+            else:
+                _pack_value(key, value, packed, seen, found)
+    errors += found
     return packed, seen
+
+
+def _pack_value(
+    key: Any,
+    value: Any,
+    packed: dict[str, bytes],
+    seen: dict[str, Any],
+    errors: list[CaptureError],
+) -> None:
+    quick = pack_quickly(value) if type(key) is str and key.isprintable() else None
+    if quick is None:
+        seen.pop(key, None)
+        _pack_slowly(key, value, packed, errors)
+        return
+    packed[key] = quick
+    if type(value) in _IMMUTABLE:
+        seen[key] = value
+    else:
+        seen.pop(key, None)
 
 
 def _pack_slowly(
