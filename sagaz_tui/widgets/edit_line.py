@@ -90,6 +90,7 @@ class EditLine(Vertical):
         self._history = EditLog()
         self._base = EditBase("", 0)
         self._other_type = False
+        self._words = ""
         self._before: Widget | None = None
         self._head = PaneHead("Edits")
         self._lines = TextPane()
@@ -161,8 +162,9 @@ class EditLine(Vertical):
         self._write_staged()
 
     def on_resize(self) -> None:
-        """Write the staged edits for another width."""
+        """Write the staged edits and the hint for another width."""
         self._write_staged()
+        self._write_hint()
 
     def _write_staged(self) -> None:
         width = max(self.size.width, 1)
@@ -231,7 +233,11 @@ class EditLine(Vertical):
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self._hint.set_class(wrong, "-wrong")
-        self._hint.update(safe_text(clip(text, max(self.size.width - 2, 1))))
+        self._words = text
+        self._write_hint()
+
+    def _write_hint(self) -> None:
+        self._hint.update(safe_text(clip(self._words, max(self.size.width - 2, 1))))
 
 
 def edit_words(edit: StagedEdit) -> str:

@@ -164,3 +164,18 @@ async def test_a_pasted_escape_sequence_is_only_text() -> None:
         await app.query_one(EditLine).workers.wait_for_complete()
         edit = read_edit(app.query_one(EditInput).value, STATE)
         assert all(line.isprintable() for line in texts(staged_lines((edit,), 80)))
+
+
+class HiddenEditApp(EditApp):
+    """The line opens later than the app, as in the debugger: it has no width before."""
+
+    def on_mount(self) -> None:
+        """Leave it closed."""
+
+
+async def test_a_line_opened_later_has_its_whole_hint() -> None:
+    app = HiddenEditApp()
+    async with app.run_test(size=(80, 10)) as pilot:
+        await pilot.pause()
+        app.query_one(EditLine).open(EditBase("charge", 2, STATE))
+        await until(pilot, lambda: app.hint.endswith("esc keeps what is staged"), "the whole hint")
