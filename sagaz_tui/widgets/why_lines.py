@@ -24,6 +24,8 @@ from sagaz_tui.widgets.traceback_text import Raised, read_traceback
 
 _MESSAGE_LINES: Final = 40
 _HEAD_LINES: Final = 4
+_CODE_LINES: Final = 3
+_PAIR_LINES: Final = 4
 _SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
     "added": ("+", "added"),
     "removed": ("-", "removed"),
@@ -103,7 +105,11 @@ def _frame_lines(raised: Raised, width: int, library: bool) -> list[Line]:
             fit(place, column) if beside else place, "future" if frame.library else "muted"
         )
         what = Span(f"   {code}", "muted" if frame.library else "text")
-        lines += [(where, what)] if beside else [(where,), (Span("  "), what)]
+        if beside:
+            lines.append((where, what))
+        else:
+            code_lines = wrap(frame.code, max(width - 5, 1), _CODE_LINES)
+            lines += [(where,), *((Span(f"     {part}", what.token),) for part in code_lines)]
     hidden = len(raised.frames) - len(shown)
     if hidden:
         lines.append((Span(f" {hidden} library frame{'s' * (hidden > 1)} (o)", "future"),))
@@ -179,7 +185,9 @@ def step_lines(
         lines += _definition_lines(definitions.get(step))
     if checkpoint.running_steps:
         lines.append(_pair("running", ", ".join(checkpoint.running_steps)))
-    return lines or [(Span(f" no step ended at #{checkpoint.sequence}", "muted"),)]
+    if not lines:
+        return [(Span(f" no step ended at #{checkpoint.sequence}", "muted"),)]
+    return [part for line in lines for part in _folded(line, width)]
 
 
 def _record_lines(record: StepRecord, info: StepInfo | None, width: int) -> Iterable[Line]:
@@ -221,6 +229,17 @@ def _definition_lines(info: StepInfo | None) -> Iterable[Line]:
         "idempotent" if info.idempotent else "not declared idempotent",
     ]
     yield _pair("is", ", ".join(traits))
+
+
+def _folded(line: Line, width: int) -> list[Line]:
+    """A name and its text over as many lines as the text needs, within reason."""
+    if len(line) != 2 or line_width(line) <= width:
+        return [line]
+    name, text = line
+    indent = cell_len(name.text)
+    parts = wrap(text.text, max(width - indent, 1), _PAIR_LINES)
+    heads = [name, *[Span(" " * indent)] * (len(parts) - 1)]
+    return [(head, Span(part, text.token)) for head, part in zip(heads, parts, strict=True)]
 
 
 def _pair(name: str, text: str, token: Token = "text") -> Line:

@@ -34,8 +34,8 @@ def test_a_narrow_pane_wraps_the_error_and_puts_code_below_its_place() -> None:
         " attempt 3 of 3 · 1.204s",
         "   ask for another",
         " shop/payment.py:88 _send",
-        "     raise CardDeclined(resp.reason)",
-        " shop/payment.py:80 _charge",
+        "     raise",
+        "     CardDeclined(resp.reason)",
     ]
 
 
@@ -132,3 +132,13 @@ def test_a_step_tells_its_tries_keys_and_nature() -> None:
 
 def test_a_step_that_has_not_run_yet_says_so() -> None:
     assert texts(step_lines(order_checkpoints()[0], {}, 80)) == [" reserve  begins here"]
+
+
+def test_what_a_step_is_folds_instead_of_being_cut() -> None:
+    definition = {"charge": StepInfo("charge", compensated=True)}
+    lines = texts(step_lines(order_checkpoints()[1], definition, 34))
+    assert lines[1:] == [
+        "   is       has a compensation,",
+        "            not declared",
+        "            idempotent",
+    ]
