@@ -117,5 +117,8 @@ def _right_edge(state: TimelineState, index: int, width: int) -> Line:
     if width >= _ROOM_FOR_TIMES:
         since = checkpoint.created_at - state.checkpoints[0].created_at
         spans.append(Span(f"+{short_duration(since.total_seconds())} ", "future"))
-    spans.append(Span("R " if index == state.start else "  ", "live", bold=True))
+    if index == state.start:
+        spans.append(Span("R ", "live", bold=True))
+    elif spans:
+        spans.append(Span("  "))
     return tuple(spans)

@@ -53,3 +53,9 @@ def test_a_name_from_a_store_cannot_act() -> None:
     text = line_text(timeline_row(TimelineState(checkpoints), 0, 60))
     assert text.isprintable()
     assert "[red]" in text
+
+
+def test_a_row_without_marks_has_its_whole_width_for_words() -> None:
+    checkpoints = (checkpoint(6, "compensation_failed", "charge_payment"),)
+    (line,) = [line_text(timeline_row(TimelineState(checkpoints), 0, 32))]
+    assert line.rstrip() == "▌6 ✗ undo FAILED charge_payment"
