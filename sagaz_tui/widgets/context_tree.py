@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import date, time
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from rich.cells import cell_len
 from textual.events import Click
@@ -23,7 +25,7 @@ from sagaz_tui.widgets.context_rows import (
     find_paths,
     rows_of,
 )
-from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
+from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, line_width, spread
 from sagaz_tui.widgets.safe_text import clip, fit
 
 _ROOM_FOR_ORIGINS: Final = 50
@@ -135,7 +137,8 @@ class ContextTree(LinePane):
         index = round(self.scroll_offset.y) + event.y
         if index >= self.count:
             return
-        if index == self._row:
+        row = self._rows[index]
+        if index == self._row and (row.more or row.open is not None):
             self.action_fold()
         self._move_to(index)
 
@@ -165,6 +168,7 @@ class ContextTree(LinePane):
         elif row.open is not None:
             self._folding = self._folding.turned(row.path, open=not row.open)
         else:
+            self._say(f"{row.label} has nothing to unfold")
             return
         self._path = row.path
         self._rebuild()
@@ -199,9 +203,14 @@ class ContextTree(LinePane):
         """Go to the next place found, or the one before."""
         if not self._found and self._needle:
             self.search(self._needle)
-        elif self._found:
+        elif not self._found:
+            self._say("nothing has been searched for yet")
+        else:
             here = self._found.index(self.path) if self.path in self._found else -min(step, 0)
             self._go_to_found((here + step) % len(self._found))
+
+    def _say(self, text: str) -> None:
+        self.notify(text, markup=False, timeout=3)
 
     def _go_to_found(self, index: int) -> None:
         if self._found:
@@ -228,14 +237,24 @@ def context_line(row: Row, state: ContextState, column: int, width: int, selecte
         )
     fold = {None: "  ", True: "▾ ", False: "▸ "}[row.open]
     column = min(column, max(width * 2 // 5, 8))
-    label = fit(row.label, max(column - cell_len(indent), 3))
     right = _right_word(row, state, width)
-    room = width - 6 - cell_len(indent + label) - sum(cell_len(span.text) + 1 for span in right)
+    if row.open:
+        label = clip(row.label, max(width - 5 - cell_len(indent) - line_width(right), 3))
+    else:
+        label = fit(row.label, max(column - cell_len(indent), 3))
+    room = width - 6 - cell_len(indent + label)
+    beside = room - sum(cell_len(span.text) + 1 for span in right)
+    if right == _type_beside(row) and isinstance(row.value, (date, time, UUID)):
+        # Such a value alone says what it is: more of it is worth more than the word.
+        if_alone = cell_len(_value(row, room))
+        right, room = ((), room) if if_alone > beside else (right, beside)
+    else:
+        room = beside
     left: Line = (
         pointer,
         mark,
         Span(indent + fold, "muted"),
-        Span(f"{label}  ", "text", bold=row.depth == 0),
+        Span(label if row.open else f"{label}  ", "text", bold=row.depth == 0),
         Span(_value(row, max(room, 3)), _value_token(row)),
     )
     return spread(left, right, width)
@@ -269,6 +288,8 @@ def _right_word(row: Row, state: ContextState, width: int) -> Line:
     if key in state.set_at and (key in state.results or width >= _ROOM_FOR_ORIGINS):
         kind = "" if is_plain(row.value) or row.open else f"{type_word(row.value)}  "
         return (Span(kind, "future"), Span(f"set by #{state.set_at[str(key)]} ", "future"))
-    if is_plain(row.value) or row.open:
-        return ()
+    return () if is_plain(row.value) or row.open else _type_beside(row)
+
+
+def _type_beside(row: Row) -> Line:
     return (Span(f"{type_word(row.value)} ", "future"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -204,3 +205,16 @@ async def test_the_row_under_the_cursor_is_lit_only_with_the_keys() -> None:
         await pilot.pause()
         assert tree.line(0)[1] is False
         assert line_text(tree.line(0)[0]).startswith("▌")
+
+
+def test_a_long_moment_is_worth_more_than_the_word_for_it() -> None:
+    moment = datetime(2026, 7, 3, 12, 30, 59, 123456, tzinfo=UTC)
+    state = ContextState(context={"placed_at": moment})
+    assert shown(state, Folding(), 34) == ["    placed_at  2026-07-03T12:30:5…"]
+    assert shown(state, Folding(), 60)[0].split() == ["placed_at", moment.isoformat(), "datetime"]
+
+
+def test_an_unfolded_name_takes_the_room_of_its_value() -> None:
+    name = "reserve_inventory_of_the_warehouse"
+    state = ContextState(results={name: {"qty": 2}}, set_at={name: 2})
+    assert shown(state, Folding(), 50)[0].split() == ["▾", name, "set", "by", "#2"]
