@@ -231,9 +231,13 @@ class HistoryScreen(SagazScreen[None]):
 
     def action_jump_back(self) -> None:
         """Go where the last jump came from."""
-        if self._view is not None:
-            self._cursor = self._cursor.back(self._view.checkpoints[-1].sequence)
-            self._show()
+        if self._view is None:
+            return
+        if not self._cursor.jumps:
+            self._say("no jump to go back from")
+            return
+        self._cursor = self._cursor.back(self._view.checkpoints[-1].sequence)
+        self._show()
 
     @on(Scrubber.Seek)
     @on(Timeline.Seek)

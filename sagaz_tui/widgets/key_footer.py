@@ -10,6 +10,7 @@ from rich.style import Style
 from textual.events import Click
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input
 
 from sagaz_tui.keys import Key, Where, keys_in, shown_keys
 from sagaz_tui.screens.base import SagazScreen
@@ -62,10 +63,21 @@ class KeyFooter(Widget):
             segments.append(Segment(f" {key.footer}", on + Style(color=colours.muted) + click))
         return Strip(segments).adjust_cell_length(self.size.width, on)
 
+    def on_mount(self) -> None:
+        """Notice when somebody begins to type."""
+        self.watch(self.screen, "focused", self._take_focus, init=False)
+
+    def _take_focus(self) -> None:
+        self.refresh()
+
     def _fitting(self) -> list[tuple[Key, str]]:
         """The keys that there is room for; those of everywhere always stay."""
         here, everywhere = (
-            [key for key in keys_in(where) if key.footer and key.id not in self._leave_out]
+            [
+                key
+                for key in keys_in(where)
+                if key.footer and key.id not in self._leave_out and self._first(key)
+            ]
             for where in (self._where, _EVERYWHERE)
         )
         while here and self._width([*here, *everywhere]) > self.size.width:
@@ -77,7 +89,10 @@ class KeyFooter(Widget):
         return 1 + cell_len(_GAP.join(texts))
 
     def _first(self, key: Key) -> str:
-        return next(iter(shown_keys(key, self._remapped)), "")
+        """The first key that does it; while somebody types, the first that is no letter."""
+        typing = isinstance(self.screen.focused, Input)
+        shown = shown_keys(key, self._remapped)
+        return next((name for name in shown if not typing or len(name) > 1), "")
 
     async def on_click(self, event: Click) -> None:
         """Do what the key under the pointer does."""

@@ -108,8 +108,22 @@ class WhyPane(Vertical):
 
     def action_library(self) -> None:
         """Show or hide frames of installed code."""
+        state = self._state
+        if state is None:
+            return
+        if self.open_tab != "error":
+            self._say("only the tab Error has library frames")
+            return
+        width = self._text.text_width
+        shown, hidden = (why_lines(state, "error", width, library=each) for each in (True, False))
+        if shown == hidden:
+            self._say("this error has no library frames")
+            return
         self._library = not self._library
         self._write(from_top=False)
+
+    def _say(self, text: str) -> None:
+        self.notify(text, markup=False, timeout=3)
 
     def _choose(self, index: int) -> None:
         self._chosen = self._tabs[index]

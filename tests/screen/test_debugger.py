@@ -517,3 +517,33 @@ async def test_a_started_replay_is_followed_and_esc_comes_back(store: SnapshotSt
         await until_painted(pilot, "▌3 ✗ charge failed ×3", "1 staged")
         press(pilot, "escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, DebuggerScreen), "the list")
+
+
+async def test_the_footer_names_no_key_that_would_be_typed(store: SnapshotStorage) -> None:
+    async with debugging(store) as pilot:
+        await until_painted(pilot, "? help  q quit")
+        press(pilot, "e")
+        await until_painted(pilot, "ctrl+t other type  esc back  F1 help")
+        last = painted(pilot.app).splitlines()[-1]
+        assert "?" not in last
+        assert "quit" not in last
+        press(pilot, "escape")
+        await until_painted(pilot, "? help  q quit")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (["ctrl+o"], "no jump to go back from"),
+        (["n"], "nothing has been searched for yet"),
+        (["N"], "nothing has been searched for yet"),
+        (["enter"], "amount has nothing to unfold"),
+        (["h", "3", "o"], "only the tab Error has library frames"),
+    ],
+)
+async def test_a_key_that_can_do_nothing_says_why(
+    store: SnapshotStorage, keys: list[str], words: str
+) -> None:
+    async with debugging(store, size=(80, 24)) as pilot:
+        press(pilot, *keys)
+        await until_painted(pilot, words)
