@@ -94,6 +94,11 @@ def escape_pointer(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def valid_text(text: str) -> str:
+    """Return a text with what UTF-8 cannot hold (a lone surrogate) written as an escape."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 _Moment = TypeVar("_Moment", datetime, time)
 
 
@@ -253,12 +258,8 @@ def _zone(zone: tzinfo | None, offset: timedelta | None) -> list[Any]:
 
 
 def _not_stored(marker: NotStored) -> ormsgpack.Ext:
-    fields = [_as_text(text) for text in (marker.path, marker.type_name, marker.reason)]
+    fields = [valid_text(text) for text in (marker.path, marker.type_name, marker.reason)]
     return ormsgpack.Ext(_NOT_STORED, _pack_native(fields))
-
-
-def _as_text(value: str) -> str:
-    return value.encode(errors="backslashreplace").decode()
 
 
 _ENCODERS: Final[dict[type, Callable[[Any], ormsgpack.Ext]]] = {

@@ -99,6 +99,12 @@ class GroupCommit:
         except StorageError as error:
             for ticket in group:
                 ticket.settle(None, error)
+        except Exception as error:  # noqa: BLE001 - what a driver has against one of its values
+            if len(group) > 1:
+                for ticket in group:
+                    await self._write([ticket])
+            else:
+                group[0].settle(None, StorageError(f"it cannot be stored: {error}"))
         except BaseException:
             self._give_up([*group, *self._waiting])
             self._waiting = []

@@ -30,7 +30,7 @@ from sagaz_core.model import (
 )
 from sagaz_core.storage.backends.base import EntryRow
 from sagaz_core.storage.capture import Capture
-from sagaz_core.storage.codec import pack, pack_with_markers, unpack
+from sagaz_core.storage.codec import pack, pack_with_markers, unpack, valid_text
 from sagaz_core.storage.difference import compress, decompress
 
 _FORM: Final = 1
@@ -163,11 +163,11 @@ def pack_replay_log(entry: ReplayLogEntry) -> bytes:
             for change in entry.override
         ],
         entry.initiated_by,
-        entry.reason,
+        entry.reason and valid_text(entry.reason),
         to_micros(entry.started_at),
         None if finished is None else to_micros(finished),
         entry.outcome,
-        entry.error_message,
+        entry.error_message and valid_text(entry.error_message),
         dict(entry.plan),
     ]
     return bytes((_FORM,)) + pack_with_markers(fields)[0]
@@ -213,7 +213,10 @@ def _required(values: Sequence[Any]) -> Any:
 
 
 def _error_out(error: StepError | None) -> list[str] | None:
-    return None if error is None else [error.type, error.message, error.traceback]
+    if error is None:
+        return None
+    # A file's name in a message may hold what is no valid text.
+    return [valid_text(part) for part in (error.type, error.message, error.traceback)]
 
 
 def _error_in(fields: Sequence[str] | None) -> StepError | None:

@@ -26,6 +26,7 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.capture import capture as capture_snapshot
 from sagaz_core.storage.chain import Chain, Link, State
+from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.commits import GroupCommit, Ticket
 from sagaz_core.storage.decoding import read_chain, read_checkpoint
 from sagaz_core.storage.error_groups import group_error
@@ -306,8 +307,8 @@ class SagaWriter:
             # From the failure on, the row keeps pointing to it, whatever the rollback does.
             step = snapshot.step_name or step
             if snapshot.error is not None:
-                error = snapshot.error.headline
-                group = group_error(snapshot.error.type, snapshot.error.message)
+                error = valid_text(snapshot.error.headline)
+                group = valid_text(group_error(snapshot.error.type, snapshot.error.message))
         return SagaRow(
             saga_id=identity.saga_id,
             root=before.root if before else identity.root_id,

@@ -65,6 +65,19 @@ class ValuesContract(ContractBase):
         found = await storage.get_checkpoint("saga", 1)
         assert math.isnan(found.context["x"])
 
+    async def test_an_error_whose_message_is_no_valid_text_is_kept_with_escapes(
+        self, storage: SnapshotStorage
+    ) -> None:
+        error = StepError("OSError", "no file /tmp/\udcff", "raise OSError('\udcff')")
+        await storage.save_snapshot(snapshot(kind="step_failed", error=error))
+        found = await storage.get_checkpoint("saga", 1)
+        assert found.error == StepError(
+            "OSError", "no file /tmp/\\udcff", "raise OSError('\\udcff')"
+        )
+        saga = await storage.get_saga("saga")
+        assert saga is not None
+        assert saga.error == "OSError: no file /tmp/\\udcff"
+
     async def test_all_of_a_snapshot_comes_back(self, storage: SnapshotStorage) -> None:
         error = StepError("ValueError", "no", "Traceback …")
         saved = snapshot(

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sagaz_core.errors import HeadConflictError, LeaseLostError, StorageUnavailableError
+from sagaz_core.errors import (
+    HeadConflictError,
+    LeaseLostError,
+    StorageError,
+    StorageUnavailableError,
+)
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.backends.memory import MemoryBackend
@@ -198,6 +203,19 @@ def test_a_loop_that_ends_in_the_middle_of_a_write_leaves_the_store_to_the_next(
     assert asyncio.run(save()) == 1
     asyncio.run(storage.close())
     other.close()
+
+
+async def test_what_the_driver_cannot_write_fails_alone(tmp_path: Path) -> None:
+    async with SnapshotStorage(SQLiteBackend(tmp_path / "s.db")) as storage:
+        outcomes = await asyncio.gather(
+            *(
+                storage.save_snapshot(SagaSnapshot(saga_id=f"s{n}", saga_name=name))
+                for n, name in enumerate(["A", "B", "\udcff", "C"])
+            ),
+            return_exceptions=True,
+        )
+        assert outcomes[:2] + outcomes[3:] == [1, 1, 1]
+        assert isinstance(outcomes[2], StorageError)
 
 
 async def test_a_new_run_under_a_taken_id_is_refused(tmp_path: Path) -> None:
