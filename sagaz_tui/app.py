@@ -14,6 +14,7 @@ from sagaz_core.model import utc_now
 from sagaz_tui.keys import bindings_for, check_remap
 from sagaz_tui.keys_in_order import KeysInOrder
 from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.theme import THEMES, AsciiFilter, terminal_is_ascii
 
 if TYPE_CHECKING:
@@ -70,8 +71,6 @@ class SagazApp(KeysInOrder):
 
     def get_default_screen(self) -> Screen[None]:
         """The saga list lies below everything else."""
-        from sagaz_tui.screens.sagas import SagasScreen
-
         return SagasScreen()
 
     def on_mount(self) -> None:

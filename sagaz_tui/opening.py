@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_tui.settings import Settings
 
 
@@ -26,6 +28,21 @@ def run_screen(settings: Settings, saga_id: str | None = None, *, ascii_only: bo
         StorageError: the store cannot be opened; said before the screen takes the terminal.
         SagaNotFoundError: there is no such saga in it.
     """
+    # Importing makes no garbage; looking for it all the same takes a twentieth of the start.
+    gc.disable()
+    try:
+        store = _checked_store(settings, saga_id)
+        from sagaz_tui.app import SagazApp
+    finally:
+        gc.enable()
+        gc.freeze()
+    app = SagazApp(store, settings, saga_id, ascii=True if ascii_only else None)
+    app.run()
+    return app.return_code or 0
+
+
+def _checked_store(settings: Settings, saga_id: str | None) -> SnapshotStorage:
+    """Return the store, closed, once it has been seen to open and to hold the saga."""
     import asyncio
 
     from sagaz_core.errors import SagaNotFoundError
@@ -39,9 +56,4 @@ def run_screen(settings: Settings, saga_id: str | None = None, *, ascii_only: bo
                 raise SagaNotFoundError(saga_id)
 
     asyncio.run(check())
-
-    from sagaz_tui.app import SagazApp
-
-    app = SagazApp(store, settings, saga_id, ascii=True if ascii_only else None)
-    app.run()
-    return app.return_code or 0
+    return store

@@ -61,6 +61,7 @@ class SagasScreen(SagazScreen[None]):
         self._feed: SagaFeed | None = None
         self._loaded = False
         self._more: Worker[None] | None = None
+        self._cursor: int | None = None
         self._newer = Newer()
         self._counts: Counts | None = None
         self._count_again_at = 0.0
@@ -108,7 +109,7 @@ class SagasScreen(SagazScreen[None]):
         self._question = question
         self._feed = SagaFeed(self.sagaz.storage, question, self.sagaz.now())
         self._loaded, self._newer = False, Newer()
-        self._count_again_at = 0.0
+        self._count_due, self._count_again_at = True, 0.0
         self._show_bars()
         self.in_background("rows", self._load_first, self._feed)
 
@@ -121,9 +122,11 @@ class SagasScreen(SagazScreen[None]):
             self._start_following()
 
     async def _load(self, feed: SagaFeed) -> None:
+        # Asked for first, so that nothing written meanwhile is missed.
+        cursor = await self.sagaz.storage.wait(None, 0)
         rows = await feed.next_rows()
         if feed is self._feed:
-            self._loaded = True
+            self._loaded, self._cursor = True, cursor
             self.table.show(rows, step_head=_STEP_HEADS[self._question.view], from_top=True)
             self._found()
             self._show_notice()
@@ -159,16 +162,20 @@ class SagasScreen(SagazScreen[None]):
         self.in_background("follow", self._follow)
 
     async def _follow(self) -> None:
-        cursor, retry = None, 1.0
+        retry = 1.0
         while True:
             try:
+                if self._count_due and self._feed is not None:
+                    await self._count(self._feed)
+                    self._show_bars()
+                    self._show_notice()
                 timeout = _SOON if self._count_due else _QUIET
-                seen = await self.sagaz.storage.wait(cursor, timeout)
-                if seen != cursor or self._count_due or self.table.moving:
+                seen = await self.sagaz.storage.wait(self._cursor, timeout)
+                if seen != self._cursor or self._count_due or self.table.moving:
                     await self._catch_up()
-                cursor = seen
+                self._cursor = seen
             except StorageError as error:
-                cursor = None
+                self._cursor = None
                 self._lost(error, retry)
                 await asyncio.sleep(retry)
                 retry = min(retry * 2, _LONGEST_RETRY)

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from sagaz_tui.saga_feed import Counts, Question, View
 from sagaz_tui.saga_filter import SagaFilter
 from sagaz_tui.text import visible
+from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.lines import Line, Span
 from sagaz_tui.widgets.safe_text import clip
 
@@ -85,7 +86,9 @@ def groups_line(
     widest = _GROUP_CELLS if width >= _WIDE else _GROUP_CELLS_NARROW
     names = _short_names([name for name, _ in groups])
     for number, (name, count) in enumerate(groups):
-        text, tally = clip(names[number], widest), f" {count:,}"
+        chosen = name == group
+        mark = f"{glyph('running')} " if chosen else ""
+        text, tally = mark + clip(names[number], widest), f" {count:,}"
         gap = " · " if number else ""
         rest = f" · {len(groups) - number} more"
         room -= cell_len(gap + text + tally)
@@ -94,7 +97,6 @@ def groups_line(
             break
         spans.append(Span(gap, "muted"))
         calls[len(spans)] = calls[len(spans) + 1] = f"choose_group({number})"
-        chosen = name == group
         spans.append(Span(text, "live" if chosen else "muted", bold=chosen))
         spans.append(Span(tally, "text", bold=chosen))
     return tuple(spans), right, calls

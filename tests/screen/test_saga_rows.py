@@ -87,7 +87,7 @@ def test_a_long_id_keeps_its_beginning_and_its_end() -> None:
 def test_groups_are_shown_as_far_as_there_is_room_and_the_rest_is_counted() -> None:
     counts = Counts(groups=tuple((f"Error: thing {n} went wrong", 10 - n) for n in range(6)))
     left, _, calls = groups_line(counts, "Error: thing 0 went wrong", 80, "E")
-    assert line_text(left) == " thing 0 went wrong 10 · thing 1 went wrong 9 · 4 more"
+    assert line_text(left) == " ▸ thing 0 went wrong 10 · thing 1 went wrong 9 · 4 more"
     assert set(calls.values()) == {"choose_group(0)", "choose_group(1)"}
     assert [span.bold for span in left if "thing 0" in span.text] == [True]
 

@@ -220,6 +220,16 @@ async def test_the_groups_of_errors_are_gone_through_one_by_one(store: SnapshotS
         await until(pilot, lambda: len(ids(pilot)) == 3, "all")
 
 
+async def test_the_errors_counted_are_those_of_what_is_shown(store: SnapshotStorage) -> None:
+    async with listing(store) as pilot:
+        await until_painted(pilot, "token expired 2 · no answer after")
+        press(pilot, "/", *"order_3", "enter")
+        await until(pilot, lambda: "token expired" not in painted(pilot.app), "the other gone")
+        await until_painted(pilot, "no answer after")
+        press(pilot, "2")
+        await until(pilot, lambda: "no answer after" not in painted(pilot.app), "none here")
+
+
 async def test_a_click_on_an_error_shows_only_that_one(store: SnapshotStorage) -> None:
     async with listing(store) as pilot:
         await until_painted(pilot, "token expired 2")
