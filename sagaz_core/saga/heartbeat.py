@@ -34,11 +34,12 @@ class Heartbeat:
             self._timer = loop.call_later(self._interval, self._begin)
 
     def stop(self) -> None:
-        """End; the lease is left as it is."""
+        """Pause until the next start; the lease is left as it is."""
         if self._timer is not None:
             self._timer.cancel()
         if self._beating is not None:
             self._beating.cancel()
+        self._timer = self._beating = None
 
     def _begin(self) -> None:
         self._beating = asyncio.ensure_future(self._beat())

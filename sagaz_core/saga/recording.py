@@ -258,6 +258,9 @@ class Recording:
     async def _write(self, taken: Taken, behind: Iterable[Taken] = ()) -> bool:
         """Write a checkpoint; where that fails, those ``behind`` it are given up with it."""
         end = taken.capture.snapshot.kind in _ENDS
+        if end:
+            # A beat that comes after the lease was given back would take it for lost.
+            self._heartbeat.stop()
         try:
             await self._writer.append(
                 taken.capture, causes=taken.causes, run=self._run, release=end
@@ -283,9 +286,7 @@ class Recording:
         self._run = None
         self._written = True
         self._end_written = end
-        if end:
-            self._heartbeat.stop()
-        else:
+        if not end:
             self._heartbeat.start()
         return True
 

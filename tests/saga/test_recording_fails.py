@@ -454,6 +454,27 @@ async def test_a_beat_that_cannot_reach_the_store_stops_nothing(
     assert (result.status, result.capture_errors) == ("completed", 0)
 
 
+async def test_a_beat_while_the_end_is_written_does_not_take_the_lease_for_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recording, "LEASE_TERM", 0.03)
+
+    class AnswersLate(MemoryBackend):
+        async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+            outcomes = await super().append(appends)
+            if any(append.release for append in appends):
+                await asyncio.sleep(0.05)
+            return outcomes
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", lambda ctx: None)
+
+    storage = SnapshotStorage(AnswersLate())
+    result = await Built(build, saga_id="s", snapshot_storage=storage).execute()
+
+    assert (result.status, result.error) == ("completed", None)
+
+
 async def test_two_sagas_record_into_one_store_without_meeting() -> None:
     storage = InMemorySnapshotStorage()
 
