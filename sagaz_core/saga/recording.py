@@ -211,8 +211,18 @@ class Recording:
         )
         captured = capture(snapshot, reuse=self._latest, max_bytes=self._config.max_context_bytes)
         self._latest = captured
-        self._report_unstorable(captured)
-        return await self._keep_or_write(kind, Taken(captured, causes))
+        taken = Taken(captured, causes)
+        try:
+            self._report_unstorable(captured)
+            await self._turn.acquire()
+        except (SnapshotCaptureError, asyncio.CancelledError):
+            self._carry_over([taken])
+            self._gap += 1
+            raise
+        try:
+            return await self._keep_or_write(kind, taken)
+        finally:
+            self._turn.release()
 
     def _index(self, step_name: str | None) -> int | None:
         if step_name is None:
@@ -220,32 +230,35 @@ class Recording:
         return self._indexes.setdefault(step_name, len(self._indexes))
 
     def _report_unstorable(self, captured: Capture) -> None:
-        for found in captured.errors:
-            known = (found.path, found.type_name)
-            if known in self._unstorable:
-                continue
-            self._unstorable.add(known)
-            self.capture_errors += 1
-            message = (
-                f"saga {self.saga_id!r}: the value at {found.path} cannot be recorded: "
-                f"{found.type_name} {found.reason}; keep plain data in the context"
-            )
-            if self._config.on_capture_error == "raise":
-                raise SnapshotCaptureError(message, found.path)
+        new = [
+            found
+            for found in captured.errors
+            if (found.path, found.type_name) not in self._unstorable
+        ]
+        messages = [
+            f"saga {self.saga_id!r}: the value at {found.path} cannot be recorded: "
+            f"{found.type_name} {found.reason}; keep plain data in the context"
+            for found in new
+        ]
+        self._unstorable.update((found.path, found.type_name) for found in new)
+        self.capture_errors += len(new)
+        if new and self._config.on_capture_error == "raise":
+            # All are known from now on: the way back is recorded, with markers in their places.
+            raise SnapshotCaptureError(messages[0], new[0].path)
+        for message in messages:
             _log.warning("%s", message)
 
     async def _keep_or_write(self, kind: Kind, taken: Taken) -> bool:
-        async with self._turn:
-            if self._backlog is None:
-                return await self._write(taken)
-            if kind == "completed":
-                self._backlog = None
-                return False
-            self._backlog.add(taken)
-            if kind not in _ENDS_BACKLOG:
-                return True
-            backlog, self._backlog = self._backlog, None
-            return await self._write_backlog(backlog)
+        if self._backlog is None:
+            return await self._write(taken)
+        if kind == "completed":
+            self._backlog = None
+            return False
+        self._backlog.add(taken)
+        if kind not in _ENDS_BACKLOG:
+            return True
+        backlog, self._backlog = self._backlog, None
+        return await self._write_backlog(backlog)
 
     async def _write_backlog(self, backlog: Backlog) -> bool:
         waiting = backlog.drain()

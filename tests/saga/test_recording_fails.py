@@ -24,7 +24,7 @@ from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
 from sagaz_core.storage.storage import SnapshotStorage
-from tests.saga.sagas import Built, Ledger
+from tests.saga.sagas import Built, GatedBackend, Ledger
 
 
 class FlakyBackend(MemoryBackend):
@@ -119,6 +119,62 @@ async def test_with_raise_a_value_that_cannot_be_stored_fails_the_saga(
     row = await storage.get_saga("s")
     assert row is not None
     assert (row.status, row.compensation) == ("failed", "completed")
+
+
+async def test_with_raise_the_way_back_is_recorded_and_shows_the_gap(
+    storage: SnapshotStorage,
+) -> None:
+    async def put_locks(ctx: Any) -> None:
+        for key in "xyz":
+            ctx[key] = threading.Lock()
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", put_locks, lambda result, ctx: None)
+        await saga.add_step("b", lambda ctx: None)
+
+    saga = Built(build, saga_id="s", config=config("raise"), snapshot_storage=storage)
+    result = await saga.execute()
+
+    assert result.capture_errors == 3
+    found = await storage.list_checkpoints("s")
+    assert [(entry.kind, entry.gap, [r.name for r in entry.step_records]) for entry in found] == [
+        ("before_step", 0, []),
+        ("before_compensation", 1, ["a"]),
+        ("after_compensation", 0, []),
+        ("failed", 0, []),
+    ]
+
+
+async def test_cancelled_while_another_branch_is_recorded_a_step_is_told_of_by_the_next() -> None:
+    backend = GatedBackend(3)
+    storage = SnapshotStorage(backend)
+
+    def sets(key: str) -> Any:
+        async def act(ctx: Any) -> None:
+            ctx[key] = 1
+
+        return act
+
+    async def build(saga: Saga) -> None:
+        for name in "ab":
+            await saga.add_step(name, sets(f"by_{name}"), lambda result, ctx: None, depends_on=[])
+
+    running = asyncio.create_task(Built(build, saga_id="s", snapshot_storage=storage).execute())
+    await backend.gate.reached.wait()
+    await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.sleep(0.01)
+    backend.gate.opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    found = await storage.list_checkpoints("s")
+    assert {r.name for entry in found for r in entry.step_records} == {"a", "b"}
+    assert [entry.gap for entry in found if entry.kind == "before_compensation"] == [1, 0]
+    assert {(t.key, t.step_name) for t in await storage.list_changes("s")} == {
+        ("by_a", "a"),
+        ("by_b", "b"),
+    }
 
 
 async def test_a_context_above_the_limit_is_not_storable(storage: SnapshotStorage) -> None:
