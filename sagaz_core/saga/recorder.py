@@ -112,3 +112,6 @@ class SagaRecorder(Recording):
             error=error,
             attempts=attempts,
         )
+        if self.refusal is not None:
+            # Found out by a beat, or raised before and swallowed.
+            raise self.refusal

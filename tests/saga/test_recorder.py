@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sagaz_core.config import ReplayConfig
-from sagaz_core.errors import HeadConflictError, InvalidSagaIdError
+from sagaz_core.errors import HeadConflictError, InvalidSagaIdError, LeaseLostError
 from sagaz_core.model import StepError
 from sagaz_core.saga import recording
 from sagaz_core.saga.recorder import SagaRecorder
@@ -181,6 +181,26 @@ async def test_an_id_in_use_is_refused_before_the_step(storage: SnapshotStorage)
     with pytest.raises(HeadConflictError, match="job"):
         await nightly(SagaRecorder(storage, saga_id="job", saga_name="Nightly"), context)
     assert context == {}
+
+
+async def test_a_lease_that_a_beat_finds_lost_stops_the_run_before_its_next_step(
+    storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "LEASE_TERM", 0.03)
+
+    async def lost(*args: Any, **kwargs: Any) -> bool:
+        return False
+
+    done = []
+    with pytest.raises(LeaseLostError):
+        async with SagaRecorder(storage, saga_id="job", saga_name="Nightly") as recorder:
+            async with recorder.step("download", {}):
+                done.append("download")
+            monkeypatch.setattr(storage.backend, "beat", lost)
+            await asyncio.sleep(0.05)
+            async with recorder.step("load", {}):
+                done.append("load")
+    assert done == ["download"]
 
 
 def test_an_unusable_id_is_refused_at_once(storage: SnapshotStorage) -> None:
