@@ -106,7 +106,9 @@ def summary_of(row: SagaRow) -> SagaSummary:
 
 
 def _status(row: SagaRow) -> Status:
-    """A run whose lease lapsed while it went on was interrupted; that is never written."""
-    goes_on = row.status in ("executing", "compensating")
-    lapsed = row.alive_until is not None and row.alive_until <= time.time_ns() // 1000
-    return "interrupted" if goes_on and lapsed and row.holder == row.saga_id else row.status
+    """A run that goes on without its family's lease was interrupted; that is never written."""
+    if row.status not in ("executing", "compensating") or row.holder is None:
+        return row.status
+    holds = row.holder == row.saga_id and row.alive_until is not None
+    alive = holds and (row.alive_until or 0) > time.time_ns() // 1000
+    return row.status if alive else "interrupted"

@@ -56,6 +56,23 @@ class LeaseContract(ContractBase):
         page = await storage.list_sagas(status="interrupted")
         assert [(saga.saga_id, saga.status) for saga in page.sagas] == [("dead", "interrupted")]
 
+    async def test_an_interrupted_run_stays_so_when_another_takes_over(
+        self, storage: SnapshotStorage
+    ) -> None:
+        dead = storage.writer(
+            saga_id="dead", saga_name="S", fence=1, claim=True, owner="x", term=0.0
+        )
+        await dead.append(capture(snapshot("dead")))
+        lease = await storage.acquire_lease("dead", owner="y", holder="dead~r1")
+        for _ in range(2):
+            saga = await storage.get_saga("dead")
+            assert saga is not None
+            assert saga.status == "interrupted"
+            assert await storage.count_sagas("status") == {"interrupted": 1}
+            assert len((await storage.list_sagas(status="interrupted")).sagas) == 1
+            assert not (await storage.list_sagas(status="executing")).sagas
+            await lease.release()
+
     async def test_a_lease_of_a_family_that_has_moved_on_is_refused(
         self, storage: SnapshotStorage
     ) -> None:

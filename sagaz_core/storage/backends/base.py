@@ -135,7 +135,8 @@ class SagaQuery:
     """Which sagas; every condition given must hold."""
 
     status: tuple[Status, ...] = ()
-    """``executing`` and ``compensating`` mean alive; ``interrupted`` those whose lease lapsed."""
+    """``executing`` and ``compensating`` mean alive. ``interrupted`` are those that did not end,
+    in a family whose lease lapsed, was given back or is another run's."""
     name: str | None = None
     """A class name, ``*`` standing for anything."""
     prefix: str | None = None

@@ -349,10 +349,11 @@ class MemoryBackend(Backend):
 
 
 def _status(row: SagaRow, now: int) -> str:
-    """A saga's status as a reader sees it: interrupted once its lease has lapsed."""
-    alive = row.status in ("executing", "compensating")
-    lapsed = row.alive_until is not None and row.alive_until <= now
-    return "interrupted" if alive and lapsed and row.holder == row.saga_id else row.status
+    """A saga's status as a reader sees it: interrupted once it goes on without the lease."""
+    if row.status not in ("executing", "compensating") or row.holder is None:
+        return row.status
+    alive = row.holder == row.saga_id and row.alive_until is not None and row.alive_until > now
+    return row.status if alive else "interrupted"
 
 
 def _matches(row: SagaRow, query: SagaQuery, now: int) -> bool:

@@ -22,7 +22,9 @@ SAGA: Final = (
 """What :func:`saga_row` reads."""
 
 _ENDED: Final = ("completed", "failed")
-_LAPSED: Final = "(f.holder IS s.id AND f.alive_until IS NOT NULL AND f.alive_until <= ?)"
+_LAPSED: Final = (
+    "(f.holder IS NOT NULL AND NOT (f.holder = s.id AND coalesce(f.alive_until > ?, 0)))"
+)
 
 
 def saga_row(row: Sequence[Any]) -> SagaRow:
