@@ -192,14 +192,18 @@ async def test_a_lease_that_a_beat_finds_lost_stops_the_run_before_its_next_step
         return False
 
     done = []
-    with pytest.raises(LeaseLostError):
-        async with SagaRecorder(storage, saga_id="job", saga_name="Nightly") as recorder:
+
+    async def run(recorder: SagaRecorder) -> None:
+        async with recorder:
             async with recorder.step("download", {}):
                 done.append("download")
             monkeypatch.setattr(storage.backend, "beat", lost)
             await asyncio.sleep(0.05)
             async with recorder.step("load", {}):
                 done.append("load")
+
+    with pytest.raises(LeaseLostError):
+        await run(SagaRecorder(storage, saga_id="job", saga_name="Nightly"))
     assert done == ["download"]
 
 
