@@ -239,11 +239,12 @@ class SagaReplay:
 
     async def _next_id(self, root_id: str) -> str:
         stem = _stem(root_id)
-        taken = {saga.saga_id for saga in await self.snapshot_storage.list_family(root_id)}
-        number = len(taken - {root_id}) + 1
+        storage = self.snapshot_storage
+        number = len(await storage.list_family(root_id)) or 1
+        # A saga of another family may have such an id, given to it by its user.
         while (
-            f"{stem}~r{number}" in taken
-            or await self.snapshot_storage.get_replay_log(f"{stem}~r{number}") is not None
+            await storage.get_saga(f"{stem}~r{number}") is not None
+            or await storage.get_replay_log(f"{stem}~r{number}") is not None
         ):
             number += 1
         return f"{stem}~r{number}"

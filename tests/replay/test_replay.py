@@ -50,6 +50,17 @@ def problems(result: ReplayResult) -> list[str]:
 # ---------------------------------------------------------------- what runs
 
 
+async def test_a_replay_keeps_out_of_a_saga_that_has_such_an_id_already(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(storage)
+    await run_order(storage, "order_1~r1")
+    before = await recorded(storage, "order_1~r1")
+    result = await replay(storage, context_override=NEW_TOKEN)
+    assert (result.status, result.new_saga_id) == ("success", "order_1~r2")
+    assert await recorded(storage, "order_1~r1") == before
+
+
 async def test_a_corrected_replay_does_each_thing_once(
     storage: SnapshotStorage, ledger: Ledger
 ) -> None:
