@@ -86,6 +86,8 @@ class SagaWriter:
         # A saga is taken for new until the store says otherwise, which saves asking.
         self._head_known = True
         self._in_flight: tuple[Ticket, Link | None] | None = None
+        self._tried_first: set[str] = set()
+        """Snapshot ids handed in as the saga's first, of which one may be stored."""
 
     @property
     def head(self) -> int:
@@ -158,6 +160,8 @@ class SagaWriter:
     # -- outcomes
 
     async def _submit(self, append: Append, link: Link | None) -> Outcome:
+        if self._row is None and append.entry is not None:
+            self._tried_first.add(append.entry.snapshot_id)
         ticket = self._commits.submit(append)
         self._in_flight = (ticket, link)
         return await self._learn(ticket)
@@ -178,11 +182,18 @@ class SagaWriter:
             with suppress(StorageError):
                 await self._learn(self._in_flight[0])
         if not self._head_known:
-            self._row = await self._backend.saga(self.saga_id)
-            self._chain = (
-                Chain() if self._row is None else await read_chain(self._backend, self._row)
-            )
+            row = await self._backend.saga(self.saga_id)
+            if row is not None and self._claim and self._row is None:
+                await self._check_own(row)
+            self._chain = Chain() if row is None else await read_chain(self._backend, row)
+            self._row = row
             self._head_known = True
+
+    async def _check_own(self, row: SagaRow) -> None:
+        """Refuse a saga found in the place of the one that this writer was to begin."""
+        first = await self._backend.entries(self.saga_id, 1, 1, bodies=False, hidden=True)
+        if not {entry.snapshot_id for entry in first} <= self._tried_first:
+            self._refuse(Outcome("conflict", row.head))
 
     def _conclude(self, outcome: Outcome) -> None:
         assert self._in_flight is not None

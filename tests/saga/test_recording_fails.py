@@ -341,6 +341,30 @@ async def test_an_id_that_is_in_the_store_already_stops_the_run_before_its_first
     assert len(await storage.list_checkpoints("s")) == 2
 
 
+async def test_an_id_in_use_stops_the_run_also_where_the_store_was_down_at_its_start(
+    backend: FlakyBackend, storage: SnapshotStorage
+) -> None:
+    ledger = Ledger()
+
+    async def come_back(ctx: Any) -> None:
+        ledger.append("a")
+        backend.is_down = False
+
+    async def build(saga: Saga) -> None:
+        await saga.add_step("a", come_back, ledger.undoes("a"))
+        await saga.add_step("b", ledger.does("b"))
+
+    await Built(build, saga_id="s", snapshot_storage=storage).execute()
+    before = await storage.list_snapshots("s")
+    ledger.clear()
+    backend.is_down = True
+    result = await Built(build, saga_id="s", snapshot_storage=storage).execute()
+
+    assert isinstance(result.error, HeadConflictError)
+    assert ledger == ["a", "-a"]
+    assert await storage.list_snapshots("s") == before
+
+
 async def test_a_run_that_somebody_writes_into_stops_and_undoes_what_it_did(
     storage: SnapshotStorage,
 ) -> None:
