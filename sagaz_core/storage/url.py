@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from sagaz_core.errors import UsageError
 from sagaz_core.storage.storage import SnapshotStorage
@@ -15,21 +15,20 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
     working directory, ``sqlite:////var/lib/orders.db`` one by its full path. Raises UsageError
     for any other address.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "memory":
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    if scheme == "memory":
         from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
 
-        return InMemorySnapshotStorage()
-    if parts.scheme == "sqlite":
-        # Not the parsed path: a file's name may hold ? and #.
-        path = unquote(url.partition("://")[2])
-        if not url.startswith("sqlite:///") or path in ("", "/"):
+        return InMemorySnapshotStorage(read_only=read_only)
+    if scheme == "sqlite":
+        # Not parsed any further: a file's name may hold ? and #.
+        path = unquote(rest)
+        if not path.startswith("/") or path == "/":
             raise UsageError(
                 f"{url!r} names no file; write sqlite:///orders.db, or sqlite:////full/path.db"
             )
         from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
 
         return SQLiteSnapshotStorage(path[1:], read_only=read_only)
-    raise UsageError(
-        f"no storage is known by {parts.scheme or url!r}; use sqlite:///FILE or memory://"
-    )
+    raise UsageError(f"no storage is known by {scheme or url!r}; use sqlite:///FILE or memory://")

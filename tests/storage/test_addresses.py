@@ -13,6 +13,7 @@ import pytest
 import sagaz_core
 from sagaz_core.errors import (
     InvalidSagaIdError,
+    ReadOnlyStoreError,
     SagaNotFoundError,
     SnapshotNotFoundError,
     UsageError,
@@ -40,7 +41,15 @@ def test_memory_has_an_address() -> None:
     assert isinstance(open_storage("memory://"), InMemorySnapshotStorage)
 
 
-@pytest.mark.parametrize("url", ["", "a.db", "mysql://x", "sqlite:", "sqlite://a.db", "sqlite:///"])
+async def test_memory_opened_to_look_only_refuses_writes() -> None:
+    storage = open_storage("memory://", read_only=True)
+    with pytest.raises(ReadOnlyStoreError):
+        await storage.save_snapshot(SagaSnapshot(saga_id="s", saga_name="S"))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a.db", "mysql://x", "sqlite:", "sqlite://a.db", "sqlite:///", "redis://["]
+)
 def test_any_other_address_is_refused_with_the_ones_there_are(url: str) -> None:
     with pytest.raises(UsageError, match=r"sqlite:///"):
         open_storage(url)

@@ -380,7 +380,11 @@ def _glob(name: str) -> re.Pattern[str]:
 
 
 class InMemorySnapshotStorage(SnapshotStorage):
-    """A store in this process: for development and tests; gone when the process ends."""
+    """A store in this process: for development and tests; gone when the process ends.
 
-    def __init__(self) -> None:
-        super().__init__(MemoryBackend())
+    Args:
+        read_only: look only; every write is refused.
+    """
+
+    def __init__(self, *, read_only: bool = False) -> None:
+        super().__init__(MemoryBackend(), read_only=read_only)
