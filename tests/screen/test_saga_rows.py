@@ -47,6 +47,8 @@ def test_a_failed_saga_says_where_why_when_and_how_it_was_undone() -> None:
         ({"compensation": "failed"}, ["✗", "FAILED"]),
         ({"compensation": "none"}, ["✗", "none"]),
         ({"recovered_by": "order_8841~r1"}, ["✓", "recovered by order_884"]),
+        ({"recovered_by": "order_8841", "status": "completed"}, ["✓", "completed"]),
+        ({"recovered_by": "order_8841~r1", "status": "executing"}, ["▸", "running"]),
         ({"status": "executing", "error": None}, ["▸", "running"]),
         ({"status": "compensating"}, ["◇", "undoing: CardDeclined"]),
         ({"status": "interrupted", "error": None}, ["╳", "interrupted: its pro"]),
