@@ -547,3 +547,13 @@ async def test_a_key_that_can_do_nothing_says_why(
     async with debugging(store, size=(80, 24)) as pilot:
         press(pilot, *keys)
         await until_painted(pilot, words)
+
+
+async def test_a_message_hides_no_staged_edit(store: SnapshotStorage) -> None:
+    async with debugging(store, size=(80, 24)) as pilot:
+        press(pilot, "e", *"amount=5", "enter", "escape")
+        await until_painted(pilot, "1 edit is staged for order_1; esc again leaves")
+        assert "~ /amount  99.99 → 5" in painted(pilot.app)
+        lines = painted(pilot.app).splitlines()
+        assert "esc again leaves" in lines[-1]
+        assert "esc again leaves" not in lines[-2]
