@@ -83,7 +83,11 @@ class DebuggerPanes(Container):
         """Show what was true at a checkpoint."""
         self.context.set_state(context)
         keys = len(context.context.keys() | context.results.keys())
-        words = "cannot be read" if why.problem else f"{keys} keys, {context.added} new"
+        words = (
+            "cannot be read"
+            if why.problem
+            else f"{keys} key{'s' * (keys != 1)}, {context.added} new"
+        )
         head = self.query_one("#context-head", PaneHead)
         head.set_title(f"2 Context @#{context.sequence}", [words])
         for pane in self.query(WhyPane):
