@@ -19,7 +19,7 @@ from sagaz_core.saga.registry import code_of, register
 from sagaz_core.saga.run import Run
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Action, CompensationAction, Simulation, Step
-from sagaz_core.storage.listing import check_saga_id
+from sagaz_core.storage.listing import check_saga_id, check_tags
 
 if TYPE_CHECKING:
     from sagaz_core.storage.lease import Lease
@@ -67,7 +67,7 @@ class Saga:
             tags: words to find the saga by.
 
         Raises:
-            UsageError: the context is no mapping, or one of its keys no text.
+            UsageError: the context is no mapping, or one of its keys or a tag no text.
             InvalidSagaIdError: the id is not usable as one.
         """
         given: object = context
@@ -78,7 +78,7 @@ class Saga:
         self.saga_id = new_id() if saga_id is None else check_saga_id(saga_id)
         self.config = config or SagaConfig()
         self.snapshot_storage = snapshot_storage
-        self.tags = dict(tags or {})
+        self.tags = dict(check_tags(tags or {}))
         self.__context = copy_mapping(context or {})
         self.__steps: list[Step] = []
         self.__state: _State = "new"

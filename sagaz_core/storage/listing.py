@@ -37,6 +37,17 @@ def check_saga_id(saga_id: str) -> str:
     return saga_id
 
 
+def check_tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return a saga's tags as pairs; raises UsageError if one is not a name and a text."""
+    for name, value in tags.items():
+        for text in (name, value):
+            if not isinstance(text, str) or not text.isprintable():
+                raise UsageError(
+                    f"tag {name!r} is {value!r}; a tag is a name and a text of printable characters"
+                )
+    return tuple(tags.items())
+
+
 def micros_of(moment: datetime | None, name: str) -> int | None:
     """Return an optional moment in microseconds; a time without a zone is refused."""
     if moment is None:

@@ -13,7 +13,7 @@ from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.lease import Lease
-from sagaz_core.storage.listing import check_saga_id
+from sagaz_core.storage.listing import check_saga_id, check_tags
 from sagaz_core.storage.meta import pack_replay_log, to_micros
 from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
 from sagaz_core.storage.saver_cache import SaverCache
@@ -112,7 +112,7 @@ class SnapshotStorage(StoreReader):
             root_id=check_saga_id(root_id or saga_id),
             parent_id=parent_id,
             parent_sequence=parent_sequence,
-            tags=tuple(tags.items()),
+            tags=check_tags(tags),
         )
         return SagaWriter(
             self.backend,

@@ -30,6 +30,17 @@ async def test_a_saga_without_steps_is_refused() -> None:
     assert "no steps" in await refusal(build)
 
 
+@pytest.mark.parametrize(
+    "tags", [{"order": 7}, {"order": ["7"]}, {"order": "\udcff"}, {7: "order"}]
+)
+def test_a_tag_that_is_no_text_is_refused_at_once(tags: Any) -> None:
+    async def build(saga: Saga) -> None:
+        pass
+
+    with pytest.raises(UsageError, match="tag"):
+        Built(build, tags=tags)
+
+
 async def test_a_duplicate_name_is_refused_and_named() -> None:
     ledger = Ledger()
 
