@@ -141,7 +141,7 @@ class StoreReader:
                 return []
             async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
                 at = to_micros(snapshot.created_at)
-                if lo is not None and at < lo:
+                if len(found) == limit or (lo is not None and at < lo):
                     break
                 if (
                     (hi is None or at <= hi)
@@ -150,8 +150,6 @@ class StoreReader:
                     and snapshot.saga_id.startswith(saga_id_prefix or "")
                 ):
                     found.append(snapshot)
-                    if len(found) == limit:
-                        break
             return found
         await self._reader()
         query = saga_query(

@@ -60,6 +60,7 @@ class FindingContract(ContractBase):
 
         assert await sequences() == [4, 3, 2, 1]
         assert await sequences(limit=2) == [4, 3]
+        assert await sequences(limit=0) == []
         assert await sequences(step_name="b") == [3, 2]
         assert await sequences(status="compensating") == [3]
         assert await sequences(after=T0 + timedelta(seconds=2)) == [4, 3]
