@@ -40,8 +40,9 @@ def check_saga_id(saga_id: str) -> str:
 def check_tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return a saga's tags as pairs; raises UsageError if one is not a name and a text."""
     for name, value in tags.items():
-        for text in (name, value):
-            if not isinstance(text, str) or not text.isprintable():
+        given: tuple[object, ...] = (name, value)
+        for text in given:
+            if not (isinstance(text, str) and text.isprintable()):
                 raise UsageError(
                     f"tag {name!r} is {value!r}; a tag is a name and a text of printable characters"
                 )
