@@ -202,14 +202,14 @@ async def test_steps_can_be_added_without_a_subclass() -> None:
 
 
 def test_an_argument_that_nobody_takes_is_a_type_error() -> None:
-    class Order(Saga):
+    class Parcel(Saga):
         def __init__(self, *args: Any, inventory: str, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.inventory = inventory
 
-    assert Order({"a": 1}, inventory="shelf", saga_id="x").inventory == "shelf"
+    assert Parcel({"a": 1}, inventory="shelf", saga_id="x").inventory == "shelf"
     with pytest.raises(TypeError, match="payment"):
-        Order({"a": 1}, inventory="shelf", payment="card")
+        Parcel({"a": 1}, inventory="shelf", payment="card")
 
 
 async def test_a_subclass_that_forgets_super_is_told() -> None:
