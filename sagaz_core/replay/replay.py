@@ -14,7 +14,6 @@ from sagaz_core.config import RECORDING_BY_DEFAULT, SagaConfig
 from sagaz_core.errors import (
     ReadOnlyStoreError,
     ReplayInProgressError,
-    SagaNotFoundError,
     SagazError,
     SnapshotNotFoundError,
     StorageError,
@@ -26,7 +25,6 @@ from sagaz_core.model import (
     SagaSnapshot,
     utc_now,
 )
-from sagaz_core.replay.checkpoint import find_checkpoint, recorded_steps
 from sagaz_core.replay.correction import Correction
 from sagaz_core.replay.digest import check_digest
 from sagaz_core.replay.factory import SagaFactory
@@ -151,23 +149,6 @@ class SagaReplay:
         if draft.saga is None or draft.start is None or draft.snapshot is None:
             return self._result(draft, "invalid")
         return await self._run(draft, draft.saga, draft.start, draft.snapshot, reason)
-
-    async def starting_checkpoint(
-        self, step_name: str, *, snapshot_id: str | None = None
-    ) -> SagaSnapshot:
-        """Return the checkpoint that a replay from this step starts from.
-
-        Raises:
-            SagaNotFoundError: there is no such saga.
-            SnapshotNotFoundError: no checkpoint fits; the message names the steps that have one.
-        """
-        if await self.snapshot_storage.get_saga(self.saga_id) is None:
-            raise SagaNotFoundError(self.saga_id)
-        run = await self.snapshot_storage.get_run(self.saga_id)
-        steps = await recorded_steps(self.snapshot_storage, self.saga_id, run)
-        return await find_checkpoint(
-            self.snapshot_storage, self.saga_id, steps, step_name, snapshot_id
-        )
 
     # -- running
 

@@ -605,7 +605,12 @@ async def test_each_step_of_a_completed_saga_starts_from_where_it_began(
 ) -> None:
     await run_order(storage, saga_class=Sixty, context={})
     for number in (1, 2, 31, 59, 60):
-        start = await SagaReplay("order_1", storage).starting_checkpoint(f"step_{number}")
+        result = await SagaReplay("order_1", storage).from_checkpoint(
+            f"step_{number}", dry_run=True
+        )
+        assert result.plan is not None
+        assert result.plan.sequence is not None
+        start = await storage.get_checkpoint("order_1", result.plan.sequence)
         assert start.step_name == f"step_{number}"
         assert start.context.get("count", 0) == number - 1
 
