@@ -141,6 +141,8 @@ class SagaReplay:
         draft = await make_plan(self.snapshot_storage, request)
         if dry_run:
             return self._result(draft, "valid" if draft.plan.valid else "invalid")
+        if draft.family is not None and draft.family.held:
+            raise ReplayInProgressError(_in_progress(draft.family))
         if plan_digest is not None:
             check_digest(plan_digest, draft.plan.digest)
         for problem in draft.plan.problems:
@@ -161,8 +163,6 @@ class SagaReplay:
         reason: str | None,
     ) -> ReplayResult:
         plan, family = draft.plan, draft.family
-        if family is not None and family.held:
-            raise ReplayInProgressError(_in_progress(family))
         entry = ReplayLogEntry(
             replay_id=await self._next_id(plan.root_id),
             original_saga_id=self.saga_id,

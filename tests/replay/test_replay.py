@@ -638,3 +638,15 @@ async def test_a_store_opened_to_look_only_plans_and_runs_nothing(tmp_path: Any)
         assert planned.status == "valid"
         with pytest.raises(ReadOnlyStoreError):
             await replay(storage, context_override=NEW_TOKEN)
+
+
+async def test_while_a_run_is_alive_that_is_the_reason_not_the_changed_plan(
+    storage: SnapshotStorage,
+) -> None:
+    await run_order(storage)
+    shown = await replay(storage, dry_run=True)
+    assert shown.plan is not None
+    lease = await storage.acquire_lease("order_1", owner="ada@bastion", holder="order_1~r1")
+    with pytest.raises(ReplayInProgressError, match="ada@bastion"):
+        await replay(storage, plan_digest=shown.plan.digest)
+    await lease.release()
