@@ -36,13 +36,6 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def shorten(text: str, width: int) -> str:
-    """Return ``text``, cut to ``width`` characters with an ellipsis if it is longer."""
-    if len(text) <= width:
-        return text
-    return text[: max(width - 1, 0)] + "…"
-
-
 def short_age(seconds: float) -> str:
     """Return how long ago something was in one unit: ``12s``, ``2m``, ``5h``, ``3d``."""
     whole = max(int(seconds), 0)

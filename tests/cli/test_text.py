@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from sagaz_core.model import MISSING, NotStored
-from sagaz_tui.text import short_age, short_duration, shorten, visible, visible_lines
+from sagaz_tui.text import short_age, short_duration, visible, visible_lines
 from sagaz_tui.values import is_plain, json_form, json_text, type_word, value_text
 
 HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e\u200b\x00\r\n\t\udc80\u2028\U000e0041\xa0"
@@ -151,4 +151,3 @@ def test_ages_and_durations_are_short() -> None:
         "3m 05s",
         "2h 07m",
     ]
-    assert shorten("abcdef", 4) == "abc…"
