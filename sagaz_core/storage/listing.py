@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,6 +120,4 @@ def _status(row: SagaRow) -> Status:
     """A run that goes on without its family's lease was interrupted; that is never written."""
     if row.status not in ("executing", "compensating") or row.holder is None:
         return row.status
-    holds = row.holder == row.saga_id and row.alive_until is not None
-    alive = holds and (row.alive_until or 0) > time.time_ns() // 1000
-    return row.status if alive else "interrupted"
+    return row.status if row.alive and row.holder == row.saga_id else "interrupted"

@@ -336,18 +336,16 @@ class SagaWriter:
             updated=max(at, before.updated) if before else at,
             head=head,
             keyframe=head if is_keyframe or before is None else before.keyframe,
-            expires=_latest(before, snapshot),
+            expires=self._expiry(before, snapshot),
         )
 
-
-def _latest(before: SagaRow | None, snapshot: SagaSnapshot) -> int | None:
-    """Return when the saga expires: at the latest moment that any checkpoint asks for."""
-    if snapshot.retention_until is None:
-        return None
-    expires = to_micros(snapshot.retention_until)
-    if before is None:
-        return expires
-    return None if before.expires is None else max(before.expires, expires)
+    def _expiry(self, before: SagaRow | None, snapshot: SagaSnapshot) -> int | None:
+        """Return when the saga expires: at the latest moment that any checkpoint asks for."""
+        until = snapshot.retention_until
+        expires = self._backend.expires_at(None if until is None else to_micros(until))
+        if before is None or expires is None:
+            return expires
+        return None if before.expires is None else max(before.expires, expires)
 
 
 def _cause(capture: Capture, is_first: bool, earlier: tuple[str, ...]) -> str | None:

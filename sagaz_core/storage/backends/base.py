@@ -38,8 +38,8 @@ class SagaRow(NamedTuple):
     error: str | None = None
     error_group: str | None = None
     expires: int | None = None
-    alive_until: int | None = None
-    """Of the family: when the holder's lease lapses; None: nobody holds it."""
+    alive: bool = False
+    """Of the family: whether its lease is held and has not lapsed, by the store's clock."""
     holder: str | None = None
     """Of the family: the saga id of the run that holds or last held it."""
     recovered_by: str | None = None
@@ -207,6 +207,14 @@ class Backend(ABC):
         """Give back what is held; the backend can be opened again."""
 
     # -- writing
+
+    def expires_at(self, retention_until: int | None) -> int | None:
+        """Return when a saga expires of which a checkpoint asks to be kept until then.
+
+        A store that limits how long it keeps things says so here; it raises UsageError for a
+        time that it cannot keep to.
+        """
+        return retention_until
 
     @abstractmethod
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:

@@ -148,7 +148,7 @@ class MemoryBackend(Backend):
         if family is None:
             return row
         return row._replace(
-            alive_until=family.alive_until,
+            alive=replace(family, now=_now()).held,
             holder=family.holder,
             recovered_by=family.recovered_by,
         )
@@ -165,19 +165,17 @@ class MemoryBackend(Backend):
         return SagaPage(rows, f"{rows[-1].updated}:{rows[-1].saga_id}" if more else None)
 
     def _matching(self, query: SagaQuery) -> Iterable[SagaRow]:
-        now = _now()
         for saga in self._sagas.values():
             row = self._with_family(saga.row)
-            if _matches(row, query, now) and set(query.tags) <= saga.tags:
+            if _matches(row, query) and set(query.tags) <= saga.tags:
                 yield row
 
     async def tally(
         self, query: SagaQuery, by: Literal["status", "error_group", "name"]
     ) -> dict[str, int]:
-        now = _now()
         counts: Counter[str] = Counter()
         for row in self._matching(query):
-            value = _status(row, now) if by == "status" else getattr(row, by)
+            value = _status(row) if by == "status" else getattr(row, by)
             if value:
                 counts[value] += 1
         return dict(counts)
@@ -348,19 +346,18 @@ class MemoryBackend(Backend):
         )
 
 
-def _status(row: SagaRow, now: int) -> str:
+def _status(row: SagaRow) -> str:
     """A saga's status as a reader sees it: interrupted once it goes on without the lease."""
     if row.status not in ("executing", "compensating") or row.holder is None:
         return row.status
-    alive = row.holder == row.saga_id and row.alive_until is not None and row.alive_until > now
-    return row.status if alive else "interrupted"
+    return row.status if row.alive and row.holder == row.saga_id else "interrupted"
 
 
-def _matches(row: SagaRow, query: SagaQuery, now: int) -> bool:
+def _matches(row: SagaRow, query: SagaQuery) -> bool:
     """Whether a row satisfies all of a query but its tags."""
     name = query.name
     return (
-        (not query.status or _status(row, now) in query.status)
+        (not query.status or _status(row) in query.status)
         and (name is None or _glob(name).fullmatch(row.name) is not None)
         and (query.prefix is None or row.saga_id.startswith(query.prefix))
         and (query.step is None or row.step == query.step)

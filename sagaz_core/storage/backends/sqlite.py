@@ -116,7 +116,7 @@ class SQLiteBackend(Backend):
 
     async def saga(self, saga_id: str) -> SagaRow | None:
         rows = await self._rows(f"{SAGA} WHERE s.id = ?", (saga_id,))
-        return saga_row(rows[0]) if rows else None
+        return saga_row(rows[0], now_micros()) if rows else None
 
     async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
         return await self._open.run(read_page, query, cursor, limit, now_micros())

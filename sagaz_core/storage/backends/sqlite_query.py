@@ -27,8 +27,8 @@ _LAPSED: Final = (
 )
 
 
-def saga_row(row: Sequence[Any]) -> SagaRow:
-    """Return a row of :data:`SAGA` as the backend's."""
+def saga_row(row: Sequence[Any], now: int) -> SagaRow:
+    """Return a row of :data:`SAGA` as the backend's. ``now`` is in microseconds."""
     return SagaRow(
         saga_id=row[0],
         root=row[1],
@@ -46,7 +46,7 @@ def saga_row(row: Sequence[Any]) -> SagaRow:
         head=row[13],
         keyframe=row[14],
         expires=row[15],
-        alive_until=row[16],
+        alive=row[16] is not None and row[16] > now,
         holder=row[17],
         recovered_by=row[18],
     )
@@ -58,7 +58,7 @@ def read_page(
     """Return a page of sagas, the latest change first. ``now`` is in microseconds."""
     rows: list[SagaRow] = []
     for sql, parameters in page_statements(query, cursor, limit, now):
-        rows += map(saga_row, db.execute(sql, parameters))
+        rows += [saga_row(row, now) for row in db.execute(sql, parameters)]
     rows.sort(key=lambda row: (row.updated, row.saga_id), reverse=True)
     more = len(rows) > limit
     rows = rows[:limit]
