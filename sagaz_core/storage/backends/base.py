@@ -188,6 +188,14 @@ class StoreInfo:
     details: dict[str, str] = field(default_factory=dict)
 
 
+class Finding(NamedTuple):
+    """One thing that was looked at in a store, and what to do about it; one sentence each."""
+
+    level: Literal["ok", "warning", "error"]
+    what: str
+    advice: str = ""
+
+
 class Backend(ABC):
     """A place where entries are kept.
 
@@ -197,6 +205,11 @@ class Backend(ABC):
 
     name: str = "store"
     """What the store is called in a title: ``orders.db``, ``memory``."""
+
+    @property
+    def place(self) -> str:
+        """Where the store is; two backends that reach the same store say the same."""
+        return f"{type(self).__name__} {id(self)}"
 
     @abstractmethod
     async def open(self, *, read_only: bool) -> None:
@@ -231,7 +244,18 @@ class Backend(ABC):
 
     @abstractmethod
     async def delete(self, saga_ids: Sequence[str]) -> int:
-        """Remove sagas with all that belongs to them; returns how many entries went."""
+        """Remove sagas with all that belongs to them; returns how many entries went.
+
+        Their documents go too, but for those that expire later.
+        """
+
+    @abstractmethod
+    async def clean(self, now: int, *, dry_run: bool = False) -> int:
+        """Remove what no saga needs any more; returns how many things went, or would go.
+
+        Documents that expire not after ``now``, families without a saga that no run is alive
+        in, and whatever else a crash may have left behind.
+        """
 
     # -- reading
 
@@ -286,6 +310,10 @@ class Backend(ABC):
     ) -> list[TouchRow]:
         """Return touches with ``lo <= seq <= hi``, newest first, of one key or of all."""
 
+    @abstractmethod
+    async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
+        """Return a saga's tags as pairs of name and value, in order; none if it is not there."""
+
     # -- the family's lease
 
     @abstractmethod
@@ -338,3 +366,10 @@ class Backend(ABC):
     @abstractmethod
     async def info(self) -> StoreInfo:
         """Describe the store."""
+
+    @abstractmethod
+    async def check(self) -> list[Finding]:
+        """Look at what only this kind of store can tell of itself, and change nothing.
+
+        Its integrity and orphans, its versions, how durable it is, how near to its limits.
+        """

@@ -14,6 +14,7 @@ from sagaz_core.storage.backends.base import (
     Backend,
     EntryRow,
     FamilyRow,
+    Finding,
     Outcome,
     RecordRow,
     SagaPage,
@@ -130,12 +131,34 @@ class MemoryBackend(Backend):
             return 0
         for entry in saga.entries:
             del self._snapshots[entry.snapshot_id]
-        for key in [key for key, record in self._records.items() if record.saga == saga_id]:
-            del self._records[key]
+        now = _now()
+        for key, record in list(self._records.items()):
+            if record.saga == saga_id and (record.expires is None or record.expires <= now):
+                del self._records[key]
         root = saga.row.root
         if not any(other.row.root == root for other in self._sagas.values()):
             self._families.pop(root, None)
         return len(saga.entries)
+
+    async def clean(self, now: int, *, dry_run: bool = False) -> int:
+        records = [
+            place
+            for place, record in self._records.items()
+            if record.expires is not None and record.expires <= now
+        ]
+        roots = {saga.row.root for saga in self._sagas.values()}
+        families = [
+            root
+            for root, family in self._families.items()
+            if root not in roots and not replace(family, now=_now()).held
+        ]
+        if not dry_run and (records or families):
+            self._changes.tell()
+            for place in records:
+                del self._records[place]
+            for root in families:
+                del self._families[root]
+        return len(records) + len(families)
 
     # -- reading
 
@@ -247,6 +270,10 @@ class MemoryBackend(Backend):
         found.sort(key=lambda touch: (-touch.seq, touch.key))
         return found if limit is None else found[:limit]
 
+    async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
+        saga = self._sagas.get(saga_id)
+        return tuple(sorted(saga.tags)) if saga else ()
+
     # -- the family's lease
 
     async def family(self, root: str) -> FamilyRow | None:
@@ -344,6 +371,9 @@ class MemoryBackend(Backend):
             bytes=sum(len(entry.meta) + len(entry.body or b"") for entry in entries),
             schema=0,
         )
+
+    async def check(self) -> list[Finding]:
+        return [Finding("ok", "it is in the memory of this process, and gone when that ends")]
 
 
 def _status(row: SagaRow) -> str:

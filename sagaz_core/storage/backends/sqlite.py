@@ -16,6 +16,7 @@ from sagaz_core.storage.backends.base import (
     Backend,
     EntryRow,
     FamilyRow,
+    Finding,
     Outcome,
     RecordRow,
     SagaPage,
@@ -25,6 +26,8 @@ from sagaz_core.storage.backends.base import (
     TouchRow,
 )
 from sagaz_core.storage.backends.changes import OwnChanges
+from sagaz_core.storage.backends.sqlite_check import check_file
+from sagaz_core.storage.backends.sqlite_clean import clean_up
 from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection, migrations
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
 from sagaz_core.storage.backends.sqlite_write import (
@@ -59,6 +62,10 @@ class SQLiteBackend(Backend):
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._opened_at = 0
         self._changes = OwnChanges()
+
+    @property
+    def place(self) -> str:
+        return str(self.path.resolve())
 
     async def open(self, *, read_only: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -100,6 +107,13 @@ class SQLiteBackend(Backend):
         # The log still holds what the file no longer does. Where another process reads just
         # now, it is emptied with the next checkpoint instead.
         await self._open.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        self._changes.tell()
+        return gone
+
+    async def clean(self, now: int, *, dry_run: bool = False) -> int:
+        if dry_run:
+            return await self._open.run(clean_up, now, now_micros(), dry_run)
+        gone = await self._open.write(clean_up, now, now_micros(), dry_run)
         self._changes.tell()
         return gone
 
@@ -199,6 +213,14 @@ class SQLiteBackend(Backend):
         )
         return [TouchRow(*row) for row in rows]
 
+    async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
+        rows = await self._rows(
+            "SELECT name, value FROM tag WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
+            "ORDER BY name, value",
+            (saga_id,),
+        )
+        return tuple((name, value) for name, value in rows)
+
     # -- the family's lease
 
     async def family(self, root: str) -> FamilyRow | None:
@@ -268,6 +290,9 @@ class SQLiteBackend(Backend):
 
     async def info(self) -> StoreInfo:
         return await self._open.run(_describe, self.path)
+
+    async def check(self) -> list[Finding]:
+        return await self._open.run(check_file, self.path, now_micros(), len(migrations()))
 
 
 class SQLiteSnapshotStorage(SnapshotStorage):

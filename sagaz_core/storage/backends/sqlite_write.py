@@ -222,7 +222,10 @@ def delete_saga(db: sqlite3.Connection, saga_id: str) -> int:
     gone = db.execute("DELETE FROM entry WHERE saga = ?", (pk,)).rowcount
     for table in ("touch", "tag"):
         db.execute(f"DELETE FROM {table} WHERE saga = ?", (pk,))
-    db.execute("DELETE FROM record WHERE saga = ?", (saga_id,))
+    db.execute(
+        "DELETE FROM record WHERE saga = ? AND (expires IS NULL OR expires <= ?)",
+        (saga_id, now_micros()),
+    )
     db.execute("DELETE FROM saga WHERE pk = ?", (pk,))
     db.execute(
         "DELETE FROM family WHERE root = ?1 AND NOT EXISTS (SELECT 1 FROM saga WHERE root = ?1)",

@@ -1,0 +1,32 @@
+"""Removes the rows of an SQLite file that no saga needs any more."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+_ORPHANED: Final = "saga NOT IN (SELECT pk FROM saga)"
+
+
+def clean_up(db: sqlite3.Connection, now: int, clock: int, dry_run: bool) -> int:
+    """Remove leftovers, or only count them; returns how many rows.
+
+    Args:
+        db: the open file; unless ``dry_run``, in a write transaction.
+        now: documents that expire until then go, in microseconds.
+        clock: the store's clock, by which a lease is held.
+        dry_run: count only.
+    """
+    verb = "SELECT count(*) FROM" if dry_run else "DELETE FROM"
+    gone = 0
+    for rest, parameters in (
+        ("record WHERE expires <= ?", (now,)),
+        (
+            "family WHERE root NOT IN (SELECT root FROM saga) AND coalesce(alive_until, 0) <= ?",
+            (clock,),
+        ),
+        *((f"{table} WHERE {_ORPHANED}", ()) for table in ("entry", "touch", "tag")),
+    ):
+        done = db.execute(f"{verb} {rest}", parameters)
+        gone += done.fetchone()[0] if dry_run else done.rowcount
+    return gone
