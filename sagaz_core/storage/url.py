@@ -12,8 +12,9 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
     """Return the store at an address; nothing is opened yet.
 
     ``memory://`` is a new store in this process; ``sqlite:///orders.db`` a file relative to the
-    working directory, ``sqlite:////var/lib/orders.db`` one by its full path. Raises UsageError
-    for any other address.
+    working directory, ``sqlite:////var/lib/orders.db`` one by its full path;
+    ``redis://HOST:PORT/0`` a Redis server's or cluster's keys that begin with ``sagaz:``,
+    ``rediss://`` likewise over TLS. Raises UsageError for any other address.
     """
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
@@ -31,4 +32,11 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
         from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
 
         return SQLiteSnapshotStorage(path[1:], read_only=read_only)
-    raise UsageError(f"no storage is known by {scheme or url!r}; use sqlite:///FILE or memory://")
+    if scheme in ("redis", "rediss"):
+        from sagaz_core.storage.backends.redis import RedisSnapshotStorage
+
+        return RedisSnapshotStorage(url, read_only=read_only)
+    raise UsageError(
+        f"no storage is known by {scheme or url!r}; use sqlite:///FILE, redis://HOST:PORT or "
+        "memory://"
+    )

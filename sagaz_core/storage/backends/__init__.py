@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+    from sagaz_core.storage.backends.redis import RedisSnapshotStorage
     from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
 
-__all__ = ["InMemorySnapshotStorage", "SQLiteSnapshotStorage"]
+__all__ = ["InMemorySnapshotStorage", "RedisSnapshotStorage", "SQLiteSnapshotStorage"]
 
 _MODULES = {
     "InMemorySnapshotStorage": "sagaz_core.storage.backends.memory",
+    "RedisSnapshotStorage": "sagaz_core.storage.backends.redis",
     "SQLiteSnapshotStorage": "sagaz_core.storage.backends.sqlite",
 }
 

@@ -94,6 +94,8 @@ class Append(NamedTuple):
     """The run has ended: give the lease back."""
     recovers: bool = False
     """With ``release``: this run has brought its family to success."""
+    new_id: bool = False
+    """The entry's snapshot id was made for it just now, so that no other saga can have it."""
 
 
 class Outcome(NamedTuple):

@@ -1,0 +1,13 @@
+-- Stores a document if its version is the expected one.
+-- KEYS: record. Returns whether it was stored.
+local expected, packed, expires = ARGV[1], ARGV[2], ARGV[3]
+if (redis.call('HGET', KEYS[1], 'version') or '0') ~= expected then
+    return 0
+end
+redis.call('HSET', KEYS[1], 'version', string.format('%d', expected + 1), 'record', packed)
+if expires ~= '' then
+    redis.call('PEXPIREAT', KEYS[1], expires)
+else
+    redis.call('PERSIST', KEYS[1])
+end
+return 1

@@ -1,0 +1,230 @@
+"""One Redis server or cluster: batches of commands, scripts, and errors put into words."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import warnings
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+
+from sagaz_core.errors import ReadOnlyStoreError, StorageError, StorageUnavailableError, UsageError
+
+REPLY_SECONDS: Final = 5.0
+"""How long a reply is waited for."""
+
+Command = tuple[Any, ...]
+
+
+class Script:
+    """A script that the server runs, from the folder ``lua``."""
+
+    def __init__(self, name: str) -> None:
+        folder = resources.files("sagaz_core.storage.backends") / "lua"
+        self.text = (folder / f"{name}.lua").read_text(encoding="utf-8")
+        # How a server names a script; nothing secret.
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def call(self, keys: Sequence[str], *args: Any) -> Command:
+        """Return the command that runs it."""
+        return ("EVALSHA", self.sha, len(keys), *keys, *args)
+
+
+class RedisConnection:
+    """Connections to one server or cluster, of one event loop. Made by :meth:`open`."""
+
+    def __init__(self, url: str, client: Redis | RedisCluster, scripts: Iterable[Script]) -> None:
+        self.url = url
+        self.loop = asyncio.get_running_loop()
+        self._client = client
+        self._scripts = {script.sha: script for script in scripts}
+
+    @classmethod
+    async def open(cls, url: str, scripts: Iterable[Script]) -> RedisConnection:
+        """Connect; raises StorageError."""
+        client: Redis | RedisCluster = Redis.from_url(url, **_options())
+        connection = cls(url, client, scripts)
+        try:
+            (server,) = await connection.run(("HELLO",))
+            if _mode(server) == "cluster":
+                await connection.close()
+                connection._client = RedisCluster.from_url(url, **_options())
+                await connection.run(("GET", "sagaz"))
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def run(self, *commands: Command) -> list[Any]:
+        """Run commands in one round trip, in order for each slot, and return their replies.
+
+        Raises:
+            StorageError: one of them could not be run; others may have been.
+        """
+        replies = await self._send(commands)
+        if any(isinstance(reply, exceptions.NoScriptError) for reply in replies):
+            # The server was started anew. A script that ran is told from one that did not by
+            # what it finds, so that all may be sent again.
+            await self._load_scripts()
+            replies = await self._send(commands)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise translate(reply, self.url) from reply
+        return replies
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            return list(await pipeline.execute(raise_on_error=False))
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+
+    async def _load_scripts(self) -> None:
+        try:
+            for script in self._scripts.values():
+                await self._client.script_load(script.text)
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+
+    async def wait_for(self, stream: str, after: str, seconds: float) -> Any:
+        """Return what comes into a stream after an id, or None after at most ``seconds``."""
+        milliseconds = max(1, round(min(seconds, REPLY_SECONDS / 2) * 1000))
+        try:
+            return await self._client.xread({stream: after}, count=1, block=milliseconds)
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+
+    async def scan(self, pattern: str) -> list[bytes]:
+        """Return the keys whose names match, those of all servers of a cluster."""
+        try:
+            return [key async for key in self._client.scan_iter(match=pattern, count=1000)]
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+
+    async def ask(self, *command: Any) -> Any:
+        """Return the reply to a question about the server, or None if this user may not ask it."""
+        try:
+            return await self._client.execute_command(*command)
+        except exceptions.ResponseError:
+            return None
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self.loop is asyncio.get_running_loop():
+            await self._client.aclose()
+        else:
+            # Their event loop is gone, and with it any way to close them in good order.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                self._client = None  # type: ignore[assignment]
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "socket_timeout": REPLY_SECONDS,
+        "socket_connect_timeout": REPLY_SECONDS,
+        # A lost connection is tried again; a reply that does not come is waited for once, as
+        # the next write finds out what became of the one before.
+        "retry": Retry(
+            ExponentialWithJitterBackoff(base=0.05, cap=0.5),
+            3,
+            supported_errors=(exceptions.ConnectionError,),
+        ),
+    }
+
+
+def _mode(server: Any) -> str:
+    """Return the mode of which a server's answer to HELLO tells."""
+    if isinstance(server, dict):
+        pairs = server
+    else:
+        pairs = dict(zip(server[::2], server[1::2], strict=True))
+    mode = pairs.get(b"mode", b"")
+    return mode.decode() if isinstance(mode, bytes) else str(mode)
+
+
+def check_url(url: str) -> None:
+    """Raise UsageError for what is no address of a Redis server."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        port = None
+        parts = None
+    if (
+        parts is None
+        or parts.scheme not in ("redis", "rediss")
+        or (not parts.hostname)
+        or port == 0
+    ):
+        raise UsageError(
+            f"{describe(url)!r} is no address of a Redis server; write redis://HOST:PORT/0, or "
+            "rediss:// for TLS"
+        )
+
+
+def describe(url: str) -> str:
+    """Return an address without its user and password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def translate(error: Exception, url: str) -> StorageError:
+    """Return what a driver's error means to a person."""
+    place = describe(url)
+    match error:
+        case exceptions.AuthenticationError() | exceptions.AuthenticationWrongNumberOfArgsError():
+            return StorageUnavailableError(
+                f"{place} does not accept this user and password; check those in the address"
+            )
+        case exceptions.NoPermissionError():
+            return ReadOnlyStoreError(
+                f"{place} does not allow this user to do that ({_first_line(error)}); open the "
+                "store read-only, or as a user who may"
+            )
+        case exceptions.ReadOnlyError():
+            return ReadOnlyStoreError(
+                f"{place} is a replica, which cannot be written; name the primary, or open the "
+                "store read-only"
+            )
+        case exceptions.OutOfMemoryError():
+            return StorageUnavailableError(
+                f"{place} has no memory left; run `sagaz prune`, or raise its maxmemory"
+            )
+        case exceptions.BusyLoadingError():
+            return StorageUnavailableError(
+                f"{place} is still loading its data; try again in a moment"
+            )
+        case exceptions.TimeoutError() | TimeoutError():
+            return StorageUnavailableError(
+                f"{place} has not answered for {REPLY_SECONDS:.0f} s; check that the server is "
+                "running and not overloaded"
+            )
+        case exceptions.ConnectionError() | exceptions.ClusterError() | OSError():
+            return StorageUnavailableError(
+                f"{place} cannot be reached ({_first_line(error)}); start the server, or name "
+                "another with --storage-url"
+            )
+        case exceptions.RedisClusterException():
+            return StorageUnavailableError(
+                f"the cluster at {place} cannot be used ({_first_line(error)}); check that all "
+                "its slots are served"
+            )
+        case _:
+            return StorageError(f"{place} refused a command: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,215 @@
+"""Answers questions about sagas from a Redis store's lists, and keeps the lists.
+
+Sagas that have ended stand in a list for each status, and in one for each name, error group and
+tag beside it, by their latest change; those that go on, of which there are few, in one list,
+unordered. The lists are written around the sagas' own slots, so that they may name a saga that
+is gone or has changed since: whoever reads them asks its row, and skips it then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sagaz_core.model import Status
+from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
+from sagaz_core.storage.backends.matching import matches, status_of
+from sagaz_core.storage.backends.redis_connection import Command, RedisConnection
+from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
+from sagaz_core.storage.backends.redis_rows import Tags, unpack_row, unpack_tags
+
+ENDED: Final[tuple[Status, ...]] = ("completed", "failed")
+_CHUNK: Final = 500
+
+
+def facets(keys: Keys, row: SagaRow, tags: Tags) -> list[str]:
+    """Return the lists in which a saga that has ended stands."""
+    lists = [keys.ended(row.status), keys.ended_by(row.status, "name", row.name)]
+    if row.error_group is not None:
+        lists.append(keys.ended_by(row.status, "group", row.error_group))
+    return lists + [keys.ended_by(row.status, "tag", *tag) for tag in tags]
+
+
+def enlist(keys: Keys, row: SagaRow, tags: Tags) -> Iterator[Command]:
+    """Yield the commands that put a saga where it is looked for."""
+    member = pack_place(Place(row.saga_id, row.root))
+    if row.expires is not None:
+        yield ("ZADD", keys.expiring, row.expires, member)
+    if row.status not in ENDED:
+        yield ("ZADD", keys.going, row.started, member)
+        return
+    for name in facets(keys, row, tags):
+        yield ("ZADD", name, row.updated, member)
+    yield ("ZREM", keys.going, member)
+    for status in ENDED:
+        if status != row.status:
+            for name in facets(keys, row._replace(status=status), tags):
+                yield ("ZREM", name, member)
+
+
+def strike(keys: Keys, row: SagaRow, tags: Tags) -> Iterator[Command]:
+    """Yield the commands that take a saga off all lists."""
+    member = pack_place(Place(row.saga_id, row.root))
+    yield ("ZREM", keys.going, member)
+    yield ("ZREM", keys.expiring, member)
+    for status in ENDED:
+        for name in facets(keys, row._replace(status=status), tags):
+            yield ("ZREM", name, member)
+
+
+async def read_rows(
+    connection: RedisConnection, keys: Keys, places: Sequence[Place]
+) -> list[tuple[SagaRow, Tags] | None]:
+    """Return the rows of sagas, with what is their family's, and their tags; None: it is gone."""
+    commands: list[Command] = []
+    for place in places:
+        family = keys.family(place.root)
+        commands += [
+            ("HMGET", keys.saga(place).row, "row", "tags"),
+            ("HMGET", family.family, "holder", "recovered_by"),
+            ("PTTL", family.alive),
+        ]
+    replies = await connection.run(*commands) if commands else []
+    rows: list[tuple[SagaRow, Tags] | None] = []
+    for number in range(0, len(replies), 3):
+        (packed, tags), (holder, recovered_by), left = replies[number : number + 3]
+        if packed is None:
+            rows.append(None)
+            continue
+        row = unpack_row(packed)._replace(
+            alive=left > 0,
+            holder=None if holder is None else holder.decode(),
+            recovered_by=None if recovered_by is None else recovered_by.decode(),
+        )
+        rows.append((row, unpack_tags(tags)))
+    return rows
+
+
+async def read_page(
+    connection: RedisConnection, keys: Keys, query: SagaQuery, cursor: str | None, limit: int
+) -> SagaPage:
+    """Return a page of sagas, the latest change first; ties by id."""
+    before = None
+    if cursor is not None:
+        updated, _, saga_id = cursor.partition(":")
+        before = (int(updated), saga_id)
+    rows: dict[str, SagaRow] = {}
+    for part in _Search(connection, keys, query, before).parts():
+        taken = 0
+        async for row in part:
+            rows[row.saga_id] = row
+            taken += 1
+            if taken > limit:
+                break
+    ordered = sorted(rows.values(), key=_newest, reverse=True)
+    last = ordered[limit - 1] if len(ordered) > limit > 0 else None
+    return SagaPage(ordered[:limit], f"{last.updated}:{last.saga_id}" if last else None)
+
+
+async def count(
+    connection: RedisConnection,
+    keys: Keys,
+    query: SagaQuery,
+    by: Literal["status", "error_group", "name"],
+) -> dict[str, int]:
+    """Count the sagas that match by a property; empty values are left out."""
+    values: dict[str, str] = {}
+    for part in _Search(connection, keys, query, None).parts():
+        async for row in part:
+            value = status_of(row) if by == "status" else getattr(row, by)
+            if value:
+                values[row.saga_id] = value
+    return dict(Counter(values.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One question: where its sagas may be, and which of them match."""
+
+    connection: RedisConnection
+    keys: Keys
+    query: SagaQuery
+    before: tuple[int, str] | None
+    """Only rows after this one, in the order of the pages."""
+
+    def parts(self) -> Iterator[AsyncIterator[SagaRow]]:
+        """Yield the matching rows of each place where there may be some, in order.
+
+        A saga that has just ended may be in two of them.
+        """
+        if self.query.root is not None:
+            yield self._of_family(self.query.root)
+            return
+        for status in ENDED:
+            if not self.query.status or status in self.query.status:
+                yield self._ended(status)
+        yield self._going()
+
+    async def _ended(self, status: Status) -> AsyncIterator[SagaRow]:
+        query = self.query
+        until = query.updated_until
+        if self.before is not None:
+            until = self.before[0] if until is None else min(until, self.before[0])
+        top = "+inf" if until is None else until
+        low = "-inf" if query.updated_since is None else query.updated_since
+        name, read = self._shortest(status), 0
+        while True:
+            (found,) = await self.connection.run(
+                ("ZREVRANGEBYSCORE", name, top, low, "LIMIT", read, _CHUNK)
+            )
+            for row in await self._matching(found):
+                if row.status == status:
+                    yield row
+            read += len(found)
+            if len(found) < _CHUNK:
+                return
+
+    def _shortest(self, status: Status) -> str:
+        """Return the shortest list that holds all that match and ended so."""
+        query, keys = self.query, self.keys
+        if query.tags:
+            return keys.ended_by(status, "tag", *query.tags[0])
+        if query.error_group is not None:
+            return keys.ended_by(status, "group", query.error_group)
+        if query.name is not None and "*" not in query.name:
+            return keys.ended_by(status, "name", query.name)
+        return keys.ended(status)
+
+    async def _going(self) -> AsyncIterator[SagaRow]:
+        (found,) = await self.connection.run(("ZRANGE", self.keys.going, 0, -1))
+        for row in await self._in_order(found):
+            yield row
+
+    async def _of_family(self, root: str) -> AsyncIterator[SagaRow]:
+        (found,) = await self.connection.run(("SMEMBERS", self.keys.family(root).members))
+        places = [pack_place(Place(member.decode(), root)) for member in found]
+        for row in await self._in_order(places):
+            yield row
+
+    async def _in_order(self, members: Sequence[bytes]) -> list[SagaRow]:
+        rows: list[SagaRow] = []
+        for start in range(0, len(members), _CHUNK):
+            rows += await self._matching(members[start : start + _CHUNK])
+        return sorted(rows, key=_newest, reverse=True)
+
+    async def _matching(self, members: Sequence[bytes]) -> list[SagaRow]:
+        """Return the rows that match, of the sagas that are still there."""
+        query, before = self.query, self.before
+        places = [
+            place
+            for place in map(unpack_place, members)
+            if query.prefix is None or place.saga_id.startswith(query.prefix)
+        ]
+        return [
+            found[0]
+            for found in await read_rows(self.connection, self.keys, places)
+            if found is not None
+            and matches(found[0], found[1], query)
+            and (before is None or _newest(found[0]) < before)
+        ]
+
+
+def _newest(row: SagaRow) -> tuple[int, str]:
+    return row.updated, row.saga_id

@@ -1,0 +1,145 @@
+"""Rows as a Redis store keeps them: packed, and bodies compressed where that makes them smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import ormsgpack
+import zstandard
+
+from sagaz_core.errors import CorruptEntryError
+from sagaz_core.storage.backends.base import EntryRow, RecordRow, SagaRow, TouchRow
+
+Tags = Sequence[tuple[str, str]]
+
+_COMPRESSED: Final = b"z"
+_PLAIN: Final = b"-"
+_WORTH_COMPRESSING: Final = 200
+_ROW_FIELDS: Final = SagaRow._fields.index("alive")
+"""The fields after these are the family's."""
+_SEQ_BYTES: Final = 8
+_NO_STEP: Final = b"\0"
+_STEP: Final = b"\1"
+
+
+def pack_row(row: SagaRow) -> bytes:
+    """Return a saga's row without what is its family's."""
+    return ormsgpack.packb(list(row[:_ROW_FIELDS]))
+
+
+def unpack_row(packed: bytes) -> SagaRow:
+    """Return what :func:`pack_row` was given."""
+    return SagaRow(*ormsgpack.unpackb(packed))
+
+
+def pack_tags(tags: Tags) -> bytes:
+    """Return a saga's tags."""
+    return ormsgpack.packb([list(tag) for tag in tags]) if tags else b""
+
+
+def unpack_tags(packed: bytes | None) -> Tags:
+    """Return what :func:`pack_tags` was given; None: no tags were stored."""
+    return [(name, value) for name, value in ormsgpack.unpackb(packed)] if packed else []
+
+
+def pack_entry(entry: EntryRow, touches: Sequence[TouchRow]) -> bytes:
+    """Return an entry without its body; its number and time are the stream's."""
+    return ormsgpack.packb(
+        [
+            entry.keyframe,
+            entry.kind,
+            entry.step,
+            entry.snapshot_id,
+            entry.meta,
+            [[touch.key, touch.step] for touch in touches],
+        ]
+    )
+
+
+def unpack_entry(stream_id: bytes, packed: bytes) -> tuple[EntryRow, list[TouchRow]]:
+    """Return what :func:`pack_entry` was given, under the id that the stream gave it."""
+    keyframe, kind, step, snapshot_id, meta, touches = ormsgpack.unpackb(packed)
+    seq, at = seq_and_at(stream_id)
+    entry = EntryRow(seq, keyframe, at, kind, step, snapshot_id, meta, None)
+    return entry, [TouchRow(key, seq, by) for key, by in touches]
+
+
+def stream_id(entry: EntryRow) -> str:
+    """Return the id under which the stream keeps an entry: in order, and found by number."""
+    return f"{entry.seq}-{entry.at}"
+
+
+def seq_and_at(stream_id: bytes) -> tuple[int, int]:
+    """Return an entry's number and its time in microseconds."""
+    seq, _, at = stream_id.partition(b"-")
+    return int(seq), int(at)
+
+
+class BodyPacker:
+    """Packs bodies at a compression level; reads those of any level, and of none.
+
+    Args:
+        level: zstandard's, 1 to 22; None: bodies are stored as they are.
+    """
+
+    def __init__(self, level: int | None) -> None:
+        self._compressor = None if level is None else zstandard.ZstdCompressor(level)
+
+    def pack(self, body: bytes) -> bytes:
+        """Return the stored form of a body."""
+        if self._compressor is not None and len(body) >= _WORTH_COMPRESSING:
+            compressed = self._compressor.compress(body)
+            if len(compressed) < len(body):
+                return _COMPRESSED + compressed
+        return _PLAIN + body
+
+
+def unpack_body(stored: bytes) -> bytes:
+    """Return the body of a stored form; raises CorruptEntryError."""
+    if stored[:1] == _PLAIN:
+        return stored[1:]
+    try:
+        # Its size is declared by whoever compressed it, which is this module.
+        return zstandard.ZstdDecompressor().decompress(stored[1:])
+    except zstandard.ZstdError as error:
+        raise CorruptEntryError(f"a stored body cannot be read: {error}") from error
+
+
+def pack_touch(touch: TouchRow) -> bytes:
+    """Return a touch so that those of one key stand together, in order of their numbers."""
+    step = _NO_STEP if touch.step is None else _STEP + touch.step.encode()
+    return touch_bound(touch.key, touch.seq) + step
+
+
+def touch_bound(key: str, seq: int) -> bytes:
+    """Return what the touches of a key from a number on come after."""
+    name = key.encode()
+    return len(name).to_bytes(4, "big") + name + seq.to_bytes(_SEQ_BYTES, "big")
+
+
+def unpack_touch(key: str, member: bytes) -> TouchRow:
+    """Return what :func:`pack_touch` was given."""
+    rest = member[4 + len(key.encode()) :]
+    seq, step = int.from_bytes(rest[:_SEQ_BYTES], "big"), rest[_SEQ_BYTES:]
+    return TouchRow(key, seq, None if step == _NO_STEP else step[1:].decode())
+
+
+def pack_record(record: RecordRow) -> bytes:
+    """Return a document without its version."""
+    return ormsgpack.packb(
+        [record.kind, record.id, record.saga, record.at, record.expires, record.body]
+    )
+
+
+def unpack_record(version: bytes, packed: bytes) -> RecordRow:
+    """Return what :func:`pack_record` was given, in a version."""
+    kind, id, saga, at, expires, body = ormsgpack.unpackb(packed)
+    return RecordRow(
+        kind=kind, id=id, version=int(version), saga=saga, at=at, expires=expires, body=body
+    )
+
+
+def milliseconds(micros: int | None) -> Any:
+    """Return a moment as the server's commands take it, rounded up; empty: none."""
+    return "" if micros is None else -(-micros // 1000)

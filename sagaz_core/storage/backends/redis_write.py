@@ -1,0 +1,271 @@
+"""Changes a Redis store: by a script in the family's slot, lists and pointers around it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sagaz_core.storage.backends.base import Append, Outcome, RecordRow, SagaRow
+from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
+from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
+from sagaz_core.storage.backends.redis_query import ENDED, enlist, read_rows, strike
+from sagaz_core.storage.backends.redis_rows import (
+    BodyPacker,
+    milliseconds,
+    pack_entry,
+    pack_record,
+    pack_row,
+    pack_tags,
+    pack_touch,
+    stream_id,
+    unpack_tags,
+)
+
+_APPEND: Final = Script("append")
+_ACQUIRE: Final = Script("acquire")
+_BEAT: Final = Script("beat")
+_RELEASE: Final = Script("release")
+_HIDE: Final = Script("hide")
+_DELETE: Final = Script("delete")
+_PUT: Final = Script("put")
+SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _HIDE, _DELETE, _PUT)
+
+_CHANGES_KEPT: Final = 1000
+
+
+class RedisWriter:
+    """Writes through one connection."""
+
+    def __init__(self, connection: RedisConnection, keys: Keys, bodies: BodyPacker) -> None:
+        self._run = connection.run
+        self._connection = connection
+        self._keys = keys
+        self._bodies = bodies
+        self._changed: Command = (
+            *("XADD", keys.changes, "MAXLEN", "~", _CHANGES_KEPT),
+            *("*", "c", ""),
+        )
+
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Write appends in order; one refusal fails none of the others.
+
+        A saga's first entry takes a trip more, in which its id is claimed for its family, and
+        its last another, which puts it into the lists of those that have ended.
+        """
+        if _may_collide(appends):
+            return [(await self._append_all([append]))[0] for append in appends]
+        return await self._append_all(appends)
+
+    async def _append_all(self, appends: Sequence[Append]) -> list[Outcome]:
+        outcomes = await self._refused(appends)
+        commands: list[Command] = []
+        places: dict[int, int] = {}
+        for number, append in enumerate(appends):
+            if number not in outcomes:
+                commands += self._before(append)
+                places[number] = len(commands)
+                commands.append(self._append(append))
+        replies = await self._run(*commands, self._changed)
+        moved: list[Command] = []
+        for number, append in enumerate(appends):
+            if number in places:
+                kind, head, was_ended, tags = replies[places[number]]
+                outcomes[number] = Outcome(kind.decode(), head)
+                if kind == b"stored" and (append.saga.status in ENDED or was_ended):
+                    moved += enlist(self._keys, append.saga, unpack_tags(tags))
+                    moved += self._keep_root(append.saga)
+        if moved:
+            await self._run(*moved)
+        return [outcomes[number] for number in range(len(appends))]
+
+    async def _refused(self, appends: Sequence[Append]) -> dict[int, Outcome]:
+        """Claim ids for their families; return what becomes of appends whose ids are another's.
+
+        That is a saga's id in another family, or a snapshot's id in another saga.
+        """
+        claims: list[Command] = []
+        questions: list[Command] = []
+        about: list[tuple[int, str | None]] = []
+        for number, append in enumerate(appends):
+            row, entry = append.saga, append.entry
+            if append.expected_head == 0:
+                claims.append((*self._set_root(row), "NX"))
+                questions.append(("GET", self._keys.root_of(row.saga_id)))
+                about.append((number, None))
+            if entry is not None and not append.new_id:
+                questions.append(("GET", self._keys.place_of(entry.snapshot_id)))
+                about.append((number, entry.snapshot_id))
+        if not questions:
+            return {}
+        refused: dict[int, Outcome] = {}
+        answers = (await self._run(*claims, *questions))[len(claims) :]
+        for (number, snapshot_id), found in zip(about, answers, strict=True):
+            row = appends[number].saga
+            if found is None:
+                continue
+            if snapshot_id is None:
+                other = Place(row.saga_id, found.decode())
+            else:
+                other = unpack_place(found)
+            if other == Place(row.saga_id, row.root):
+                continue
+            outcome = await self._other(other, snapshot_id)
+            if outcome is not None:
+                refused.setdefault(number, outcome)
+            elif snapshot_id is None:
+                await self._run(self._set_root(row))
+        return refused
+
+    async def _other(self, place: Place, snapshot_id: str | None) -> Outcome | None:
+        """Return what another saga is in the way with; None: the pointer to it was stale."""
+        keys = self._keys.saga(place)
+        if snapshot_id is not None:
+            (seq,) = await self._run(("HGET", keys.ids, snapshot_id))
+            return None if seq is None else Outcome("duplicate", int(seq))
+        (head,) = await self._run(("HGET", keys.row, "head"))
+        return None if head is None else Outcome("conflict", int(head))
+
+    def _set_root(self, row: SagaRow) -> Command:
+        return ("SET", self._keys.root_of(row.saga_id), row.root, *_pointer_expiry(row))
+
+    def _before(self, append: Append) -> Iterator[Command]:
+        """Yield what is written ahead of an append, so that what it writes is always found."""
+        row, entry = append.saga, append.entry
+        if append.expected_head == 0 and row.status not in ENDED:
+            yield from enlist(self._keys, row, ())
+        if entry is not None:
+            place = pack_place(Place(row.saga_id, row.root))
+            only_new = ("NX",) if append.new_id else ()
+            yield (
+                *("SET", self._keys.place_of(entry.snapshot_id), place),
+                *(*only_new, *_pointer_expiry(row)),
+            )
+
+    def _keep_root(self, row: SagaRow) -> Iterator[Command]:
+        if row.expires is not None:
+            _, expiry = _pointer_expiry(row)
+            yield ("PEXPIREAT", self._keys.root_of(row.saga_id), expiry)
+
+    def _append(self, append: Append) -> Command:
+        row, entry = append.saga, append.entry
+        place = Place(row.saga_id, row.root)
+        return _APPEND.call(
+            [*self._keys.family(row.root), *self._keys.saga(place)],
+            append.expected_head,
+            row.saga_id,
+            pack_row(row),
+            row.head,
+            "1" if row.status in ENDED else "",
+            milliseconds(row.expires),
+            pack_tags(append.tags),
+            "" if append.fence is None else append.fence,
+            "1" if append.claim else "",
+            append.owner,
+            milliseconds(append.term),
+            "1" if append.release else "",
+            "1" if append.recovers else "",
+            *(
+                ("", "", "", "")
+                if entry is None
+                else (
+                    stream_id(entry),
+                    pack_entry(entry, append.touches),
+                    self._bodies.pack(entry.body or b""),
+                    entry.snapshot_id,
+                )
+            ),
+            *map(pack_touch, append.touches),
+        )
+
+    async def hide(self, place: Place, snapshot_id: str) -> bool:
+        """Hide an entry; whether it was there and not hidden yet."""
+        keys = self._keys.saga(place)
+        done, _ = await self._run(
+            _HIDE.call([keys.row, keys.ids, keys.hidden], snapshot_id), self._changed
+        )
+        return bool(done)
+
+    async def delete(self, place: Place) -> int:
+        """Remove a saga with all that belongs to it; returns how many entries went."""
+        keys, documents = self._keys.saga(place), self._keys.records_of(place.saga_id)
+        snapshot_ids, records = await self._run(("HKEYS", keys.ids), ("ZRANGE", documents, 0, -1))
+        (found,) = await read_rows(self._connection, self._keys, [place])
+        # First the saga itself: pointers and lists without it are skipped, and it without them
+        # would not be found any more.
+        (gone,) = await self._run(
+            _DELETE.call([*self._keys.family(place.root), *keys], place.saga_id)
+        )
+        commands: list[Command] = [("DEL", self._keys.root_of(place.saga_id))]
+        commands += [("DEL", self._keys.place_of(each.decode())) for each in snapshot_ids]
+        for member in records:
+            kind, _, id = member.decode().partition("\0")
+            commands += [
+                ("DEL", self._keys.record(kind, id)),
+                ("ZREM", self._keys.records(kind), id),
+            ]
+        if found is not None:
+            commands += strike(self._keys, *found)
+        await self._run(*commands, ("DEL", documents), self._changed)
+        return int(gone)
+
+    async def acquire(self, root: str, owner: str, holder: str, term: int, fence: int) -> bool:
+        """Take a lease that nobody alive holds, if the family's fence is this one."""
+        keys = self._keys.family(root)
+        taken, _ = await self._run(
+            _ACQUIRE.call([keys.family, keys.alive], fence, owner, holder, milliseconds(term)),
+            self._changed,
+        )
+        return bool(taken)
+
+    async def beat(self, root: str, fence: int, term: int) -> bool:
+        """Extend a lease; False if it is no longer this fence's."""
+        keys = self._keys.family(root)
+        (held,) = await self._run(_BEAT.call([keys.family, keys.alive], fence, milliseconds(term)))
+        return bool(held)
+
+    async def release(self, root: str, fence: int, recovered_by: str | None) -> bool:
+        """Give a lease back; False if it is another's."""
+        keys = self._keys.family(root)
+        released, _ = await self._run(
+            _RELEASE.call([keys.family, keys.alive], fence, recovered_by or ""), self._changed
+        )
+        return bool(released)
+
+    async def put(self, record: RecordRow, expected_version: int) -> bool:
+        """Store a document if its version is the expected one."""
+        commands: list[Command] = [("ZADD", self._keys.records(record.kind), record.at, record.id)]
+        if record.saga is not None:
+            member = f"{record.kind}\0{record.id}"
+            commands.append(("ZADD", self._keys.records_of(record.saga), record.at, member))
+        *_, stored, _ = await self._run(
+            *commands,
+            _PUT.call(
+                [self._keys.record(record.kind, record.id)],
+                expected_version,
+                pack_record(record),
+                milliseconds(record.expires),
+            ),
+            self._changed,
+        )
+        return bool(stored)
+
+
+def _may_collide(appends: Sequence[Append]) -> bool:
+    """Whether some of these want the same id for themselves."""
+    snapshots = [each.entry.snapshot_id for each in appends if each.entry is not None]
+    homes = {(each.saga.saga_id, each.saga.root) for each in appends}
+    sagas = {each.saga.saga_id for each in appends}
+    return len(snapshots) != len(set(snapshots)) or len(homes) != len(sagas)
+
+
+def _pointer_expiry(row: SagaRow) -> tuple[Any, ...]:
+    """Return the options by which a pointer to a saga expires; none: it stays.
+
+    A pointer is not touched again while its saga goes on, and by that time the saga may stay
+    longer. So it is kept for twice as long; without its saga it is skipped.
+    """
+    if row.expires is None:
+        return ()
+    now = time.time_ns() // 1000
+    return ("PXAT", milliseconds(now + 2 * max(row.expires - now, 0)))
