@@ -229,6 +229,8 @@ class SagaSummary:
     """The replay that brought this saga's family to success."""
     code: str = ""
     expires_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What the saga can be found by; empty in a list, where they are not read."""
 
 
 # ---------------------------------------------------------------- looking back

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
@@ -63,7 +64,7 @@ def parse_filter(text: str) -> SagaFilter:
         elif not value:
             raise UsageError(f"{name}: wants a value right after the colon")
         elif name == "tag":
-            tags.append(_tag(value))
+            tags.append(_tag(value, tags))
         else:
             _put(found, name, _READERS.get(name, str)(value), f"{name}: is there twice")
     return SagaFilter(tags=tuple(tags), **found)
@@ -84,10 +85,12 @@ def _statuses(text: str) -> tuple[Status, ...]:
     return tuple(status for status in known if status in given)
 
 
-def _tag(text: str) -> tuple[str, str]:
+def _tag(text: str, given: Sequence[tuple[str, str]]) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise UsageError("write a tag as tag:name=value")
+    if name in dict(given):
+        raise UsageError(f"tag:{name} is there twice, and a saga has one value of it")
     return name, value
 
 

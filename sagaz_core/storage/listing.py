@@ -88,14 +88,14 @@ def saga_query(
         error_group=error_group,
         updated_since=micros_of(since, "since"),
         updated_until=micros_of(until, "until"),
-        tags=tuple((tags or {}).items()),
+        tags=check_tags(tags or {}),
         root=root_id,
         unsettled=unsettled,
     )
 
 
-def summary_of(row: SagaRow) -> SagaSummary:
-    """Return a row as a line of a list."""
+def summary_of(row: SagaRow, tags: Iterable[tuple[str, str]] = ()) -> SagaSummary:
+    """Return a row as a line of a list, with its saga's tags if they were read."""
     return SagaSummary(
         saga_id=row.saga_id,
         saga_name=row.name,
@@ -113,6 +113,7 @@ def summary_of(row: SagaRow) -> SagaSummary:
         recovered_by=row.recovered_by,
         code=row.code,
         expires_at=None if row.expires is None else from_micros(row.expires),
+        tags=dict(tags),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -19,7 +19,13 @@ from sagaz_core.model import (
 )
 from sagaz_core.storage import decoding
 from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow, StoreInfo
-from sagaz_core.storage.listing import SagaPageSummary, micros_of, saga_query, summary_of
+from sagaz_core.storage.listing import (
+    SagaPageSummary,
+    check_tags,
+    micros_of,
+    saga_query,
+    summary_of,
+)
 from sagaz_core.storage.meta import summarize, to_micros, unpack_replay_log, unpack_run
 
 REPLAY_LOG: Final = "replay"
@@ -124,20 +130,21 @@ class StoreReader:
         step_name: str | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> list[SagaSnapshot]:
         """Return checkpoints, newest first.
 
         With ``saga_id`` those of that saga. Without it one a saga, the latest, of every saga
         that matches, leaving out replays and sagas that a replay has recovered; ``status`` and
-        ``step_name`` are then the saga's. ``after`` and ``before`` are inclusive. There is no
-        limit but the one given.
+        ``step_name`` are then the saga's. ``after`` and ``before`` are inclusive. ``tags`` are
+        always the saga's. There is no limit but the one given.
         """
         found: list[SagaSnapshot] = []
         if saga_id is not None:
             lo, hi = micros_of(after, "after"), micros_of(before, "before")
             row = await (await self._reader()).saga(saga_id)
-            if row is None:
+            if row is None or not await self._has_tags(saga_id, tags):
                 return []
             async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
                 at = to_micros(snapshot.created_at)
@@ -158,6 +165,7 @@ class StoreReader:
             step=step_name,
             since=after,
             until=before,
+            tags=tags,
             unsettled=True,
         )
         async for row in self._rows(query):
@@ -234,9 +242,9 @@ class StoreReader:
         return await (await self._reader()).tally(saga_query(**filters), by)
 
     async def get_saga(self, saga_id: str) -> SagaSummary | None:
-        """Return a saga's summary, or None."""
+        """Return a saga's summary with its tags, or None."""
         row = await (await self._reader()).saga(saga_id)
-        return None if row is None else summary_of(row)
+        return None if row is None else summary_of(row, await self.backend.tags(saga_id))
 
     async def get_run(self, saga_id: str) -> RunInfo:
         """Return what was recorded of a saga's run; raises SagaNotFoundError."""
@@ -313,6 +321,9 @@ class StoreReader:
         if row is None:
             raise SagaNotFoundError(saga_id)
         return row
+
+    async def _has_tags(self, saga_id: str, tags: Mapping[str, str] | None) -> bool:
+        return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))
 
     async def _rows(self, query: SagaQuery) -> AsyncIterator[SagaRow]:
         cursor = None

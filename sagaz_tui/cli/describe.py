@@ -129,6 +129,7 @@ def print_story(story: Story, format: Format) -> None:
             ("version", run.app_version),
             ("ran on", place),
             ("replay of", saga.parent_id or ""),
+            ("tags", ", ".join(f"{name}={value}" for name, value in saga.tags.items())),
             ("kept until", time_text(saga.expires_at) if saga.expires_at else ""),
         ]
     )
@@ -159,6 +160,7 @@ def story_data(story: Story) -> dict[str, Any]:
     latest = story.latest
     return {
         **saga_data(story.saga),
+        "tags": dict(story.saga.tags),
         "run": {
             "code": story.run.code,
             "app_version": story.run.app_version,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from sagaz_tui.cli.filters import (
+    NameOption,
+    PrefixOption,
+    SinceOption,
+    StatusOption,
+    TagOption,
+    saga_filters,
+)
 from sagaz_tui.cli.options import (
     FormatOption,
     LimitOption,
@@ -18,43 +24,28 @@ if TYPE_CHECKING:
     from sagaz_core.model import SagaSummary
     from sagaz_core.storage.storage import SnapshotStorage
 
-_STATUSES = ("executing", "compensating", "completed", "failed", "interrupted")
-
 
 def list_sagas(
-    status: Annotated[
-        str | None, typer.Option("--status", help=f"Only these: {', '.join(_STATUSES)}.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Only of this class; * stands for anything.")
-    ] = None,
-    prefix: Annotated[
-        str | None, typer.Option("--prefix", help="Only ids that begin like this.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", help="Only changed since: 2h, or a time.")
-    ] = None,
+    status: StatusOption = None,
+    name: NameOption = None,
+    prefix: PrefixOption = None,
+    since: SinceOption = None,
+    tag: TagOption = None,
     limit: LimitOption = 100,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """List sagas, the newest change first."""
-    from sagaz_core.errors import UsageError
+    """List sagas, the newest change first.
+
+    For example: sagaz sagas --status failed --since 2h --tag order_id=8841
+    """
     from sagaz_tui.cli.describe import saga_data, saga_rows
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit_json, emit_rows
     from sagaz_tui.cli.stores import look
-    from sagaz_tui.cli.times import parse_optional_time
 
-    if status is not None and status not in _STATUSES:
-        raise UsageError(f"--status {status!r} is none; use {', '.join(_STATUSES)}")
-    wanted: dict[str, Any] = {
-        "status": status,
-        "name": name,
-        "prefix": prefix,
-        "since": parse_optional_time(since, "--since"),
-    }
+    wanted = saga_filters(status=status, name=name, prefix=prefix, since=since, tag=tag)
     found, more = look(storage, storage_url, lambda store: _first(store, wanted, limit))
     if format == "json":
         emit_json([saga_data(saga) for saga in found])

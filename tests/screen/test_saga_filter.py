@@ -58,6 +58,7 @@ def test_an_id_may_look_like_anything(saga_id: str) -> None:
         ("name:A name:B", "name: is there twice"),
         ("order_1 order_2", "an id begins one way only"),
         ("tag:shop", "write a tag as tag:name=value"),
+        ("tag:shop=eu tag:shop=us", "tag:shop is there twice"),
         ('error:"open', "a quotation mark is open"),
     ],
 )
