@@ -23,6 +23,7 @@ from sagaz_core.errors import (
 from sagaz_core.model import SagaSnapshot, StepError
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends import sqlite_connection as connections
+from sagaz_core.storage.backends import sqlite_schema as schemas
 from sagaz_core.storage.backends.base import SagaQuery
 from sagaz_core.storage.backends.sqlite_query import page_statements
 
@@ -203,8 +204,8 @@ def schema_of(path: Path) -> list[tuple[str, str]]:
 async def test_a_store_of_an_older_schema_is_brought_up_to_date(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripts = [*connections.migrations(), "CREATE TABLE later (n INTEGER);\n-- done; really\n"]
-    monkeypatch.setattr(connections, "migrations", lambda: scripts)
+    scripts = [*schemas.migrations(), "CREATE TABLE later (n INTEGER);\n-- done; really\n"]
+    monkeypatch.setattr(schemas, "migrations", lambda: scripts)
     assert "brought up to date" in await opening(store, read_only=True)
     async with SQLiteSnapshotStorage(store) as storage:
         assert (await storage.get_checkpoint("s", 1)).context == {"n": 1}
@@ -218,9 +219,9 @@ async def test_a_migration_that_fails_leaves_the_store_as_it_was(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = schema_of(store)
-    scripts = [*connections.migrations(), "CREATE TABLE later (n);\nCREATE TABLE saga (n);\n"]
+    scripts = [*schemas.migrations(), "CREATE TABLE later (n);\nCREATE TABLE saga (n);\n"]
     with monkeypatch.context() as patch:
-        patch.setattr(connections, "migrations", lambda: scripts)
+        patch.setattr(schemas, "migrations", lambda: scripts)
         assert "could not be used" in await opening(store)
     assert schema_of(store) == before
     async with SQLiteSnapshotStorage(store) as storage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -10,7 +9,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends.base import (
     Append,
     Backend,
@@ -28,8 +26,9 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.sqlite_check import check_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
-from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection, migrations
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
+from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
+from sagaz_core.storage.backends.sqlite_schema import migrations
 from sagaz_core.storage.backends.sqlite_write import (
     acquire_lease,
     append_all,
@@ -58,9 +57,7 @@ class SQLiteBackend(Backend):
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self.name = self.path.name
-        self._connection: SQLiteConnection | None = None
-        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._opened_at = 0
+        self._file = ReopeningFile(self.path)
         self._changes = OwnChanges()
 
     @property
@@ -68,29 +65,15 @@ class SQLiteBackend(Backend):
         return str(self.path.resolve())
 
     async def open(self, *, read_only: bool) -> None:
-        loop = asyncio.get_running_loop()
-        if self._opening is None or self._opening[0] is not loop:
-            self._opening = (loop, asyncio.Lock())
-        async with self._opening[1]:
-            if self._connection is None:
-                self._connection = await SQLiteConnection.open(self.path, read_only=read_only)
-                self._opened_at = time.time_ns()
+        await self._file.open(read_only=read_only)
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-    @property
-    def _open(self) -> SQLiteConnection:
-        if self._connection is None:
-            raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
-        return self._connection
+        await self._file.close()
 
     # -- writing
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
-        outcomes = await self._open.write(append_all, appends)
+        outcomes = await self._file.write(append_all, appends)
         self._changes.tell()
         return outcomes
 
@@ -101,44 +84,44 @@ class SQLiteBackend(Backend):
         )
 
     async def delete(self, saga_ids: Sequence[str]) -> int:
-        gone = await self._open.write(
+        gone = await self._file.write(
             lambda db: sum(delete_saga(db, saga_id) for saga_id in saga_ids)
         )
         # The log still holds what the file no longer does. Where another process reads just
         # now, it is emptied with the next checkpoint instead.
-        await self._open.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        await self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
         self._changes.tell()
         return gone
 
     async def clean(self, now: int, *, dry_run: bool = False) -> int:
         if dry_run:
-            return await self._open.run(clean_up, now, now_micros(), dry_run)
-        gone = await self._open.write(clean_up, now, now_micros(), dry_run)
+            return await self._file.run(clean_up, now, now_micros(), dry_run)
+        gone = await self._file.write(clean_up, now, now_micros(), dry_run)
         self._changes.tell()
         return gone
 
     async def _update(self, sql: str, parameters: Sequence[Any]) -> bool:
         """Run one statement as a transaction; returns whether it changed a row."""
-        changed = await self._open.write(lambda db: db.execute(sql, parameters).rowcount == 1)
+        changed = await self._file.write(lambda db: db.execute(sql, parameters).rowcount == 1)
         self._changes.tell()
         return changed
 
     # -- reading
 
     async def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        return await self._open.run(lambda db: db.execute(sql, parameters).fetchall())
+        return await self._file.run(lambda db: db.execute(sql, parameters).fetchall())
 
     async def saga(self, saga_id: str) -> SagaRow | None:
         rows = await self._rows(f"{SAGA} WHERE s.id = ?", (saga_id,))
         return saga_row(rows[0], now_micros()) if rows else None
 
     async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
-        return await self._open.run(read_page, query, cursor, limit, now_micros())
+        return await self._file.run(read_page, query, cursor, limit, now_micros())
 
     async def tally(
         self, query: SagaQuery, by: Literal["status", "error_group", "name"]
     ) -> dict[str, int]:
-        return await self._open.run(count, query, by, now_micros())
+        return await self._file.run(count, query, by, now_micros())
 
     async def expired(self, now: int) -> list[str]:
         rows = await self._rows(
@@ -199,7 +182,7 @@ class SQLiteBackend(Backend):
             return rows[0] if rows else None
         if saga_id is None or at is None:
             return None
-        seq = await self._open.run(_latest_until, saga_id, at)
+        seq = await self._file.run(_latest_until, saga_id, at)
         return None if seq is None else (saga_id, seq)
 
     async def touches(
@@ -224,17 +207,17 @@ class SQLiteBackend(Backend):
     # -- the family's lease
 
     async def family(self, root: str) -> FamilyRow | None:
-        return await self._open.run(read_family, root)
+        return await self._file.run(read_family, root)
 
     async def acquire(
         self, root: str, *, owner: str, holder: str, term: int, expect_fence: int
     ) -> tuple[bool, FamilyRow]:
-        taken = await self._open.write(acquire_lease, root, owner, holder, term, expect_fence)
+        taken = await self._file.write(acquire_lease, root, owner, holder, term, expect_fence)
         self._changes.tell()
         return taken
 
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
-        return await self._open.write(
+        return await self._file.write(
             lambda db: (
                 db.execute(
                     "UPDATE family SET alive_until = ? "
@@ -255,7 +238,7 @@ class SQLiteBackend(Backend):
     # -- documents
 
     async def put(self, record: RecordRow, *, expected_version: int) -> bool:
-        stored = await self._open.write(put_record, record, expected_version)
+        stored = await self._file.write(put_record, record, expected_version)
         self._changes.tell()
         return stored
 
@@ -281,18 +264,21 @@ class SQLiteBackend(Backend):
             # SQLite counts the commits of others only; ours are counted here. The time of
             # opening keeps a cursor of an earlier connection from looking current.
             own = self._changes.count
-            version = await self._open.run(_data_version)
-            current = self._opened_at + version + own
+            version = await self._file.run(_data_version)
+            current = self._file.opened_at + version + own
             left = deadline - time.monotonic()
             if cursor != current or left <= 0:
                 return current
             await self._changes.wait(own, min(POLL_SECONDS, left))
 
     async def info(self) -> StoreInfo:
-        return await self._open.run(_describe, self.path)
+        return await self._file.run(_describe, self.path, await self._file.at_rest())
 
     async def check(self) -> list[Finding]:
-        return await self._open.run(check_file, self.path, now_micros(), len(migrations()))
+        at_rest = await self._file.at_rest()
+        return await self._file.run(
+            check_file, self.path, now_micros(), len(migrations()), at_rest=at_rest
+        )
 
 
 class SQLiteSnapshotStorage(SnapshotStorage):
@@ -336,7 +322,7 @@ def _data_version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _describe(db: sqlite3.Connection, path: Path) -> StoreInfo:
+def _describe(db: sqlite3.Connection, path: Path, at_rest: bool) -> StoreInfo:
     def one(sql: str) -> Any:
         return db.execute(sql).fetchone()[0]
 
@@ -347,7 +333,7 @@ def _describe(db: sqlite3.Connection, path: Path) -> StoreInfo:
         bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
         schema=one("PRAGMA user_version"),
         details={
-            "journal_mode": one("PRAGMA journal_mode"),
+            "journal_mode": "at rest" if at_rest else one("PRAGMA journal_mode"),
             "newest_schema": str(len(migrations())),
         },
     )

@@ -1,4 +1,4 @@
-"""One connection to a SQLite file, on a thread of its own, its errors put into words.
+"""One connection to a SQLite file, on a thread of its own.
 
 Functions given to :meth:`SQLiteConnection.run` go to that thread in one trip, however many
 statements they execute; that is what makes appends fast.
@@ -11,63 +11,89 @@ import functools
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import resources
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import aiosqlite
 
-from sagaz_core.errors import (
-    NotASagazStoreError,
-    ReadOnlyStoreError,
-    SchemaTooNewError,
-    StorageError,
-    StorageUnavailableError,
-)
+from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.storage.backends.sqlite_errors import BUSY_SECONDS, check_place, translate
+from sagaz_core.storage.backends.sqlite_file import FileChangedError, OpenFile
+from sagaz_core.storage.backends.sqlite_schema import prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-APPLICATION_ID: Final = 0x5A6A_7A01
-BUSY_SECONDS: Final = 5.0
-
-
-def migrations() -> list[str]:
-    """Return the scripts that bring an empty file to this version's schema, in order."""
-    folder = resources.files("sagaz_core.storage.backends") / "sql"
-    scripts = sorted(
-        (item for item in folder.iterdir() if item.name.endswith(".sql")),
-        key=lambda item: item.name,
-    )
-    return [script.read_text(encoding="utf-8") for script in scripts]
+_ATTEMPTS: Final = 20
+"""How often a file that changes while it is opened is opened again."""
 
 
 class SQLiteConnection:
     """An open SQLite file. Made by :meth:`open`."""
 
-    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+    def __init__(
+        self, path: Path, file: OpenFile, connection: aiosqlite.Connection, *, read_only: bool
+    ) -> None:
         self.path = path
+        self._file = file
         self._connection = connection
+        self._read_only = read_only
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the file is read alone, since nobody writes to it."""
+        return self._file.at_rest is not None
 
     @classmethod
-    async def open(cls, path: Path, *, read_only: bool) -> SQLiteConnection:
-        """Open a file, or make it unless ``read_only``; raises StorageError."""
-        _check_place(path, read_only)
-        uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    async def open(cls, path: Path, *, read_only: bool, make: bool = True) -> SQLiteConnection:
+        """Open a file; one that is not there is made unless ``read_only`` or not ``make``.
+
+        Raises:
+            StorageError: it cannot be opened, and what to do.
+        """
+        for _ in range(_ATTEMPTS):
+            check_place(path, read_only, make)
+            try:
+                return await cls._open(path, read_only, make)
+            except FileChangedError:
+                continue
+            except FileNotFoundError:
+                # It went between two looks; the next check says so.
+                continue
+        raise StorageUnavailableError(
+            f"{path} was replaced or written each of {_ATTEMPTS} times it was opened; "
+            "try again in a moment"
+        )
+
+    @classmethod
+    async def _open(cls, path: Path, read_only: bool, make: bool) -> SQLiteConnection:
+        file = OpenFile.find(path, read_only=read_only) if path.exists() else None
+        if file is not None and file.settles_in:
+            await asyncio.sleep(file.settles_in)
+            file = OpenFile.find(path, read_only=read_only)
+        alone = "&immutable=1" if file is not None and file.at_rest is not None else ""
+        mode = f"ro{alone}" if read_only else "rwc" if make else "rw"
         pending = aiosqlite.connect(
-            uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=256
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_SECONDS,
+            cached_statements=256,
         )
         # A program that forgets to close its store must still be able to end. aiosqlite has no
         # public way to say so.
         pending._thread.daemon = True
         try:
-            connection = cls(path, await pending)
+            opened = await pending
         except sqlite3.Error as error:
             raise translate(error, path) from error
+        connection = None
         try:
-            await connection.run(_prepare, path, read_only)
+            file = file or OpenFile.find(path, read_only=read_only)
+            connection = cls(path, file, opened, read_only=read_only)
+            await connection.run(prepare, path, read_only)
         except BaseException:
-            await connection.close()
+            await (connection or opened).close()
             raise
         return connection
 
@@ -81,10 +107,14 @@ class SQLiteConnection:
 
         aiosqlite has no public call for this; here is the only place that uses its queue, and
         the reason why its version is pinned.
+
+        Raises:
+            FileChangedError: the path leads elsewhere, or the file is at rest no longer.
         """
         if not self._connection._running:
             raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
-        work = functools.partial(function, self._connection._conn, *args, **kwargs)
+        call = functools.partial(function, self._connection._conn, *args, **kwargs)
+        work = functools.partial(_call_and_check, call, self._file)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._connection._tx.put_nowait((None, functools.partial(_work_and_answer, work, answer)))
         try:
@@ -101,6 +131,7 @@ class SQLiteConnection:
         """Call a function likewise, inside one write transaction."""
 
         def transaction(connection: sqlite3.Connection) -> T:
+            self._file.check()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = function(connection, *args, **kwargs)
@@ -116,7 +147,31 @@ class SQLiteConnection:
 
     async def close(self) -> None:
         """Close the file; what is queued is done first."""
+        if not self._read_only and self._connection._running:
+            self._connection._tx.put_nowait((None, self._leave_whole))
         await asyncio.shield(self._connection.close())
+
+    def _leave_whole(self) -> None:
+        """Bring the log into a file that was moved.
+
+        The log has stayed behind by its name, where it would be taken for the log of a file
+        that was put in the place of the moved one. Closing alone brings none in of a moved file.
+        """
+        if self._file.moved:
+            with suppress(sqlite3.Error):
+                self._connection._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _call_and_check(call: Callable[[], T], file: OpenFile) -> T:
+    """Answer with what a file says only if it is still the one to be asked."""
+    try:
+        result = call()
+    except sqlite3.Error:
+        # A file that is written to while it is read alone may look damaged.
+        file.check()
+        raise
+    file.check()
+    return result
 
 
 def _work_and_answer(work: Callable[[], T], answer: asyncio.Future[T]) -> None:
@@ -132,142 +187,3 @@ def _work_and_answer(work: Callable[[], T], answer: asyncio.Future[T]) -> None:
         settle = functools.partial(answer.set_exception, error)
     with suppress(RuntimeError):
         answer.get_loop().call_soon_threadsafe(lambda: None if answer.done() else settle())
-
-
-def _check_place(path: Path, read_only: bool) -> None:
-    """Refuse what SQLite would only call 'unable to open database file'."""
-    try:
-        _check_folders(path, read_only)
-    except OSError as error:
-        raise _no_access(path) from error
-
-
-def _check_folders(path: Path, read_only: bool) -> None:
-    if path.is_dir():
-        raise StorageUnavailableError(f"{path} is a folder; name a file in it")
-    if read_only and not path.exists():
-        raise StorageUnavailableError(
-            f"there is no store at {path}; record a saga into it first, or name another "
-            "with --storage-url"
-        )
-    if not path.parent.is_dir():
-        raise StorageUnavailableError(f"the folder {path.parent} does not exist; make it first")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
-    """Check whose file it is, set it up, and bring its schema up to date."""
-    version, application, tables = _read_header(connection)
-    if application != APPLICATION_ID and (tables or version or application):
-        raise NotASagazStoreError(
-            f"{path} is a database of another program; name a sagaz store, or a new file"
-        )
-    scripts = migrations()
-    if version > len(scripts):
-        raise SchemaTooNewError(
-            f"{path} was written by a newer sagaz (schema {version}, this one knows "
-            f"{len(scripts)}); upgrade sagaz to open it"
-        )
-    if read_only:
-        if not tables:
-            raise StorageUnavailableError(
-                f"{path} is empty and not a store yet; record a saga into it first"
-            )
-        if version < len(scripts):
-            raise StorageUnavailableError(
-                f"{path} needs its schema brought up to date, which a read-only opening may not "
-                "do; open it once for writing"
-            )
-        connection.execute("PRAGMA query_only = ON")
-        return
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
-    if version < len(scripts):
-        _migrate(connection, scripts)
-
-
-def _read_header(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """Return schema version, application id and number of tables, all of one moment."""
-    connection.execute("BEGIN")
-    try:
-        version, application, tables = (
-            connection.execute(sql).fetchone()[0]
-            for sql in (
-                "PRAGMA user_version",
-                "PRAGMA application_id",
-                "SELECT count(*) FROM sqlite_master",
-            )
-        )
-    finally:
-        connection.execute("ROLLBACK")
-    return version, application, tables
-
-
-def _migrate(connection: sqlite3.Connection, scripts: list[str]) -> None:
-    """Apply what is missing, all of it in one transaction.
-
-    Several processes may find the same new file at once: the version is read again inside.
-    """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for script in scripts[version:]:
-            for statement in _statements(script):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(scripts)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _statements(script: str) -> list[str]:
-    """Split a script; ``executescript`` would commit the transaction it runs in."""
-    statements, pending = [], ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements
-
-
-def _no_access(path: Path) -> StorageUnavailableError:
-    return StorageUnavailableError(
-        f"{path} could not be opened; check that this user may read it and write to its folder"
-    )
-
-
-def translate(error: sqlite3.Error, path: Path) -> StorageError:
-    """Return what a driver's error means to a person."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    match code:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StorageUnavailableError(
-                f"{path} has been locked by another process for {BUSY_SECONDS:.0f} s; "
-                "wait for it to finish, or end it"
-            )
-        case sqlite3.SQLITE_FULL:
-            return StorageUnavailableError(
-                f"{path} could not be written: the disk is full; free some space"
-            )
-        case sqlite3.SQLITE_READONLY:
-            return ReadOnlyStoreError(
-                f"{path} cannot be written by this user; change its permissions, or open it "
-                "read-only"
-            )
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return _no_access(path)
-        case sqlite3.SQLITE_NOTADB:
-            return NotASagazStoreError(
-                f"{path} is no SQLite database; name a sagaz store, or a new file"
-            )
-        case sqlite3.SQLITE_CORRUPT:
-            return StorageError(
-                f"{path} is damaged ({error}); restore it from a copy, or save what is left with "
-                "`sqlite3 FILE .recover`"
-            )
-        case _:
-            return StorageUnavailableError(f"{path} could not be used: {error}")
