@@ -20,6 +20,7 @@ import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage.difference import compress, decompress, difference, restore
+from sagaz_core.storage.names import Names
 
 _DELTA, _KEYFRAME = 1, 2
 _MAX_DELTAS: Final = 255
@@ -37,8 +38,8 @@ class State(NamedTuple):
 
     context: Mapping[str, bytes]
     results: Mapping[str, bytes]
-    completed: tuple[str, ...] = ()
-    compensated: tuple[str, ...] = ()
+    completed: Sequence[str] = ()
+    compensated: Sequence[str] = ()
 
     @property
     def weight(self) -> int:
@@ -72,6 +73,8 @@ class Chain:
         self._check = 0
         self._deltas = 0
         self._weight_left = 0
+        self._unweighed: State | None = None
+        """The keyframe that the deltas are weighed against, until one is to be encoded."""
         self._rebuilt_left = 0
 
     # -- writing
@@ -82,6 +85,9 @@ class Chain:
             _changed_keys(self.state.context, state.context),
             _changed_keys(self.state.results, state.results),
         )
+        if self._unweighed is not None:
+            self._weight_left += max(self._unweighed.weight, _MIN_WEIGHT)
+            self._unweighed = None
         if self._weight_left > 0 and self._rebuilt_left > 0 and self._deltas < _MAX_DELTAS:
             content = ormsgpack.packb(self._delta(state, changed))
             # A delta heavier than the state itself: the state is cheaper to store and to read.
@@ -141,7 +147,7 @@ class Chain:
             raise ValueError("its checksum does not match")
         if form == _KEYFRAME:
             context, results, completed, compensated = ormsgpack.unpackb(decompress(content))
-            state = State(context, results, tuple(completed), tuple(compensated))
+            state = State(context, results, Names.of(completed), Names.of(compensated))
             changed: _Keys = (frozenset(), frozenset())
         else:
             parts = ormsgpack.unpackb(content)
@@ -165,7 +171,7 @@ class Chain:
         self._check = check
         if is_keyframe:
             self._deltas = 0
-            self._weight_left = max(state.weight, _MIN_WEIGHT)
+            self._weight_left, self._unweighed = 0, state
             self._rebuilt_left = _MAX_REBUILT
             return
         self._deltas += 1
@@ -206,6 +212,7 @@ def _values_after(
 
 def _tail(before: Sequence[str], after: Sequence[str]) -> list[Any] | None:
     """Return how many to keep of the list before, and what follows them; None: all, nothing."""
+    before = tuple(before)
     if before == after:
         return None
     kept = len(before)
@@ -217,5 +224,8 @@ def _tail(before: Sequence[str], after: Sequence[str]) -> list[Any] | None:
     return [kept, *after[kept:]]
 
 
-def _with_tail(before: tuple[str, ...], tail: Sequence[Any] | None) -> tuple[str, ...]:
-    return before if tail is None else (*before[: tail[0]], *tail[1:])
+def _with_tail(before: Sequence[str], tail: Sequence[Any] | None) -> Sequence[str]:
+    if tail is None:
+        return before
+    names = before if isinstance(before, Names) else Names(before)
+    return names.then(tail[0], tail[1:])

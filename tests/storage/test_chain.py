@@ -18,6 +18,7 @@ from sagaz_core.storage import difference as differences
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import pack
 from sagaz_core.storage.difference import compress, decompress_frame, difference, restore
+from sagaz_core.storage.names import Names
 
 
 @cache
@@ -167,3 +168,30 @@ def test_a_frame_is_not_believed_about_its_size(monkeypatch: pytest.MonkeyPatch)
 def test_what_does_not_compress_is_stored_as_it_is() -> None:
     noise = random.Random(0).randbytes(2000)
     assert len(compress(noise)) == len(noise) + 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.lists(st.sampled_from("xyz"), max_size=3))))
+def test_lists_of_steps_that_share_their_beginning_are_each_their_own(
+    changes: list[tuple[int, list[str]]],
+) -> None:
+    plain: list[list[str]] = [[]]
+    shared = [Names()]
+    for place, (kept, following) in enumerate(changes):
+        # From any of those before, not only from the last one.
+        earlier = (place * 7) % len(plain)
+        plain.append([*plain[earlier][:kept], *following])
+        shared.append(shared[earlier].then(kept, following))
+    assert [list(each) for each in shared] == plain
+    assert [len(each) for each in shared] == [len(each) for each in plain]
+    assert all(names == tuple(each) for names, each in zip(shared, plain, strict=True))
+
+
+def test_a_state_far_in_costs_no_copy_of_the_steps_before_for_each_change_on_the_way() -> None:
+    many = [f"step_{number}" for number in range(20_000)]
+    chain = Chain()
+    read = [
+        chain.apply(body).completed
+        for body in bodies([state({"n": n}, tuple(many[: 19_000 + n])) for n in range(200)])
+    ]
+    assert [len(names) for names in read] == list(range(19_000, 19_200))
+    assert len({id(names._shared) for names in read if isinstance(names, Names)}) <= 2
