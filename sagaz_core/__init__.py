@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from sagaz_core.replay.replay import SagaReplay
     from sagaz_core.saga.recorder import SagaRecorder
     from sagaz_core.saga.saga import Saga
+    from sagaz_core.storage.copying import CopyReport, copy_sagas
     from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_core.storage.url import open_storage
 
@@ -85,6 +86,7 @@ _NAMES = {
     "replay.replay": "SagaReplay",
     "saga.recorder": "SagaRecorder",
     "saga.saga": "Saga",
+    "storage.copying": "CopyReport copy_sagas",
     "storage.storage": "SnapshotStorage",
     "storage.url": "open_storage",
 }
@@ -95,6 +97,7 @@ __all__ = [
     "AmbiguousSagaError",
     "Backoff",
     "CheckpointSummary",
+    "CopyReport",
     "CorruptEntryError",
     "Difference",
     "DuplicateSnapshotError",
@@ -142,6 +145,7 @@ __all__ = [
     "StorageUnavailableError",
     "UsageError",
     "blame",
+    "copy_sagas",
     "diff",
     "diff_checkpoints",
     "open_storage",

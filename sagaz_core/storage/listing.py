@@ -99,7 +99,7 @@ def summary_of(row: SagaRow, tags: Iterable[tuple[str, str]] = ()) -> SagaSummar
     return SagaSummary(
         saga_id=row.saga_id,
         saga_name=row.name,
-        status=_status(row),
+        status=status_of(row),
         compensation=row.compensation,
         step_name=row.step,
         error=row.error,
@@ -117,8 +117,11 @@ def summary_of(row: SagaRow, tags: Iterable[tuple[str, str]] = ()) -> SagaSummar
     )
 
 
-def _status(row: SagaRow) -> Status:
-    """A run that goes on without its family's lease was interrupted; that is never written."""
+def status_of(row: SagaRow) -> Status:
+    """Return a row's status as a reader sees it.
+
+    A run that goes on without its family's lease was interrupted; that is never written.
+    """
     if row.status not in ("executing", "compensating") or row.holder is None:
         return row.status
     return row.status if row.alive and row.holder == row.saga_id else "interrupted"

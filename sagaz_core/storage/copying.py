@@ -1,0 +1,197 @@
+"""Copies sagas from one store to another, whole families at a time, and proves that it did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sagaz_core.errors import UsageError
+from sagaz_core.model import Status, utc_now
+from sagaz_core.storage.backends.base import Backend, SagaQuery, SagaRow
+from sagaz_core.storage.commits import GroupCommit
+from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy
+from sagaz_core.storage.listing import saga_query
+from sagaz_core.storage.meta import to_micros
+from sagaz_core.storage.reader import StoreReader
+from sagaz_core.storage.storage import SnapshotStorage
+
+_AT_ONCE: Final = 16
+"""Families copied at the same time, which share the target's commits."""
+_PAGE: Final = 200
+_ENDED: Final[tuple[Status, ...]] = ("completed", "failed")
+_GOING: Final[tuple[Status, ...]] = ("executing", "compensating", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class CopyProgress:
+    """How far a copy is: sagas looked after, of about how many, and checkpoints written."""
+
+    done: int
+    total: int
+    checkpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyConflict:
+    """A saga that was left as it is at the target, and why."""
+
+    saga_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyReport:
+    """What a copy did. Every saga in it is at the target now, but for the conflicts."""
+
+    sagas: int = 0
+    """Sagas looked after: those that matched and the rest of their families."""
+    copied: int = 0
+    continued: int = 0
+    """Sagas of which the target had the beginning."""
+    unchanged: int = 0
+    expired: int = 0
+    """Sagas left out, because their retention has ended."""
+    checkpoints: int = 0
+    """Checkpoints written."""
+    bytes: int = 0
+    """Of those checkpoints, as stored."""
+    documents: int = 0
+    """Lines of the replay log written."""
+    verified: int = 0
+    """Checkpoints read back from the target and found equal, those it had before included."""
+    running: tuple[str, ...] = ()
+    """Sagas that go on at the source: copied as far as they were; copy again for the rest."""
+    conflicts: tuple[CopyConflict, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out against the caller's will."""
+        return not self.conflicts
+
+
+async def copy_sagas(
+    source: StoreReader,
+    target: SnapshotStorage,
+    *,
+    progress: Callable[[CopyProgress], None] | None = None,
+    **filters: Any,
+) -> CopyReport:
+    """Copy the sagas that match, with their families, and read every checkpoint back.
+
+    It may be repeated: what the target has already is compared and left as it is, what is
+    missing is added. Nothing at the target is overwritten: a saga that is something else
+    there is a conflict, and the others are still copied.
+
+    Args:
+        source: where from; it is only read, and may be in use.
+        target: where to; it is made if it is not there.
+        progress: called as it goes on, in the event loop.
+        filters: those of :meth:`StoreReader.list_sagas`.
+
+    Raises:
+        UsageError: source and target are the same store, or a filter is not what it must be.
+        StorageError: one of the stores failed; what has been copied stays, and a repeated copy
+            goes on from there.
+    """
+    query = saga_query(**filters)
+    if source.backend is target.backend or source.backend.place == target.backend.place:
+        raise UsageError(f"{source.name} cannot be copied into itself; name another target")
+    await source.open()
+    copy = _Copy(source.backend, await target._writable(), query, progress)
+    return await copy.run()
+
+
+class _Copy:
+    def __init__(
+        self,
+        source: Backend,
+        target: Backend,
+        query: SagaQuery,
+        progress: Callable[[CopyProgress], None] | None,
+    ) -> None:
+        self._source = source
+        self._query = query
+        self._progress = progress
+        now = to_micros(utc_now())
+        self._families = FamilyCopier(source, target, GroupCommit(target), now)
+        self._total = 0
+        self._report = CopyReport()
+        self._seen: set[str] = set()
+        """Roots that may come up again: of families that go on, or have several sagas."""
+
+    async def run(self) -> CopyReport:
+        self._total = sum((await self._source.tally(self._query, "status")).values())
+        self._tell()
+        # Those that go on first: they may end meanwhile and come up among the others, where
+        # they are known. One that has ended does not change its place any more.
+        going = [row.root async for row in self._matching(_GOING)]
+        await self._copy_all(list(dict.fromkeys(going)))
+        roots: list[str] = []
+        async for row in self._matching(_ENDED):
+            if row.root not in self._seen and row.root not in roots:
+                roots.append(row.root)
+            if len(roots) == _AT_ONCE:
+                await self._copy_all(roots)
+                roots.clear()
+        await self._copy_all(roots)
+        return self._report
+
+    async def _matching(self, statuses: Sequence[Status]) -> AsyncIterator[SagaRow]:
+        asked = self._query.status
+        wanted = tuple(status for status in statuses if not asked or status in asked)
+        cursor: str | None = None
+        while wanted:
+            page = await self._source.sagas(
+                replace(self._query, status=wanted), cursor=cursor, limit=_PAGE
+            )
+            for row in page.rows:
+                yield row
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def _copy_all(self, roots: Sequence[str]) -> None:
+        for start in range(0, len(roots), _AT_ONCE):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for root in roots[start : start + _AT_ONCE]:
+                        group.create_task(self._copy_family(root))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+
+    async def _copy_family(self, root: str) -> None:
+        done = await self._families.copy(root)
+        if len(done.sagas) > 1 or done.goes_on:
+            self._seen.add(root)
+        self._report = _add(self._report, done)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            done = self._report.sagas
+            self._progress(CopyProgress(done, max(done, self._total), self._report.checkpoints))
+
+
+def _add(report: CopyReport, family: FamilyCopy) -> CopyReport:
+    def count(kind: str) -> int:
+        return sum(saga.kind == kind for saga in family.sagas)
+
+    return replace(
+        report,
+        sagas=report.sagas + len(family.sagas),
+        copied=report.copied + count("copied"),
+        continued=report.continued + count("continued"),
+        unchanged=report.unchanged + count("unchanged"),
+        expired=report.expired + count("expired"),
+        checkpoints=report.checkpoints + sum(saga.checkpoints for saga in family.sagas),
+        bytes=report.bytes + sum(saga.bytes for saga in family.sagas),
+        documents=report.documents + family.documents,
+        verified=report.verified + sum(saga.verified for saga in family.sagas),
+        running=(*report.running, *(saga.saga_id for saga in family.sagas if saga.running)),
+        conflicts=(
+            *report.conflicts,
+            *(CopyConflict(saga_id, reason) for saga_id, reason in family.conflicts),
+        ),
+    )

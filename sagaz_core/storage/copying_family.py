@@ -1,0 +1,146 @@
+"""Copies one family: its sagas, who acted in it last, and the log of its replays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sagaz_core.storage.backends.base import Backend, FamilyRow, RecordRow, SagaQuery, SagaRow
+from sagaz_core.storage.commits import GroupCommit
+from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy
+from sagaz_core.storage.meta import unpack_replay_log
+from sagaz_core.storage.reader import REPLAY_LOG
+
+_PAGE: Final = 200
+_TERM: Final = 10_000_000
+"""Microseconds for which the target's lease is taken, to be given back at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyCopy:
+    """What became of a family's sagas and documents."""
+
+    sagas: Sequence[SagaCopy]
+    conflicts: Sequence[tuple[str, str]]
+    """Ids of sagas or replays, and why they were left as they are."""
+    documents: int
+    goes_on: bool
+    """Whether one of its sagas has not ended."""
+
+
+class FamilyCopier:
+    """Copies families from one backend to another.
+
+    Args:
+        source: it is only read.
+        target: where the rows go.
+        commits: through which they go there.
+        now: microseconds; what has expired until then is left out.
+    """
+
+    def __init__(self, source: Backend, target: Backend, commits: GroupCommit, now: int) -> None:
+        self._source = source
+        self._target = target
+        self._now = now
+        self._sagas = SagaCopier(source, target, commits)
+
+    async def copy(self, root: str) -> FamilyCopy:
+        """Copy a family as it is now."""
+        rows = await _members(self._source, root)
+        family = await self._source.family(root)
+        done: list[SagaCopy] = []
+        conflicts: list[tuple[str, str]] = []
+        documents = 0
+        for row in rows:
+            if row.expires is not None and row.expires <= self._now and not row.alive:
+                done.append(SagaCopy(row.saga_id, "expired"))
+                continue
+            copied = await self._sagas.copy(row, family)
+            done.append(copied)
+            if copied.kind == "conflict":
+                conflicts.append((row.saga_id, copied.reason))
+                continue
+            for record in await self._source.scan(REPLAY_LOG, saga=row.saga_id):
+                reason, written = await self._copy_document(record)
+                documents += written
+                if reason:
+                    conflicts.append((record.id, reason))
+        if family is not None and not conflicts and any(saga.kind != "expired" for saga in done):
+            reason = await self._copy_holder(family, rows)
+            if reason:
+                conflicts.append((root, reason))
+        return FamilyCopy(
+            sagas=done,
+            conflicts=conflicts,
+            documents=documents,
+            goes_on=any(row.status in ("executing", "compensating") for row in rows),
+        )
+
+    async def _copy_holder(self, family: FamilyRow, rows: Sequence[SagaRow]) -> str:
+        """Let the target say who acted last, and what recovered the family; or say why not."""
+        there = await self._target.family(family.root)
+        if there is not None:
+            if (there.holder, there.recovered_by) == (family.holder, family.recovered_by):
+                return ""
+            if there.held:
+                return f"{there.holder} of its family is running at the target"
+            known = {row.saga_id for row in rows}
+            theirs = await _members(self._target, family.root)
+            acted = [row.saga_id for row in theirs if row.saga_id not in known]
+            if acted:
+                return f"it was replayed at the target, as {acted[0]}"
+        taken, now = await self._target.acquire(
+            family.root,
+            owner=family.owner,
+            holder=family.holder,
+            term=_TERM,
+            expect_fence=there.fence if there else 0,
+        )
+        if not taken:
+            return "somebody acts in its family at the target just now"
+        await self._target.release(family.root, fence=now.fence, recovered_by=family.recovered_by)
+        return ""
+
+    async def _copy_document(self, record: RecordRow) -> tuple[str, bool]:
+        """Copy a line of the replay log; returns why not, and whether it was written."""
+        if record.expires is not None and record.expires <= self._now:
+            return "", False
+        there = await self._target.get(record.kind, record.id)
+        if there is not None:
+            if there.body == record.body:
+                return "", False
+            if not _grew_into(there, record):
+                return "the replay log of the target tells something else of it", False
+        await self._target.put(record, expected_version=there.version if there else 0)
+        stored = await self._target.get(record.kind, record.id)
+        if stored is None or (stored.saga, stored.at, stored.body) != (
+            record.saga,
+            record.at,
+            record.body,
+        ):
+            return "its line of the replay log reads back as something else", False
+        return "", True
+
+
+async def _members(backend: Backend, root: str) -> list[SagaRow]:
+    """Return a family's rows, the root first, then by start."""
+    rows: list[SagaRow] = []
+    cursor: str | None = None
+    while True:
+        page = await backend.sagas(SagaQuery(root=root), cursor=cursor, limit=_PAGE)
+        rows += page.rows
+        cursor = page.cursor
+        if cursor is None:
+            break
+    return sorted(rows, key=lambda row: (row.saga_id != root, row.started, row.saga_id))
+
+
+def _grew_into(earlier: RecordRow, later: RecordRow) -> bool:
+    """Whether a line of the replay log is an earlier one of the same replay."""
+    before, after = unpack_replay_log(earlier.body), unpack_replay_log(later.body)
+    return (
+        before.outcome == "running"
+        and before.started_at == after.started_at
+        and before.snapshot_id == after.snapshot_id
+    )

@@ -1,0 +1,371 @@
+"""A copy holds what the original holds, and nothing that was there before is written over."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagaz_core import copy_sagas
+from sagaz_core.errors import (
+    ReadOnlyStoreError,
+    StorageUnavailableError,
+    UsageError,
+)
+from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.capture import capture
+from sagaz_core.storage.copying import CopyProgress
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.testing.base import T0, snapshot
+from tests.storage.families import everything, record, replay
+
+Make = Callable[[str], SnapshotStorage]
+KINDS = ["memory", "sqlite"]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def storage(name: str) -> SnapshotStorage:
+        if name.startswith("memory"):
+            return InMemorySnapshotStorage()
+        return SQLiteSnapshotStorage(tmp_path / f"{name}.db")
+
+    return storage
+
+
+@pytest.fixture(params=KINDS)
+async def source(request: pytest.FixtureRequest, make: Make) -> AsyncIterator[SnapshotStorage]:
+    async with make(f"{request.param}_source") as storage:
+        yield storage
+
+
+@pytest.fixture(params=KINDS)
+async def target(request: pytest.FixtureRequest, make: Make) -> AsyncIterator[SnapshotStorage]:
+    async with make(f"{request.param}_target") as storage:
+        yield storage
+
+
+async def fill(storage: SnapshotStorage) -> None:
+    await record(storage, "plain", tags={"order_id": "8841"})
+    await record(storage, "failed", outcome="failed")
+    await record(storage, "replayed", outcome="failed")
+    await replay(storage, "replayed", 1, succeeds=False)
+    await replay(storage, "replayed", 2)
+    await record(storage, "long", steps=300, size=3000, until=None)
+    hidden = (await storage.list_checkpoints("failed"))[1]
+    await storage.delete_snapshot(hidden.snapshot_id)
+    await storage.save_snapshot(snapshot("of another engine", context={"a": 1}))
+
+
+async def test_everything_is_at_the_target_as_it_was(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await fill(source)
+    report = await copy_sagas(source, target)
+    assert await everything(target) == await everything(source)
+    assert (report.sagas, report.copied, report.conflicts) == (7, 7, ())
+    assert report.checkpoints == report.verified == 4 + 4 + 4 + 2 + 2 + 301 + 1
+    assert report.documents == 2
+    assert report.complete
+
+
+async def test_a_second_copy_changes_nothing(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await fill(source)
+    first = await copy_sagas(source, target)
+    before = await everything(target)
+    report = await copy_sagas(source, target)
+    assert (report.unchanged, report.copied, report.continued) == (7, 0, 0)
+    assert (report.checkpoints, report.documents) == (0, 0)
+    assert report.verified == first.checkpoints
+    assert await everything(target) == before
+
+
+async def test_only_matching_sagas_are_copied_but_with_their_whole_families(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await fill(source)
+    await copy_sagas(source, target, tags={"order_id": "8841"})
+    assert set(await everything(target)) == {"plain"}
+    report = await copy_sagas(source, target, status="completed", prefix="replayed")
+    assert set(await everything(target)) == {"plain", "replayed", "replayed~r1", "replayed~r2"}
+    assert report.copied == 3
+
+
+async def test_a_running_saga_is_copied_as_far_as_it_is_and_continued_later(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    writer = source.writer(saga_id="a", saga_name="S", fence=1, claim=True, owner="x")
+    await writer.append(capture(snapshot("a", "first")))
+    report = await copy_sagas(source, target)
+    assert (report.running, report.copied) == (("a",), 1)
+    there = await target.get_saga("a")
+    assert there is not None
+    assert (there.status, there.checkpoints) == ("interrupted", 1)
+
+    await writer.append(capture(snapshot("a", "second")))
+    await writer.append(
+        capture(snapshot("a", "end", kind="completed", status="completed")), release=True
+    )
+    report = await copy_sagas(source, target)
+    assert (report.running, report.continued, report.checkpoints) == ((), 1, 2)
+    assert await everything(target) == await everything(source)
+
+
+async def test_a_run_that_ended_without_a_checkpoint_has_ended_at_the_target_too(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    writer = source.writer(saga_id="a", saga_name="S", fence=1, claim=True, owner="x")
+    await writer.append(capture(snapshot("a")))
+    await copy_sagas(source, target)
+    await writer.finish("completed", "none")
+    report = await copy_sagas(source, target)
+    assert report.continued == 1
+    assert await everything(target) == await everything(source)
+
+
+async def test_a_replay_made_since_is_added_to_its_family(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "a", outcome="failed")
+    await copy_sagas(source, target)
+    await replay(source, "a")
+    report = await copy_sagas(source, target)
+    assert (report.copied, report.unchanged, report.documents) == (1, 1, 1)
+    assert await everything(target) == await everything(source)
+    page = await target.list_sagas(unsettled=True)
+    assert page.sagas == []
+
+
+async def test_a_checkpoint_deleted_since_is_deleted_at_the_target(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "a")
+    await copy_sagas(source, target)
+    await source.delete_snapshot((await source.list_checkpoints("a"))[1].snapshot_id)
+    await copy_sagas(source, target)
+    assert await everything(target) == await everything(source)
+
+
+# -- conflicts
+
+
+async def _another_saga(target: SnapshotStorage) -> None:
+    await record(target, "b", outcome="failed", start=3600)
+
+
+async def _other_content(target: SnapshotStorage) -> None:
+    await record(target, "b", size=11)
+
+
+async def _longer(target: SnapshotStorage) -> None:
+    writer = target.writer(saga_id="b", saga_name="Order")
+    await writer.append(capture(snapshot("b", "later")))
+
+
+async def _deleted(target: SnapshotStorage) -> None:
+    await target.delete_snapshot((await target.list_checkpoints("b"))[0].snapshot_id)
+
+
+async def _retagged(target: SnapshotStorage) -> None:
+    row = await target.backend.saga("b")
+    assert row is not None
+    await target.backend.append([Append(row, row.head, None, tags=[("more", "1")])])
+
+
+@pytest.mark.parametrize(
+    ("change", "copied_before", "reason"),
+    [
+        (_another_saga, False, "another saga has this id there"),
+        (_other_content, False, "checkpoint 1 is another one there"),
+        (_longer, True, "it has 5 checkpoints there, 4 here"),
+        (_deleted, True, "checkpoint 1 was deleted there"),
+        (_retagged, True, "it has other tags there"),
+    ],
+)
+async def test_a_saga_that_is_something_else_there_stays_and_the_rest_is_copied(
+    source: SnapshotStorage,
+    target: SnapshotStorage,
+    change: Callable[[SnapshotStorage], Any],
+    copied_before: bool,
+    reason: str,
+) -> None:
+    await record(source, "b")
+    if copied_before:
+        await copy_sagas(source, target)
+    await change(target)
+    before = await everything(target)
+    await record(source, "a")
+    await record(source, "c")
+    report = await copy_sagas(source, target)
+    assert [(each.saga_id, each.reason) for each in report.conflicts] == [("b", reason)]
+    assert not report.complete
+    after = await everything(target)
+    assert after["b"] == before["b"]
+    assert set(after) == {"a", "b", "c"}
+
+
+async def test_a_family_replayed_at_both_ends_is_a_conflict(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "a", outcome="failed")
+    await copy_sagas(source, target)
+    await replay(target, "a", 7)
+    before = await everything(target)
+    await replay(source, "a", 1, succeeds=False)
+    report = await copy_sagas(source, target)
+    assert [(each.saga_id, each.reason) for each in report.conflicts] == [
+        ("a", "it was replayed at the target, as a~r7")
+    ]
+    after = await everything(target)
+    assert after["a"][0].recovered_by == before["a"][0].recovered_by == "a~r7"
+
+
+async def test_a_saga_that_runs_at_the_target_is_left_alone(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "a", steps=2, outcome="executing")
+    await copy_sagas(source, target)
+    row = await source.backend.saga("a")
+    assert row is not None
+    await source.backend.append([Append(row._replace(status="failed"), row.head, None)])
+    await target.acquire_lease("a", owner="me", holder="a")
+    report = await copy_sagas(source, target)
+    assert [each.reason for each in report.conflicts] == ["it is running there"]
+
+
+async def test_a_checkpoint_that_is_missing_at_the_source_is_told_and_not_papered_over(
+    make: Make, target: SnapshotStorage, tmp_path: Path
+) -> None:
+    async with make("sqlite_source") as source:
+        await record(source, "a")
+        await record(source, "b")
+        with closing(sqlite3.connect(tmp_path / "sqlite_source.db")) as db, db:
+            db.execute("DELETE FROM entry WHERE seq = 2 AND saga = 1")
+        report = await copy_sagas(source, target)
+    assert [each.saga_id for each in report.conflicts] == ["a"]
+    assert "checkpoint 2 is missing at the source" in report.conflicts[0].reason
+    assert "b" in await everything(target)
+
+
+# -- what goes wrong on the way
+
+
+class _FailingOnce:
+    """Lets a backend's append fail once a number of checkpoints is stored."""
+
+    def __init__(self, storage: SnapshotStorage, after: int) -> None:
+        self._append, self._left = storage.backend.append, after
+        storage.backend.append = self  # type: ignore[method-assign, assignment]
+
+    async def __call__(self, appends: list[Append]) -> list[Outcome]:
+        if self._left <= 0:
+            raise StorageUnavailableError("the disk is full")
+        self._left -= len(appends)
+        return await self._append(appends)
+
+
+@pytest.mark.parametrize("after", [0, 1, 30, 200])
+async def test_a_copy_that_broke_off_goes_on_where_it_was(
+    source: SnapshotStorage, target: SnapshotStorage, after: int
+) -> None:
+    await fill(source)
+    working = target.backend.append
+    _FailingOnce(target, after)
+    with pytest.raises(StorageUnavailableError, match="the disk is full"):
+        await copy_sagas(source, target)
+    target.backend.append = working  # type: ignore[method-assign]
+    there = await target.get_saga("long")
+    assert there is None or there.status in ("interrupted", "completed")
+    report = await copy_sagas(source, target)
+    assert report.complete
+    assert await everything(target) == await everything(source)
+
+
+async def test_what_reads_back_as_something_else_is_not_called_copied(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "a")
+    working = target.backend.append
+
+    async def damaging(appends: list[Append]) -> list[Outcome]:
+        return await working(
+            [
+                append._replace(entry=append.entry._replace(body=b"damaged"))
+                if append.entry is not None and append.entry.seq == 3
+                else append
+                for append in appends
+            ]
+        )
+
+    target.backend.append = damaging  # type: ignore[method-assign, assignment]
+    report = await copy_sagas(source, target)
+    assert [each.reason for each in report.conflicts] == ["checkpoint 3 is another one there"]
+    assert report.copied == 0
+
+
+async def test_expired_sagas_are_left_out_and_counted(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "old", until=T0)
+    await record(source, "new")
+    report = await copy_sagas(source, target)
+    assert (report.expired, report.copied) == (1, 1)
+    assert set(await everything(target)) == {"new"}
+
+
+# -- around it
+
+
+async def test_progress_reaches_the_number_of_sagas(make: Make) -> None:
+    async with make("memory") as source, make("memory") as target:
+        for number in range(40):
+            await record(source, f"s{number}")
+        told: list[CopyProgress] = []
+        await copy_sagas(source, target, progress=told.append)
+    assert (told[0].done, told[0].total) == (0, 40)
+    assert (told[-1].done, told[-1].total, told[-1].checkpoints) == (40, 40, 160)
+    assert [each.done for each in told] == sorted(each.done for each in told)
+
+
+async def test_a_store_is_not_copied_into_itself(make: Make, tmp_path: Path) -> None:
+    async with make("one") as source:
+        await record(source, "a")
+        (tmp_path / "link.db").symlink_to(tmp_path / "one.db")
+        for same in (source, make("one"), SQLiteSnapshotStorage(tmp_path / "link.db")):
+            with pytest.raises(UsageError, match="cannot be copied into itself"):
+                await copy_sagas(source, same)
+
+
+async def test_the_target_is_made_and_the_source_never(make: Make, tmp_path: Path) -> None:
+    missing = SQLiteSnapshotStorage(tmp_path / "missing.db", read_only=True)
+    with pytest.raises(StorageUnavailableError, match="no store at"):
+        await copy_sagas(missing, make("new"))
+    assert list(tmp_path.iterdir()) == []
+    async with make("memory") as source, make("new") as target:
+        await copy_sagas(source, target)
+    assert (tmp_path / "new.db").exists()
+
+
+async def test_a_target_opened_to_look_is_refused(make: Make) -> None:
+    async with make("memory") as source:
+        await record(source, "a")
+        with pytest.raises(ReadOnlyStoreError):
+            await copy_sagas(source, InMemorySnapshotStorage(read_only=True))
+
+
+async def test_the_source_is_only_read(make: Make, tmp_path: Path) -> None:
+    async with make("source") as source:
+        await fill(source)
+    before = (tmp_path / "source.db").read_bytes()
+    looking = SQLiteSnapshotStorage(tmp_path / "source.db", read_only=True)
+    async with looking, make("memory") as target:
+        report = await copy_sagas(looking, target)
+    assert report.copied == 7
+    assert (tmp_path / "source.db").read_bytes() == before
