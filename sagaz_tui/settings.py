@@ -68,6 +68,7 @@ def load_settings(
     *,
     storage: str | None = None,
     storage_url: str | None = None,
+    flag: str = "--storage-url",
     read_only: bool = False,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
@@ -77,6 +78,7 @@ def load_settings(
     Args:
         storage: the flag ``--storage``: ``sqlite`` or ``redis``.
         storage_url: the flag ``--storage-url``: a URL, or the path of an SQLite file.
+        flag: what that flag is called in messages, where a command has more than one store.
         read_only: the flag ``--read-only``.
         environ: the environment; by default this process's.
         folder: where to look for a settings file first; by default the current folder.
@@ -91,7 +93,7 @@ def load_settings(
         values[name], sources[name] = value, f"environment {_variable(name)}"
     if read_only:
         values["read_only"], sources["read_only"] = True, "--read-only"
-    _apply_storage_flags(values, sources, storage, storage_url)
+    _apply_storage_flags(values, sources, storage, storage_url, flag)
     return Settings(
         storage_url=values.get("storage_url", DEFAULT_STORAGE_URL),
         sagas=tuple(values.get("sagas", ())),
@@ -205,16 +207,20 @@ def _as_url(text: str) -> str:
 
 
 def _apply_storage_flags(
-    values: dict[str, Any], sources: dict[str, str], storage: str | None, storage_url: str | None
+    values: dict[str, Any],
+    sources: dict[str, str],
+    storage: str | None,
+    storage_url: str | None,
+    flag: str,
 ) -> None:
     if storage_url is not None:
-        values["storage_url"], sources["storage_url"] = _as_url(storage_url), "--storage-url"
+        values["storage_url"], sources["storage_url"] = _as_url(storage_url), flag
     if storage is not None:
         _check_kind(storage, "--storage")
         if _kind(values.get("storage_url", DEFAULT_STORAGE_URL)) != storage:
             if storage_url is not None:
                 raise UsageError(
-                    f"--storage {storage} and --storage-url {mask_url(storage_url)} contradict "
+                    f"--storage {storage} and {flag} {mask_url(storage_url)} contradict "
                     "each other; leave --storage out"
                 )
             values["storage_url"] = _DEFAULT_URLS[storage]
