@@ -352,6 +352,7 @@ def _writer(
             claim=True,
             owner=process_owner(),
             term=LEASE_TERM,
+            new_ids=True,
         )
     return storage.writer(
         saga_id=recording.saga_id,
@@ -364,4 +365,5 @@ def _writer(
         fence=origin.lease.fence,
         owner=process_owner(),
         term=LEASE_TERM,
+        new_ids=True,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sagaz_core.config import RECORDING_BY_DEFAULT, Backoff, ReplayConfig, SagaConfig
@@ -67,7 +69,8 @@ class Saga:
             tags: words to find the saga by.
 
         Raises:
-            UsageError: the context is no mapping, or one of its keys or a tag no text.
+            UsageError: the context is no mapping, one of its keys or a tag is no text, or the
+                retention asked for is longer than the store's.
             InvalidSagaIdError: the id is not usable as one.
         """
         given: object = context
@@ -79,6 +82,7 @@ class Saga:
         self.config = config or SagaConfig()
         self.snapshot_storage = snapshot_storage
         self.tags = dict(check_tags(tags or {}))
+        self.__replay_config()
         self.__context = copy_mapping(context or {})
         self.__steps: list[Step] = []
         self.__state: _State = "new"
@@ -309,10 +313,27 @@ class Saga:
         )
 
     def __replay_config(self) -> ReplayConfig | None:
-        config = self.config.replay_config
+        storage, config = self.snapshot_storage, self.config.replay_config
+        limit = None if storage is None else storage.backend.retention_limit
         if config is None:
-            return None if self.snapshot_storage is None else RECORDING_BY_DEFAULT
-        return config if config.enable_snapshots else None
+            if storage is None:
+                return None
+            # A store that says itself how long it keeps things is taken at its word.
+            return (
+                replace(RECORDING_BY_DEFAULT, retention_days=None)
+                if limit
+                else RECORDING_BY_DEFAULT
+            )
+        if not config.enable_snapshots:
+            return None
+        days = config.retention_days
+        if limit is not None and days is not None and timedelta(days=days) > limit:
+            raise UsageError(
+                f"retention_days is {days:g}, but the store keeps nothing longer than "
+                f"{limit / timedelta(days=1):g} days (its default_ttl); lower the one, or raise "
+                "the other"
+            )
+        return config
 
 
 def _names(step: str, depends_on: object) -> tuple[str, ...] | None:

@@ -90,6 +90,7 @@ class SnapshotStorage(StoreReader):
         claim: bool = False,
         owner: str = "",
         term: float = 30.0,
+        new_ids: bool = False,
     ) -> SagaWriter:
         """Return a writer for one saga's run.
 
@@ -103,6 +104,7 @@ class SnapshotStorage(StoreReader):
             claim: take the new family's lease with the first append.
             owner: with ``claim``, who runs it, in words for a person.
             term: seconds by which each append extends the lease.
+            new_ids: the snapshots' ids are made for them, so that no other saga can have one.
         """
         self._refuse_if_read_only()
         identity = SagaIdentity(
@@ -122,6 +124,7 @@ class SnapshotStorage(StoreReader):
             claim=claim,
             owner=owner,
             term=term,
+            new_ids=new_ids,
             open_store=self._writable,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -69,6 +69,7 @@ class SagaWriter:
         claim: bool,
         owner: str,
         term: float,
+        new_ids: bool,
         open_store: Callable[[], Awaitable[Backend]],
     ) -> None:
         self.saga_id = identity.saga_id
@@ -79,6 +80,7 @@ class SagaWriter:
         self._claim = claim
         self._owner = owner
         self._term = term_in_micros(term)
+        self._new_ids = new_ids
         self._open_store = open_store
         self._lock = asyncio.Lock()
         self._chain = Chain()
@@ -224,6 +226,12 @@ class SagaWriter:
                 f"another run has taken over the family {self._identity.root_id!r}; this one must "
                 "not act any more"
             )
+        if outcome.kind == "conflict" and outcome.head < self.head:
+            raise StorageError(
+                f"saga {self.saga_id!r} had {self.head} checkpoints in the store and has "
+                f"{outcome.head} now: the store has lost what it had stored; what follows is "
+                "recorded anew (`sagaz doctor` says how durable the store is)"
+            )
         if outcome.kind == "conflict":
             raise HeadConflictError(
                 f"saga {self.saga_id!r} has {outcome.head} checkpoints, more than its writer knew "
@@ -301,6 +309,7 @@ class SagaWriter:
             term=self._term,
             release=release,
             recovers=release and row.status == "completed" and row.parent is not None,
+            new_id=self._new_ids,
         )
 
     def _row_after(self, snapshot: SagaSnapshot, is_keyframe: bool) -> SagaRow:
@@ -348,7 +357,7 @@ class SagaWriter:
         return None if before.expires is None else max(before.expires, expires)
 
 
-def _cause(capture: Capture, is_first: bool, earlier: tuple[str, ...]) -> str | None:
+def _cause(capture: Capture, is_first: bool, earlier: Sequence[str]) -> str | None:
     """Return the step to which a checkpoint's changes are put down if nobody says better.
 
     What changed before a step was done by the step that ended before it.

@@ -6,27 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.url import open_storage
-from sagaz_tui.settings import Settings, load_settings, mask_url
+from sagaz_tui.settings import Settings, load_settings
 
 Answer = TypeVar("Answer")
 
 
 def open_existing(settings: Settings, *, read_only: bool) -> SnapshotStorage:
-    """Return the store that the settings name, not opened yet.
-
-    Raises:
-        StorageUnavailableError: it is of a kind that this version does not have.
-    """
-    url = settings.storage_url
-    if url.startswith(("redis:", "rediss:")):
-        raise StorageUnavailableError(
-            f"Redis storage is not in this version, so {mask_url(url)} cannot be reached; "
-            "name an SQLite store with --storage-url sqlite:///PATH"
-        )
-    return open_storage(url, read_only=read_only or settings.read_only)
+    """Return the store that the settings name, not opened yet."""
+    return open_storage(settings.storage_url, read_only=read_only or settings.read_only)
 
 
 def look(

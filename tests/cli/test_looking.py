@@ -304,11 +304,21 @@ def test_a_store_of_a_newer_sagaz_ends_with_4_and_is_left_alone(
     assert store.read_bytes() == before
 
 
-def test_redis_is_said_to_be_out_of_reach_in_this_version(command: Command) -> None:
-    done = command("sagas", "--storage", "redis", "--storage-url", "redis://me:geheim@localhost")
-    assert done.code == 4
-    assert "Redis storage is not in this version" in done.err
+def test_a_redis_server_that_is_not_there_is_named_without_its_password(
+    command: Command,
+) -> None:
+    done = command("sagas", "--storage", "redis", "--storage-url", "redis://me:geheim@127.0.0.1:1")
+    assert (done.code, done.out) == (4, "")
+    assert "redis://127.0.0.1:1 cannot be reached" in done.err
     assert "geheim" not in done.err
+
+
+def test_looking_at_an_empty_redis_server_says_that_there_is_no_store(
+    command: Command, redis_url: str
+) -> None:
+    done = command("sagas", "--storage-url", f"{redis_url}/7")
+    assert (done.code, done.out) == (4, "")
+    assert "there is no store" in done.err
 
 
 def test_the_store_can_be_named_by_flag_environment_or_file(

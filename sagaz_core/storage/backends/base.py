@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from sagaz_core.model import Compensation, Kind, Status
@@ -207,6 +208,9 @@ class Backend(ABC):
 
     name: str = "store"
     """What the store is called in a title: ``orders.db``, ``memory``."""
+
+    retention_limit: timedelta | None = None
+    """For how long the store keeps a saga at most after its latest checkpoint; None: for ever."""
 
     @property
     def place(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ from sagaz_core.storage.backends.base import (
     TouchRow,
 )
 from sagaz_core.storage.backends.changes import OwnChanges
+from sagaz_core.storage.backends.matching import matches, status_of
 from sagaz_core.storage.storage import SnapshotStorage
 
 
@@ -185,12 +185,12 @@ class MemoryBackend(Backend):
             rows = [row for row in rows if (row.updated, row.saga_id) < place]
         more = len(rows) > limit
         rows = rows[:limit]
-        return SagaPage(rows, f"{rows[-1].updated}:{rows[-1].saga_id}" if more else None)
+        return SagaPage(rows, f"{rows[-1].updated}:{rows[-1].saga_id}" if rows and more else None)
 
     def _matching(self, query: SagaQuery) -> Iterable[SagaRow]:
         for saga in self._sagas.values():
             row = self._with_family(saga.row)
-            if _matches(row, query) and set(query.tags) <= saga.tags:
+            if matches(row, saga.tags, query):
                 yield row
 
     async def tally(
@@ -198,7 +198,7 @@ class MemoryBackend(Backend):
     ) -> dict[str, int]:
         counts: Counter[str] = Counter()
         for row in self._matching(query):
-            value = _status(row) if by == "status" else getattr(row, by)
+            value = status_of(row) if by == "status" else getattr(row, by)
             if value:
                 counts[value] += 1
         return dict(counts)
@@ -374,36 +374,6 @@ class MemoryBackend(Backend):
 
     async def check(self) -> list[Finding]:
         return [Finding("ok", "it is in the memory of this process, and gone when that ends")]
-
-
-def _status(row: SagaRow) -> str:
-    """A saga's status as a reader sees it: interrupted once it goes on without the lease."""
-    if row.status not in ("executing", "compensating") or row.holder is None:
-        return row.status
-    return row.status if row.alive and row.holder == row.saga_id else "interrupted"
-
-
-def _matches(row: SagaRow, query: SagaQuery) -> bool:
-    """Whether a row satisfies all of a query but its tags."""
-    name = query.name
-    return (
-        (not query.status or _status(row) in query.status)
-        and (name is None or _glob(name).fullmatch(row.name) is not None)
-        and (query.prefix is None or row.saga_id.startswith(query.prefix))
-        and (query.step is None or row.step == query.step)
-        and (query.error is None or query.error.lower() in (row.error or "").lower())
-        and (query.error_group is None or row.error_group == query.error_group)
-        and (query.updated_since is None or row.updated >= query.updated_since)
-        and (query.updated_until is None or row.updated <= query.updated_until)
-        and (query.started_since is None or row.started >= query.started_since)
-        and (query.started_until is None or row.started <= query.started_until)
-        and (query.root is None or row.root == query.root)
-        and not (query.unsettled and (row.parent is not None or row.recovered_by is not None))
-    )
-
-
-def _glob(name: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)
 
 
 class InMemorySnapshotStorage(SnapshotStorage):

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -86,6 +87,7 @@ class RedisBackend(Backend):
             raise UsageError(f"compression_level is {compression_level}; use 1 to 22")
         self.url = redis_url
         self.name = _name(redis_url)
+        self.retention_limit = None if default_ttl is None else timedelta(seconds=default_ttl)
         self._ttl = None if default_ttl is None else round(default_ttl * 1_000_000)
         self._keys = Keys(key_prefix)
         self._bodies = BodyPacker(compression_level if enable_compression else None)
@@ -93,6 +95,10 @@ class RedisBackend(Backend):
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._warned = False
+
+    @property
+    def place(self) -> str:
+        return f"{describe(self.url)} {self._keys.prefix}"
 
     async def open(self, *, read_only: bool) -> None:
         loop = asyncio.get_running_loop()

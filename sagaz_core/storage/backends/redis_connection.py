@@ -85,28 +85,33 @@ class RedisConnection:
         for command in commands:
             pipeline.execute_command(*command)
         try:
-            return list(await pipeline.execute(raise_on_error=False))
+            # One limit for all: the driver's own would set a timer for every reply.
+            async with asyncio.timeout(REPLY_SECONDS):
+                return list(await pipeline.execute(raise_on_error=False))
         except (exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from error
 
     async def _load_scripts(self) -> None:
         try:
-            for script in self._scripts.values():
-                await self._client.script_load(script.text)
+            async with asyncio.timeout(REPLY_SECONDS):
+                for script in self._scripts.values():
+                    await self._client.script_load(script.text)
         except (exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from error
 
     async def wait_for(self, stream: str, after: str, seconds: float) -> Any:
         """Return what comes into a stream after an id, or None after at most ``seconds``."""
-        milliseconds = max(1, round(min(seconds, REPLY_SECONDS / 2) * 1000))
+        milliseconds = max(1, round(seconds * 1000))
         try:
-            return await self._client.xread({stream: after}, count=1, block=milliseconds)
+            async with asyncio.timeout(seconds + REPLY_SECONDS):
+                return await self._client.xread({stream: after}, count=1, block=milliseconds)
         except (exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from error
 
     async def scan(self, pattern: str) -> list[bytes]:
         """Return the keys whose names match, those of all servers of a cluster."""
         try:
+            # Takes as long as the server has keys: what is waited for is each reply.
             return [key async for key in self._client.scan_iter(match=pattern, count=1000)]
         except (exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from error
@@ -114,7 +119,8 @@ class RedisConnection:
     async def ask(self, *command: Any) -> Any:
         """Return the reply to a question about the server, or None if this user may not ask it."""
         try:
-            return await self._client.execute_command(*command)
+            async with asyncio.timeout(REPLY_SECONDS):
+                return await self._client.execute_command(*command)
         except exceptions.ResponseError:
             return None
         except (exceptions.RedisError, OSError) as error:
@@ -133,7 +139,7 @@ class RedisConnection:
 
 def _options() -> dict[str, Any]:
     return {
-        "socket_timeout": REPLY_SECONDS,
+        "socket_timeout": None,
         "socket_connect_timeout": REPLY_SECONDS,
         # A lost connection is tried again; a reply that does not come is waited for once, as
         # the next write finds out what became of the one before.

@@ -126,8 +126,8 @@ async def read_touches(
             if limit is not None and len(found) >= limit:
                 return found[:limit]
         return found
-    top = b"(" + touch_bound(key, min(hi, _LAST) + 1)
-    low = b"[" + touch_bound(key, lo)
+    top = "(" + touch_bound(key, min(hi, _LAST) + 1)
+    low = "[" + touch_bound(key, lo)
     page = () if limit is None else ("LIMIT", 0, limit)
     (members,) = await connection.run(("ZREVRANGEBYLEX", keys.touches, top, low, *page))
     return [unpack_touch(key, member) for member in members]

@@ -6,6 +6,7 @@ script can change all of it at once. Ids and names are percent-encoded in names 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -116,5 +117,6 @@ class Keys:
         return f"{self.prefix}records-of:{_encoded(saga_id)}"
 
 
+@lru_cache(maxsize=4096)
 def _encoded(text: str) -> str:
     return quote(text, safe="", errors="surrogatepass")

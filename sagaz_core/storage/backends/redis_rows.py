@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,9 +19,6 @@ _PLAIN: Final = b"-"
 _WORTH_COMPRESSING: Final = 200
 _ROW_FIELDS: Final = SagaRow._fields.index("alive")
 """The fields after these are the family's."""
-_SEQ_BYTES: Final = 8
-_NO_STEP: Final = b"\0"
-_STEP: Final = b"\1"
 
 
 def pack_row(row: SagaRow) -> bytes:
@@ -33,14 +31,14 @@ def unpack_row(packed: bytes) -> SagaRow:
     return SagaRow(*ormsgpack.unpackb(packed))
 
 
-def pack_tags(tags: Tags) -> bytes:
-    """Return a saga's tags."""
-    return ormsgpack.packb([list(tag) for tag in tags]) if tags else b""
+def pack_tags(tags: Tags) -> str:
+    """Return a saga's tags as text, empty if there are none."""
+    return json.dumps(tags) if tags else ""
 
 
 def unpack_tags(packed: bytes | None) -> Tags:
     """Return what :func:`pack_tags` was given; None: no tags were stored."""
-    return [(name, value) for name, value in ormsgpack.unpackb(packed)] if packed else []
+    return [(name, value) for name, value in json.loads(packed)] if packed else []
 
 
 def pack_entry(entry: EntryRow, touches: Sequence[TouchRow]) -> bytes:
@@ -106,23 +104,20 @@ def unpack_body(stored: bytes) -> bytes:
         raise CorruptEntryError(f"a stored body cannot be read: {error}") from error
 
 
-def pack_touch(touch: TouchRow) -> bytes:
+def pack_touch(touch: TouchRow) -> str:
     """Return a touch so that those of one key stand together, in order of their numbers."""
-    step = _NO_STEP if touch.step is None else _STEP + touch.step.encode()
-    return touch_bound(touch.key, touch.seq) + step
+    return touch_bound(touch.key, touch.seq) + ("" if touch.step is None else f"={touch.step}")
 
 
-def touch_bound(key: str, seq: int) -> bytes:
+def touch_bound(key: str, seq: int) -> str:
     """Return what the touches of a key from a number on come after."""
-    name = key.encode()
-    return len(name).to_bytes(4, "big") + name + seq.to_bytes(_SEQ_BYTES, "big")
+    return f"{len(key):08x}{key}{seq:016x}"
 
 
 def unpack_touch(key: str, member: bytes) -> TouchRow:
     """Return what :func:`pack_touch` was given."""
-    rest = member[4 + len(key.encode()) :]
-    seq, step = int.from_bytes(rest[:_SEQ_BYTES], "big"), rest[_SEQ_BYTES:]
-    return TouchRow(key, seq, None if step == _NO_STEP else step[1:].decode())
+    rest = member.decode()[8 + len(key) :]
+    return TouchRow(key, int(rest[:16], 16), rest[17:] if rest[16:] else None)
 
 
 def pack_record(record: RecordRow) -> bytes:

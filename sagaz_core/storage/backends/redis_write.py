@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import ormsgpack
+
 from sagaz_core.storage.backends.base import Append, Outcome, RecordRow, SagaRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
 from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
@@ -149,33 +151,38 @@ class RedisWriter:
 
     def _append(self, append: Append) -> Command:
         row, entry = append.saga, append.entry
-        place = Place(row.saga_id, row.root)
-        return _APPEND.call(
-            [*self._keys.family(row.root), *self._keys.saga(place)],
-            append.expected_head,
+        wanted = [
             row.saga_id,
-            pack_row(row),
+            append.expected_head,
             row.head,
             "1" if row.status in ENDED else "",
-            milliseconds(row.expires),
+            row.expires is not None and milliseconds(row.expires),
             pack_tags(append.tags),
-            "" if append.fence is None else append.fence,
-            "1" if append.claim else "",
-            append.owner,
-            milliseconds(append.term),
-            "1" if append.release else "",
-            "1" if append.recovers else "",
+            append.fence is not None
+            and {
+                "fence": append.fence,
+                "claim": append.claim,
+                "owner": append.owner,
+                "term": milliseconds(append.term),
+                "release": append.release,
+                "recovers": append.recovers,
+            },
+            entry is not None
+            and {
+                "id": stream_id(entry),
+                "snapshot_id": entry.snapshot_id,
+                "touches": [pack_touch(touch) for touch in append.touches],
+            },
+        ]
+        return _APPEND.call(
+            [*self._keys.family(row.root), *self._keys.saga(Place(row.saga_id, row.root))],
+            ormsgpack.packb(wanted),
+            pack_row(row),
             *(
-                ("", "", "", "")
+                ()
                 if entry is None
-                else (
-                    stream_id(entry),
-                    pack_entry(entry, append.touches),
-                    self._bodies.pack(entry.body or b""),
-                    entry.snapshot_id,
-                )
+                else (pack_entry(entry, append.touches), self._bodies.pack(entry.body or b""))
             ),
-            *map(pack_touch, append.touches),
         )
 
     async def hide(self, place: Place, snapshot_id: str) -> bool:
