@@ -142,7 +142,7 @@ class Chain:
     def _apply(self, body: bytes) -> State:
         form, check, content = body[0], int.from_bytes(body[1:5], "big"), body[5:]
         if form not in (_DELTA, _KEYFRAME):
-            raise ValueError(f"it has the form {form}, which this sagaz does not know")
+            raise ValueError(f"it has the form {form} of a newer sagaz; upgrade to read it")
         if zlib.crc32(content, 0 if form == _KEYFRAME else self._check) != check:
             raise ValueError("its checksum does not match")
         if form == _KEYFRAME:

@@ -174,8 +174,15 @@ def pack_replay_log(entry: ReplayLogEntry) -> bytes:
 
 
 def unpack_replay_log(body: bytes) -> ReplayLogEntry:
-    """Return a line of the replay log."""
-    fields = unpack(body[1:])
+    """Return a line of the replay log; raises :class:`CorruptEntryError` if it is damaged."""
+    try:
+        _check_form(body)
+        return _replay_log_in(unpack(body[1:]))
+    except (ValueError, TypeError, IndexError, LookupError) as error:
+        raise CorruptEntryError(f"a line of the replay log cannot be decoded: {error}") from error
+
+
+def _replay_log_in(fields: Sequence[Any]) -> ReplayLogEntry:
     return ReplayLogEntry(
         replay_id=fields[0],
         original_saga_id=fields[1],
@@ -196,9 +203,13 @@ def unpack_replay_log(body: bytes) -> ReplayLogEntry:
     )
 
 
+def _check_form(stored: bytes) -> None:
+    if stored[0] != _FORM:
+        raise ValueError(f"it has the form {stored[0]} of a newer sagaz; upgrade to read it")
+
+
 def _fields(meta: bytes) -> list[Any]:
-    if meta[0] != _FORM:
-        raise ValueError(f"it has the form {meta[0]}, which this sagaz does not know")
+    _check_form(meta)
     fields: list[Any] = unpack(decompress(meta[1:]))
     return fields + [None] * (12 - len(fields))
 

@@ -184,14 +184,3 @@ class LeaseContract(ContractBase):
         family = await storage.get_family("saga")
         assert family is not None
         assert not family.held
-
-    async def test_an_expired_saga_that_is_alive_is_kept(self, storage: SnapshotStorage) -> None:
-        for saga_id, claim in (("alive", True), ("ended", False)):
-            writer = storage.writer(saga_id=saga_id, saga_name="S", claim=claim)
-            taken = snapshot(saga_id)
-            await writer.append(
-                capture(snapshot(saga_id, retention_until=taken.created_at)), release=not claim
-            )
-        assert await storage.delete_expired_snapshots() == 1
-        assert await storage.get_saga("alive") is not None
-        assert await storage.get_saga("ended") is None

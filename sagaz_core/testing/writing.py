@@ -1,4 +1,4 @@
-"""Several may write at once, and none writes over another."""
+"""Many may write at once, and none writes over another."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import asyncio
 
 import pytest
 
-from sagaz_core.errors import (
-    DuplicateSnapshotError,
-    HeadConflictError,
-    ReadOnlyStoreError,
-)
-from sagaz_core.model import ReplayLogEntry
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.errors import HeadConflictError, StorageError
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_core.testing.base import T0, ContractBase, snapshot
+from sagaz_core.testing.base import ContractBase, hence, snapshot
+from sagaz_core.testing.rows import append_of
 
 
 class WritingContract(ContractBase):
-    """Several may write at once, and none writes over another."""
+    """Many may write at once, and none writes over another."""
 
     async def test_fifty_sagas_write_at_once(self, storage: SnapshotStorage) -> None:
         async def run(saga_id: str) -> None:
@@ -47,114 +42,92 @@ class WritingContract(ContractBase):
         found = await storage.list_snapshots("saga")
         assert [each.context["by"] for each in found] == ["first again", "second", "first"]
 
-    async def test_the_same_snapshot_twice_is_stored_once(self, storage: SnapshotStorage) -> None:
-        saved = snapshot(context={"n": 1})
-        assert await storage.save_snapshot(saved) == 1
-        assert await storage.save_snapshot(saved) == 1
-        assert len(await storage.list_snapshots("saga")) == 1
-
-    async def test_the_same_id_with_other_content_is_refused(
-        self, storage: SnapshotStorage
-    ) -> None:
-        saved = snapshot(context={"n": 1})
-        await storage.save_snapshot(saved)
-        with pytest.raises(DuplicateSnapshotError):
-            await storage.save_snapshot(snapshot(context={"n": 2}, snapshot_id=saved.snapshot_id))
-
-    async def test_a_cancelled_save_leaves_nothing_half_done(
-        self, storage: SnapshotStorage
-    ) -> None:
-        await storage.save_snapshot(snapshot(step="s0", context={"n": 0}))
-        for number in range(1, 20):
-            save = asyncio.ensure_future(
-                storage.save_snapshot(snapshot(step=f"s{number}", context={"n": number}))
-            )
-            await asyncio.sleep(0)
-            save.cancel()
-            await asyncio.gather(save, return_exceptions=True)
-        await storage.save_snapshot(snapshot(step="end", context={"n": "end"}))
-        found = await storage.list_snapshots("saga")
-        assert [each.sequence for each in found] == list(range(len(found), 0, -1))
-        assert found[0].context == {"n": "end"}
-        for each in found[1:]:
-            assert each.step_name == f"s{each.context['n']}"
-
-    async def test_a_store_opened_to_look_refuses_every_write(
-        self, storage: SnapshotStorage
-    ) -> None:
-        await storage.save_snapshot(snapshot())
-        looking = SnapshotStorage(storage.backend, read_only=True)
-        assert len(await looking.list_snapshots("saga")) == 1
-        entry = ReplayLogEntry(
-            replay_id="r", original_saga_id="saga", from_step="a", snapshot_id=None, sequence=None
+    async def test_a_refused_append_leaves_no_trace(self, storage: SnapshotStorage) -> None:
+        first = storage.writer(saga_id="saga", saga_name="S")
+        second = storage.writer(saga_id="saga", saga_name="S")
+        await first.append(capture(snapshot(context={"by": 1})))
+        await second.append(capture(snapshot(context={"by": 2})))
+        before = await storage.get_saga("saga")
+        refused = snapshot(
+            status="failed",
+            context={"refused": 1},
+            created_at=hence(hours=1),
+            retention_until=hence(hours=2),
         )
-        for write in (
-            looking.save_snapshot(snapshot()),
-            looking.delete_snapshot("x"),
-            looking.delete_expired_snapshots(),
-            looking.save_replay_log(entry),
-            looking.acquire_lease("saga", owner="a", holder="b"),
-        ):
-            with pytest.raises(ReadOnlyStoreError):
-                await write
-        with pytest.raises(ReadOnlyStoreError):
-            looking.writer(saga_id="saga", saga_name="S")
+        with pytest.raises(HeadConflictError):
+            await first.append(capture(refused))
+        assert await storage.get_saga("saga") == before
+        assert await storage.get_snapshot(refused.snapshot_id) is None
+        assert await storage.list_changes("saga", key="refused") == []
+        assert await storage.count_sagas("status") == {"executing": 1}
 
-    async def test_following_yields_what_is_written_and_ends_with_the_saga(
+    async def test_a_group_is_judged_one_by_one_and_in_order(
         self, storage: SnapshotStorage
     ) -> None:
-        await storage.save_snapshot(snapshot(step="a"))
-        seen: list[str | None] = []
-        first = asyncio.Event()
-
-        async def follow() -> None:
-            async for found in storage.follow("saga"):
-                seen.append(found.step_name)
-                first.set()
-
-        following = asyncio.ensure_future(follow())
-        await asyncio.wait_for(first.wait(), 5)
-        await storage.save_snapshot(snapshot(step="b"))
-        await storage.save_snapshot(snapshot(step="c", kind="completed", status="completed"))
-        await asyncio.wait_for(following, 5)
-        assert seen == ["a", "b", "c"]
-
-    async def test_a_document_is_replaced_only_by_its_version(
-        self, storage: SnapshotStorage
-    ) -> None:
-        await storage.open()
-        backend = storage.backend
-        record = RecordRow(kind="k", id="1", version=0, saga=None, at=1, body=b"one")
-        assert await backend.put(record, expected_version=0)
-        assert not await backend.put(record, expected_version=0)
-        assert await backend.put(record, expected_version=1)
-        found = await backend.get("k", "1")
-        assert found is not None
-        assert found.version == 2
-        assert await backend.get("k", "2") is None
-        assert [each.id for each in await backend.scan("k")] == ["1"]
-
-    async def test_the_replay_log_keeps_its_entries(self, storage: SnapshotStorage) -> None:
-        entry = ReplayLogEntry(
-            replay_id="a~r1",
-            original_saga_id="a",
-            from_step="charge",
-            snapshot_id="x",
-            sequence=2,
-            initiated_by="ada@host",
-            reason="token renewed",
-            started_at=T0,
+        kept = append_of("c")
+        assert kept.entry is not None
+        again = kept.entry.snapshot_id
+        await storage.backend.append([kept, append_of("c", 2)])
+        outcomes = await storage.backend.append(
+            [
+                append_of("a"),
+                append_of("a", 2),
+                append_of("a", 2),
+                append_of("b", 2),
+                append_of("c", 3, snapshot_id=again),
+                append_of("c", 1, snapshot_id=again),
+                append_of("d", fence=7),
+                append_of("a", 3),
+                append_of("e"),
+            ]
         )
-        await storage.save_replay_log(entry)
-        assert await storage.get_replay_log("a~r1") == entry
-        assert await storage.list_replays("a") == [entry]
-        assert await storage.list_replays("b") == []
+        assert outcomes == [
+            ("stored", 1),
+            ("stored", 2),
+            ("conflict", 2),
+            ("conflict", 0),
+            ("duplicate", 1),
+            ("duplicate", 1),
+            ("fenced", 0),
+            ("stored", 3),
+            ("stored", 1),
+        ]
+        sagas = {saga.saga_id: saga.checkpoints for saga in (await storage.list_sagas()).sagas}
+        assert sagas == {"a": 3, "c": 2, "e": 1}
+        for saga_id, head in sagas.items():
+            numbers = [line.sequence for line in await storage.list_checkpoints(saga_id)]
+            assert numbers == list(range(1, head + 1))
+            assert len(await storage.list_snapshots(saga_id)) == head
 
-    async def test_it_can_be_used_again_after_it_was_closed(self, storage: SnapshotStorage) -> None:
-        await storage.save_snapshot(snapshot(context={"n": 1}))
-        await storage.close()
-        found = await storage.get_latest_snapshot("saga")
-        assert found is not None
-        assert found.context == {"n": 1}
-        await storage.save_snapshot(snapshot(context={"n": 2}))
-        assert len(await storage.list_snapshots("saga")) == 2
+    async def test_an_empty_group_is_nothing(self, storage: SnapshotStorage) -> None:
+        assert await storage.backend.append([]) == []
+
+    async def test_large_checkpoints_of_many_sagas_share_a_group(
+        self, storage: SnapshotStorage
+    ) -> None:
+        def blob(saga_id: str, step: int) -> bytes:
+            return saga_id.encode() * 60_000 + bytes([step])
+
+        async def run(saga_id: str) -> None:
+            for step in range(2):
+                await storage.save_snapshot(
+                    snapshot(saga_id, context={"blob": blob(saga_id, step)})
+                )
+
+        ids = [f"saga{number:02}" for number in range(20)]
+        await asyncio.gather(*map(run, ids))
+        for saga_id in ids:
+            found = await storage.list_snapshots(saga_id)
+            assert [each.context["blob"] for each in found] == [blob(saga_id, 1), blob(saga_id, 0)]
+
+    async def test_a_saga_deleted_under_its_writer_is_begun_anew(
+        self, storage: SnapshotStorage, other: SnapshotStorage
+    ) -> None:
+        for number in range(3):
+            await storage.save_snapshot(snapshot(context={"n": number}))
+        await other.backend.delete(["saga"])
+        with pytest.raises(StorageError, match="lost"):
+            await storage.save_snapshot(snapshot(context={"n": 3}))
+        assert await storage.save_snapshot(snapshot(context={"n": 4})) == 1
+        (found,) = await other.list_snapshots("saga")
+        assert found.context == {"n": 4}
