@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from sagaz_core.saga.recorder import SagaRecorder
     from sagaz_core.saga.saga import Saga
     from sagaz_core.storage.copying import CopyReport, copy_sagas
+    from sagaz_core.storage.health import HealthReport
+    from sagaz_core.storage.pruning import PruneReport
     from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_core.storage.url import open_storage
 
@@ -87,6 +89,8 @@ _NAMES = {
     "saga.recorder": "SagaRecorder",
     "saga.saga": "Saga",
     "storage.copying": "CopyReport copy_sagas",
+    "storage.health": "HealthReport",
+    "storage.pruning": "PruneReport",
     "storage.storage": "SnapshotStorage",
     "storage.url": "open_storage",
 }
@@ -103,6 +107,7 @@ __all__ = [
     "DuplicateSnapshotError",
     "ForcedFailureError",
     "HeadConflictError",
+    "HealthReport",
     "HistoricalState",
     "InvalidSagaIdError",
     "KeyTouch",
@@ -112,6 +117,7 @@ __all__ = [
     "NotStored",
     "OverrideError",
     "PlanChangedError",
+    "PruneReport",
     "ReadOnlyStoreError",
     "ReplayConfig",
     "ReplayInProgressError",

@@ -19,6 +19,7 @@ from sagaz_core.model import (
 )
 from sagaz_core.storage import decoding
 from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow, StoreInfo
+from sagaz_core.storage.health import HealthReport, check_health
 from sagaz_core.storage.listing import (
     SagaPageSummary,
     check_tags,
@@ -75,6 +76,14 @@ class StoreReader:
     async def info(self) -> StoreInfo:
         """Describe the store: where it is, how much it holds."""
         return await (await self._reader()).info()
+
+    async def health_check(self, timeout: float = 5.0) -> HealthReport:
+        """Tell whether the store can be used right now; a store that cannot is told, not raised.
+
+        Args:
+            timeout: seconds after which it counts as unavailable.
+        """
+        return await check_health(self, timeout)
 
     # -- checkpoints
 

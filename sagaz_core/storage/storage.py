@@ -8,13 +8,14 @@ from datetime import datetime
 
 from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSnapshot, utc_now
-from sagaz_core.storage import lease
+from sagaz_core.storage import lease, pruning
 from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.lease import Lease
-from sagaz_core.storage.listing import check_saga_id, check_tags
+from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of
 from sagaz_core.storage.meta import pack_replay_log, to_micros
+from sagaz_core.storage.pruning import PruneReport
 from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
 from sagaz_core.storage.saver_cache import SaverCache
 from sagaz_core.storage.writer import SagaIdentity, SagaWriter
@@ -138,13 +139,23 @@ class SnapshotStorage(StoreReader):
     async def delete_expired_snapshots(self, now: datetime | None = None) -> int:
         """Remove the sagas whose retention has ended; returns how many checkpoints went.
 
-        A saga expires as a whole, at the latest ``retention_until`` of its checkpoints.
+        What :meth:`prune` does, told in one number.
         """
-        backend = await self._writable()
-        expired = await backend.expired(to_micros(now or utc_now()))
-        for saga_id in expired:
-            self._savers.drop(saga_id)
-        return await backend.delete(expired) if expired else 0
+        return (await self.prune(now)).checkpoints
+
+    async def prune(self, now: datetime | None = None, dry_run: bool = False) -> PruneReport:
+        """Remove the sagas whose retention has ended, and what no saga needs any more.
+
+        A saga expires as a whole, at the latest ``retention_until`` of its checkpoints; one in
+        whose family a run is alive is kept until that has ended.
+
+        Args:
+            now: with a time zone; by default the current time.
+            dry_run: change nothing, only tell what would go. Not refused by a read-only store.
+        """
+        backend = await (self._reader() if dry_run else self._writable())
+        moment = micros_of(now, "now") or to_micros(utc_now())
+        return await pruning.prune(backend, moment, dry_run=dry_run, forget=self._savers.drop)
 
     # -- families and replays
 
@@ -173,8 +184,12 @@ class SnapshotStorage(StoreReader):
         )
 
     async def save_replay_log(self, entry: ReplayLogEntry) -> None:
-        """Store a line of the replay log, in place of the one of the same replay."""
+        """Store a line of the replay log, in place of the one of the same replay.
+
+        It is kept for as long as the original and the replay are.
+        """
         backend = await self._writable()
+        expires = await self._last_expiry(entry.original_saga_id, entry.replay_id)
         for _ in range(10):
             stored = await backend.get(REPLAY_LOG, entry.replay_id)
             version = stored.version if stored else 0
@@ -184,6 +199,7 @@ class SnapshotStorage(StoreReader):
                 version=version + 1,
                 saga=entry.original_saga_id,
                 at=to_micros(entry.started_at),
+                expires=expires,
                 body=pack_replay_log(entry),
             )
             if await backend.put(record, expected_version=version):
@@ -193,6 +209,12 @@ class SnapshotStorage(StoreReader):
         )
 
     # -- inside
+
+    async def _last_expiry(self, *saga_ids: str) -> int | None:
+        """Return when the last of these sagas expires; None: never, or there are none yet."""
+        rows = [await self.backend.saga(saga_id) for saga_id in saga_ids]
+        times = [row.expires for row in rows if row is not None]
+        return None if not times or None in times else max(filter(None, times))
 
     def _refuse_if_read_only(self) -> None:
         if self.read_only:

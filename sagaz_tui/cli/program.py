@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sagaz_tui.cli import config, copy, demo, replay, sagas, screen, state
+from sagaz_tui.cli import config, copy, demo, prune, replay, sagas, screen, state
 
 app = typer.Typer(
     name="sagaz",
@@ -22,6 +22,7 @@ app.command("diff")(state.show_diff)
 app.command("blame")(state.show_blame)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
+app.command("prune")(prune.prune_store)
 app.command("demo")(demo.run_demo)
 app.command("config")(config.show_settings)
 

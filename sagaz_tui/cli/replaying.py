@@ -22,7 +22,7 @@ from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
 from sagaz_tui.cli.progress import Progress, tell
-from sagaz_tui.cli.stores import open_existing
+from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
 
 
@@ -67,7 +67,7 @@ def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: 
 async def _in_store(
     wish: Wish, settings: Settings, overrides: tuple[Override, ...]
 ) -> ReplayResult | None:
-    await _check_existing(settings)
+    await check_existing(settings)
     async with open_existing(settings, read_only=wish.dry_run) as store:
         saga = await store.get_saga(wish.saga_id)
         if saga is None:
@@ -77,12 +77,6 @@ async def _in_store(
         if wish.dry_run:
             return await _from_checkpoint(replay, wish, overrides)
         return await _followed(store, replay, wish, overrides)
-
-
-async def _check_existing(settings: Settings) -> None:
-    """Opening for writing would make a store that is not there; opening to look does not."""
-    async with open_existing(settings, read_only=True):
-        pass
 
 
 async def _from_checkpoint(

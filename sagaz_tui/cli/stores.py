@@ -31,3 +31,25 @@ def look(
             return await question(store)
 
     return asyncio.run(ask())
+
+
+def change(
+    storage: str | None,
+    storage_url: str | None,
+    deed: Callable[[SnapshotStorage], Awaitable[Answer]],
+) -> Answer:
+    """Open the store for writing, do something to it, close it and return the answer."""
+    settings = load_settings(storage=storage, storage_url=storage_url)
+
+    async def do() -> Answer:
+        await check_existing(settings)
+        async with open_existing(settings, read_only=False) as store:
+            return await deed(store)
+
+    return asyncio.run(do())
+
+
+async def check_existing(settings: Settings) -> None:
+    """Opening for writing would make a store that is not there; opening to look does not."""
+    async with open_existing(settings, read_only=True):
+        pass

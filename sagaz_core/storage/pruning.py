@@ -1,0 +1,61 @@
+"""Removes what has been kept for as long as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sagaz_core.storage.backends.base import Backend
+
+_AT_ONCE: Final = 200
+"""Sagas removed in one transaction; between two of them others may write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneReport:
+    """What a pruning removed, or would remove."""
+
+    sagas: int
+    """Sagas whose retention has ended and that no run is alive in."""
+    checkpoints: int
+    """Of those sagas."""
+    leftovers: int
+    """Expired lines of the replay log, and what belonged to no saga any more."""
+    dry_run: bool
+
+
+async def prune(
+    backend: Backend, now: int, *, dry_run: bool, forget: Callable[[str], None]
+) -> PruneReport:
+    """Remove expired sagas and leftovers, or only count them.
+
+    Args:
+        backend: where.
+        now: microseconds; what expires until then goes.
+        dry_run: count only.
+        forget: called with the id of each saga before it goes.
+    """
+    leftovers = await backend.clean(now, dry_run=dry_run)
+    expired = await backend.expired(now)
+    sagas = checkpoints = 0
+    for start in range(0, len(expired), _AT_ONCE):
+        heads = await _still_expired(backend, expired[start : start + _AT_ONCE], now)
+        sagas += len(heads)
+        if dry_run:
+            checkpoints += sum(heads.values())
+        else:
+            for saga_id in heads:
+                forget(saga_id)
+            checkpoints += await backend.delete(list(heads))
+    return PruneReport(sagas=sagas, checkpoints=checkpoints, leftovers=leftovers, dry_run=dry_run)
+
+
+async def _still_expired(backend: Backend, saga_ids: Sequence[str], now: int) -> dict[str, int]:
+    """Return the heads of those that no run has come alive in since the list was made."""
+    heads: dict[str, int] = {}
+    for saga_id in saga_ids:
+        row = await backend.saga(saga_id)
+        if row is not None and not row.alive and row.expires is not None and row.expires <= now:
+            heads[saga_id] = row.head
+    return heads
