@@ -157,7 +157,12 @@ class SagaWriter:
         if self.fence is None or (self._claim and self._row is None):
             return True
         await self._open_store()
-        return await self._backend.beat(self._identity.root_id, fence=self.fence, term=self._term)
+        root = self._identity.root_id
+        if await self._backend.beat(root, fence=self.fence, term=self._term):
+            return True
+        # A store that was put in the place of this one may know nobody of the family: then
+        # nobody has taken it over, and the next append claims it anew.
+        return self._claim and await self._backend.family(root) is None
 
     # -- outcomes
 

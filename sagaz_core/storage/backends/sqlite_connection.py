@@ -19,6 +19,7 @@ import aiosqlite
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends.sqlite_errors import BUSY_SECONDS, check_place, translate
 from sagaz_core.storage.backends.sqlite_file import FileChangedError, OpenFile
+from sagaz_core.storage.backends.sqlite_query import add_functions
 from sagaz_core.storage.backends.sqlite_schema import prepare
 
 P = ParamSpec("P")
@@ -83,15 +84,22 @@ class SQLiteConnection:
         # A program that forgets to close its store must still be able to end. aiosqlite has no
         # public way to say so.
         pending._thread.daemon = True
+        connecting = asyncio.ensure_future(_awaited(pending))
         try:
-            opened = await pending
+            opened = await asyncio.shield(connecting)
         except sqlite3.Error as error:
             raise translate(error, path) from error
+        except asyncio.CancelledError:
+            # The thread opens the file all the same, and nobody else would close it.
+            with suppress(sqlite3.Error):
+                await (await connecting).close()
+            raise
         connection = None
         try:
             file = file or OpenFile.find(path, read_only=read_only)
             connection = cls(path, file, opened, read_only=read_only)
             await connection.run(prepare, path, read_only)
+            await connection.run(add_functions)
         except BaseException:
             await (connection or opened).close()
             raise
@@ -160,6 +168,10 @@ class SQLiteConnection:
         if self._file.moved:
             with suppress(sqlite3.Error):
                 self._connection._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+async def _awaited(pending: aiosqlite.Connection) -> aiosqlite.Connection:
+    return await pending
 
 
 def _call_and_check(call: Callable[[], T], file: OpenFile) -> T:

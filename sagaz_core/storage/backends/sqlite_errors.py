@@ -100,6 +100,11 @@ def translate(error: sqlite3.Error, path: Path) -> StorageError:
             return StorageUnavailableError(
                 f"{path} could not be written: the disk is full; free some space"
             )
+        case sqlite3.SQLITE_IOERR:
+            return StorageUnavailableError(
+                f"the disk did not take or give what {path} holds ({error}); check the disk, "
+                "its quota and the limits of this process"
+            )
         case sqlite3.SQLITE_READONLY:
             return _not_writable(path)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
