@@ -28,6 +28,7 @@ torture: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/screen.py
+	$(BIN)/python benchmarks/scale.py
 
 screenshots: $(READY)
 	$(BIN)/python screenshots/make.py

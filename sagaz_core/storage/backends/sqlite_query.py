@@ -1,30 +1,51 @@
 """Turns a question about sagas into SQL that the indexes can answer, and answers it.
 
 Sagas that have ended are read from an index in the order they are shown in, one status at a
-time; those that go on, of which there are few, are read and sorted. The two are merged.
+time; those that go on, of which there are few, are read and sorted. The two are merged. Where
+few sagas can match at all, because few have the tag or begin so, those few are looked at instead.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
 
-SAGA: Final = (
+_COLUMNS: Final = (
     "SELECT s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, "
     "s.step, s.error, s.error_group, s.started, s.updated, s.head, s.keyframe, s.expires, "
-    "f.alive_until, f.holder, f.recovered_by "
-    "FROM saga s LEFT JOIN family f ON f.root = s.root"
+    "f.alive_until, f.holder, f.recovered_by"
 )
+_ALL: Final = "saga s"
+_LISTED: Final = "json_each(?) listed CROSS JOIN saga s ON s.pk = listed.value"
+_SETTLED: Final = (
+    "(SELECT pk FROM saga WHERE parent IS NOT NULL UNION "
+    "SELECT m.pk FROM family g CROSS JOIN saga m ON m.root = g.root "
+    "WHERE g.recovered_by IS NOT NULL) settled CROSS JOIN saga s ON s.pk = settled.pk"
+)
+"""Replays, and whatever belongs to a family that one has recovered."""
+_FAMILY: Final = "LEFT JOIN family f ON f.root = s.root"
+SAGA: Final = f"{_COLUMNS} FROM {_ALL} {_FAMILY}"
 """What :func:`saga_row` reads."""
 
 _ENDED: Final = ("completed", "failed")
+_FEW: Final = 500
+"""So many sagas are sooner read one by one than found among all that are in order."""
+_LOWER: Final = "sagaz_lower"
 _LAPSED: Final = (
     "(f.holder IS NOT NULL AND NOT (f.holder = s.id AND coalesce(f.alive_until > ?, 0)))"
 )
+
+
+def add_functions(db: sqlite3.Connection) -> None:
+    """Teach a connection what these questions need and SQLite does not know."""
+    db.create_function(_LOWER, 1, lambda text: text and text.lower(), deterministic=True)
 
 
 def saga_row(row: Sequence[Any], now: int) -> SagaRow:
@@ -57,8 +78,10 @@ def read_page(
 ) -> SagaPage:
     """Return a page of sagas, the latest change first. ``now`` is in microseconds."""
     rows: list[SagaRow] = []
-    for sql, parameters in page_statements(query, cursor, limit, now):
-        rows += [saga_row(row, now) for row in db.execute(sql, parameters)]
+    with _one_moment(db):
+        few = few_candidates(db, query)
+        for sql, parameters in page_statements(query, cursor, limit, now, few=few):
+            rows += [saga_row(row, now) for row in db.execute(sql, parameters)]
     rows.sort(key=lambda row: (row.updated, row.saga_id), reverse=True)
     more = len(rows) > limit
     rows = rows[:limit]
@@ -66,18 +89,45 @@ def read_page(
 
 
 def page_statements(
-    query: SagaQuery, cursor: str | None, limit: int, now: int
+    query: SagaQuery,
+    cursor: str | None,
+    limit: int,
+    now: int,
+    *,
+    few: Sequence[int] | None = None,
 ) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the statements that together hold the page's rows, one more included."""
+    """Yield the statements that together hold the page's rows, one more included.
+
+    ``few`` are the only ones among the sagas' ``pk`` that can match, if that is known.
+    """
+    source, listed = (_ALL, []) if few is None else (_LISTED, [json.dumps(few)])
     for time, conditions, parameters in _parts(query, now):
         if cursor is not None:
             updated, _, saga_id = cursor.partition(":")
             conditions.append(f"(s.{time}, s.id) < (?, ?)")
             parameters += [int(updated), saga_id]
         yield (
-            f"{SAGA} WHERE {' AND '.join(conditions)} ORDER BY s.{time} DESC, s.id DESC LIMIT ?",
-            [*parameters, limit + 1],
+            f"{_COLUMNS} FROM {source} {_FAMILY} WHERE {' AND '.join(conditions)} "
+            f"ORDER BY s.{time} DESC, s.id DESC LIMIT ?",
+            [*listed, *parameters, limit + 1],
         )
+
+
+def few_candidates(db: sqlite3.Connection, query: SagaQuery) -> list[int] | None:
+    """Return the ``pk`` of all sagas with a tag or a beginning of the id; None: not so few."""
+    probes = [
+        ("SELECT saga FROM tag WHERE name = ? AND value = ? LIMIT ?", [name, value])
+        for name, value in query.tags
+    ]
+    if query.prefix:
+        probes.append(
+            ("SELECT pk FROM saga WHERE id >= ? AND id < ? LIMIT ?", [*_range(query.prefix)])
+        )
+    for sql, parameters in probes:
+        found = [row[0] for row in db.execute(sql, [*parameters, _FEW + 1])]
+        if len(found) <= _FEW:
+            return found
+    return None
 
 
 def count(
@@ -87,21 +137,63 @@ def count(
     now: int,
 ) -> dict[str, int]:
     """Count the sagas that match by a property; empty values are left out."""
+    with _one_moment(db):
+        few = few_candidates(db, query)
+        if few is not None:
+            counts = _count(db, query, by, now, _LISTED, [json.dumps(few)])
+        elif query.unsettled:
+            # All are counted in an index, and those left out, which are not as many, one by one.
+            every = replace(query, unsettled=False)
+            counts = _count(db, every, by, now, _ALL, [])
+            counts.subtract(_count(db, every, by, now, _SETTLED, []))
+        else:
+            counts = _count(db, query, by, now, _ALL, [])
+    return {value: number for value, number in counts.items() if value and number}
+
+
+def _count(
+    db: sqlite3.Connection,
+    query: SagaQuery,
+    by: Literal["status", "error_group", "name"],
+    now: int,
+    source: str,
+    listed: list[Any],
+) -> Counter[str]:
     counts: Counter[str] = Counter()
     for time, conditions, parameters in _parts(query, now):
+        column = f"s.{by}"
         if by == "status" and time == "updated":
             column = f"CASE WHEN {_LAPSED} THEN 'interrupted' ELSE s.status END"
             parameters.insert(0, now)
-        else:
-            column = f"s.{by}"
-        for value, number in db.execute(
-            f"SELECT {column} AS value, count(*) FROM saga s LEFT JOIN family f ON f.root = s.root "
-            f"WHERE {' AND '.join(conditions)} GROUP BY value",
-            parameters,
-        ):
-            if value:
-                counts[value] += number
-    return dict(counts)
+        elif by != "status":
+            conditions.append(f"{column} > ''")
+            if source == _ALL and time == "ended":
+                # The index of what is counted is in the order of the groups.
+                conditions[0] = f"+{conditions[0]}"
+        # SQLite leaves no join out by itself where rows are counted.
+        where = " AND ".join(conditions)
+        family = _FAMILY if "f." in column + where else ""
+        split = len(parameters) - where.count("?")
+        counts.update(
+            dict(
+                db.execute(
+                    f"SELECT {column} AS counted, count(*) FROM {source} {family} "
+                    f"WHERE {where} GROUP BY counted",
+                    [*parameters[:split], *listed, *parameters[split:]],
+                )
+            )
+        )
+    return counts
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """Let several statements see the store as it is at one moment."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
 
 
 def _parts(query: SagaQuery, now: int) -> Iterator[tuple[str, list[str], list[Any]]]:
@@ -157,7 +249,7 @@ def _conditions(query: SagaQuery, time: str) -> tuple[list[str], list[Any]]:
             add("s.name = ?", query.name)
     if query.prefix:
         # A range, so that an index answers it and no character of it is a wildcard.
-        add("s.id >= ? AND s.id < ?", query.prefix, query.prefix + "\U0010ffff")
+        add("s.id >= ? AND s.id < ?", *_range(query.prefix))
     for condition, value in (
         ("s.step = ?", query.step),
         ("s.error_group = ?", query.error_group),
@@ -170,12 +262,18 @@ def _conditions(query: SagaQuery, time: str) -> tuple[list[str], list[Any]]:
         if value is not None:
             add(condition, value)
     if query.error is not None:
-        add("instr(lower(s.error), lower(?)) > 0", query.error)
+        # SQLite itself knows upper and lower case of ASCII only.
+        lower = "lower" if query.error.isascii() else _LOWER
+        add(f"instr({lower}(s.error), ?) > 0", query.error.lower())
     for name, value in query.tags:
-        add("s.pk IN (SELECT saga FROM tag WHERE name = ? AND value = ?)", name, value)
+        add("EXISTS (SELECT 1 FROM tag WHERE name = ? AND value = ? AND saga = s.pk)", name, value)
     if query.unsettled:
         add("s.parent IS NULL AND f.recovered_by IS NULL")
     return conditions, parameters
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    return prefix, prefix + "\U0010ffff"
 
 
 def _glob(name: str) -> str:

@@ -30,6 +30,7 @@ CREATE INDEX saga_by_name ON saga (name, status, ended, id) WHERE ended IS NOT N
 CREATE INDEX saga_by_error ON saga (error_group, status, ended, id) WHERE ended IS NOT NULL;
 CREATE INDEX saga_by_expiry ON saga (expires) WHERE ended IS NOT NULL;
 CREATE INDEX saga_by_root ON saga (root);
+CREATE INDEX saga_replay ON saga (root) WHERE parent IS NOT NULL;
 
 -- A root and its replays: who may act, and which replay succeeded.
 CREATE TABLE family (
@@ -41,6 +42,8 @@ CREATE TABLE family (
     alive_until  INTEGER,
     recovered_by TEXT
 ) WITHOUT ROWID;
+
+CREATE INDEX family_recovered ON family (root) WHERE recovered_by IS NOT NULL;
 
 -- One row a checkpoint; meta and body are the codec's. The table is in order of time, so that
 -- sagas that run at once write to the same page; the index puts each saga's together.
