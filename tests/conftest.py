@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from sagaz_core.testing.redis_server import RedisServer
-
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -20,5 +18,8 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named:
         yield named
         return
+    # Not before pytest has begun: the package has its own tests' assertions rewritten.
+    from sagaz_core.testing.redis_server import RedisServer
+
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server.url

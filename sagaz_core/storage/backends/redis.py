@@ -235,7 +235,7 @@ class RedisBackend(Backend):
         if place is None:
             return ()
         (found,) = await read_rows(await self._connected(), self._keys, [place])
-        return () if found is None else tuple(found[1])
+        return () if found is None else tuple(sorted(found[1]))
 
     async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
         return await read_page(await self._connected(), self._keys, query, cursor, limit)
@@ -363,6 +363,9 @@ class RedisBackend(Backend):
             ids = [id for of_kind, id in pairs if of_kind == kind]
         found = await connection.run(*(self._read_record(kind, id) for id in ids)) if ids else []
         records = [unpack_record(*each) for each in found if each[0] is not None]
+        if saga is not None:
+            # One that was since put down to another saga still stands in this one's list.
+            records = [record for record in records if record.saga == saga]
         return records if limit is None else records[:limit]
 
     # -- watching

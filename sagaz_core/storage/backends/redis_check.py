@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -10,7 +12,7 @@ from sagaz_core.storage.backends.base import Finding, SagaRow, StoreInfo
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, describe
 from sagaz_core.storage.backends.redis_keys import Keys, unpack_place
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, read_rows
-from sagaz_core.storage.backends.redis_rows import Tags
+from sagaz_core.storage.backends.redis_rows import Tags, unpack_record
 
 _CHUNK: Final = 500
 _HOUR: Final = 3_600_000_000
@@ -63,7 +65,8 @@ async def _durability(connection: RedisConnection, persistence: dict[str, Any]) 
 
 async def store_findings(connection: RedisConnection, keys: Keys) -> list[Finding]:
     """Return what the lists name and no longer is; they are skipped, and `prune` clears them."""
-    stale = [command async for command in _stale(connection, keys, None)]
+    now = time.time_ns() // 1000
+    stale = [command async for command in _stale(connection, keys, now)]
     if not stale:
         return [Finding("ok", "the lists name no saga that is not there")]
     return [
@@ -77,46 +80,44 @@ async def store_findings(connection: RedisConnection, keys: Keys) -> list[Findin
 
 async def clear_away(connection: RedisConnection, keys: Keys, now: int, *, dry_run: bool) -> int:
     """Clear the lists of what is no longer there; returns how many places were left over."""
-    stale = [command async for command in _stale(connection, keys, now - _HOUR)]
+    stale = [command async for command in _stale(connection, keys, now)]
     if not dry_run:
         for start in range(0, len(stale), _CHUNK):
-            await connection.run(*stale[start : start + _CHUNK])
+            await connection.run(*chain.from_iterable(stale[start : start + _CHUNK]))
     return len(stale)
 
 
-async def _stale(
-    connection: RedisConnection, keys: Keys, going_before: int | None
-) -> AsyncIterator[Command]:
-    """Yield the commands that put right what the lists say and the sagas do not.
+async def _stale(connection: RedisConnection, keys: Keys, now: int) -> AsyncIterator[list[Command]]:
+    """Yield, for each thing that is left over, the commands that put it right.
 
-    A saga is entered among those that go on just before it is there: one that started after
-    ``going_before`` is left in peace.
+    A saga is entered among those that go on just before it is there, so that one that started
+    within the hour is left in peace.
     """
-    top = "+inf" if going_before is None else going_before
-    (going,) = await connection.run(("ZRANGEBYSCORE", keys.going, "-inf", top))
+    (going,) = await connection.run(("ZRANGEBYSCORE", keys.going, "-inf", now - _HOUR))
     for member, found in await _rows(connection, keys, going):
         if found is None:
-            yield ("ZREM", keys.going, member)
+            yield [("ZREM", keys.going, member)]
         elif found[0].status in ENDED:
-            for command in enlist(keys, *found):
-                yield command
+            yield list(enlist(keys, *found))
     for name in await connection.scan(f"{_literal(keys.prefix)}ended:*"):
         status = name.decode().removeprefix(f"{keys.prefix}ended:").partition(":")[0]
         (members,) = await connection.run(("ZRANGE", name, 0, -1))
         for member, found in await _rows(connection, keys, members):
             if found is None or found[0].status != status:
-                yield ("ZREM", name, member)
+                yield [("ZREM", name, member)]
     (members,) = await connection.run(("ZRANGE", keys.expiring, 0, -1))
     for member, found in await _rows(connection, keys, members):
         if found is None or found[0].expires is None:
-            yield ("ZREM", keys.expiring, member)
+            yield [("ZREM", keys.expiring, member)]
     for name in await connection.scan(f"{_literal(keys.prefix)}records:*"):
         kind = unquote(name.decode().removeprefix(f"{keys.prefix}records:"))
         (ids,) = await connection.run(("ZRANGE", name, 0, -1))
         for id in ids:
-            (there,) = await connection.run(("EXISTS", keys.record(kind, id.decode())))
-            if not there:
-                yield ("ZREM", name, id)
+            key = keys.record(kind, id.decode())
+            ((version, packed),) = await connection.run(("HMGET", key, "version", "record"))
+            record = None if packed is None else unpack_record(version, packed)
+            if record is None or (record.expires is not None and record.expires <= now):
+                yield [("DEL", key), ("ZREM", name, id)]
 
 
 async def _rows(

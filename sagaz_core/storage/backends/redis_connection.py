@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
@@ -134,7 +135,8 @@ class RedisConnection:
             # Their event loop is gone, and with it any way to close them in good order.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)
-                self._client = None  # type: ignore[assignment]
+                del self._client
+                gc.collect()
 
 
 def _options() -> dict[str, Any]:

@@ -14,6 +14,9 @@ from sagaz_core.storage.backends.base import EntryRow, RecordRow, SagaRow, Touch
 
 Tags = Sequence[tuple[str, str]]
 
+_BEFORE_1970: Final = 1 << 62
+"""What makes any moment a number that the stream takes, which has none below zero."""
+
 _COMPRESSED: Final = b"z"
 _PLAIN: Final = b"-"
 _WORTH_COMPRESSING: Final = 200
@@ -65,13 +68,13 @@ def unpack_entry(stream_id: bytes, packed: bytes) -> tuple[EntryRow, list[TouchR
 
 def stream_id(entry: EntryRow) -> str:
     """Return the id under which the stream keeps an entry: in order, and found by number."""
-    return f"{entry.seq}-{entry.at}"
+    return f"{entry.seq}-{entry.at + _BEFORE_1970}"
 
 
 def seq_and_at(stream_id: bytes) -> tuple[int, int]:
     """Return an entry's number and its time in microseconds."""
     seq, _, at = stream_id.partition(b"-")
-    return int(seq), int(at)
+    return int(seq), int(at) - _BEFORE_1970
 
 
 class BodyPacker:

@@ -195,8 +195,8 @@ class RedisWriter:
 
     async def delete(self, place: Place) -> int:
         """Remove a saga with all that belongs to it; returns how many entries went."""
-        keys, documents = self._keys.saga(place), self._keys.records_of(place.saga_id)
-        snapshot_ids, records = await self._run(("HKEYS", keys.ids), ("ZRANGE", documents, 0, -1))
+        keys = self._keys.saga(place)
+        (snapshot_ids,) = await self._run(("HKEYS", keys.ids))
         (found,) = await read_rows(self._connection, self._keys, [place])
         # First the saga itself: pointers and lists without it are skipped, and it without them
         # would not be found any more.
@@ -205,16 +205,28 @@ class RedisWriter:
         )
         commands: list[Command] = [("DEL", self._keys.root_of(place.saga_id))]
         commands += [("DEL", self._keys.place_of(each.decode())) for each in snapshot_ids]
-        for member in records:
-            kind, _, id = member.decode().partition("\0")
-            commands += [
-                ("DEL", self._keys.record(kind, id)),
-                ("ZREM", self._keys.records(kind), id),
-            ]
+        commands += await self._documents_gone(place.saga_id)
         if found is not None:
             commands += strike(self._keys, *found)
-        await self._run(*commands, ("DEL", documents), self._changed)
+        await self._run(*commands, self._changed)
         return int(gone)
+
+    async def _documents_gone(self, saga_id: str) -> list[Command]:
+        """Return what removes a saga's documents but for those with a time of their own."""
+        of_saga = self._keys.records_of(saga_id)
+        (members,) = await self._run(("ZRANGE", of_saga, 0, -1))
+        pairs = [member.decode().split("\0") for member in members]
+        records = [self._keys.record(kind, id) for kind, id in pairs]
+        times = await self._run(*(("PTTL", record) for record in records)) if records else []
+        commands: list[Command] = []
+        for (kind, id), member, record, left in zip(pairs, members, records, times, strict=True):
+            if left < 0:
+                commands += [
+                    ("DEL", record),
+                    ("ZREM", self._keys.records(kind), id),
+                    ("ZREM", of_saga, member),
+                ]
+        return commands
 
     async def acquire(self, root: str, owner: str, holder: str, term: int, fence: int) -> bool:
         """Take a lease that nobody alive holds, if the family's fence is this one."""
