@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from sagaz_core.saga.recorder import SagaRecorder
     from sagaz_core.saga.saga import Saga
     from sagaz_core.storage.copying import CopyReport, copy_sagas
+    from sagaz_core.storage.examining import examine_store
     from sagaz_core.storage.health import HealthReport
     from sagaz_core.storage.pruning import PruneReport
     from sagaz_core.storage.storage import SnapshotStorage
@@ -89,6 +90,7 @@ _NAMES = {
     "saga.recorder": "SagaRecorder",
     "saga.saga": "Saga",
     "storage.copying": "CopyReport copy_sagas",
+    "storage.examining": "examine_store",
     "storage.health": "HealthReport",
     "storage.pruning": "PruneReport",
     "storage.storage": "SnapshotStorage",
@@ -154,6 +156,7 @@ __all__ = [
     "copy_sagas",
     "diff",
     "diff_checkpoints",
+    "examine_store",
     "open_storage",
 ]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sagaz_core.storage.copying import CopyProgress, CopyReport, copy_sagas
+from sagaz_core.storage.copying import CopyReport, copy_sagas
 from sagaz_core.storage.url import open_storage
+from sagaz_tui.cli.bar import progress_bar
 from sagaz_tui.cli.exits import say
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_facts, emit_json, emit_rows
@@ -30,47 +30,22 @@ def carry_out(source: str, target: str, filters: Mapping[str, Any]) -> CopyRepor
     here = load_settings(storage_url=source, flag="--from")
     there = load_settings(storage_url=target, flag="--to")
 
-    async def copy(progress: Callable[[CopyProgress], None] | None) -> CopyReport:
+    async def copy(draw: Callable[[int, int], None]) -> CopyReport:
         origin = open_storage(here.storage_url, read_only=True)
         copied = open_storage(there.storage_url, read_only=there.read_only)
         async with contextlib.AsyncExitStack() as stores:
             stores.push_async_callback(copied.close)
             await stores.enter_async_context(origin)
-            return await copy_sagas(origin, copied, progress=progress, **filters)
+            return await copy_sagas(
+                origin, copied, progress=lambda now: draw(now.done, now.total), **filters
+            )
 
     try:
-        with _progress_bar() as progress:
-            return asyncio.run(copy(progress))
+        with progress_bar("copying sagas") as draw:
+            return asyncio.run(copy(draw))
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         raise
-
-
-@contextlib.contextmanager
-def _progress_bar() -> Iterator[Callable[[CopyProgress], None] | None]:
-    """Draw how far it is on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("copying sagas"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda now: bar.update(task, completed=now.done, total=now.total)
 
 
 def tell(report: CopyReport, format: Format) -> None:

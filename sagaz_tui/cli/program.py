@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sagaz_tui.cli import config, copy, demo, prune, replay, sagas, screen, state
+from sagaz_tui.cli import config, copy, demo, doctor, prune, replay, sagas, screen, state
 
 app = typer.Typer(
     name="sagaz",
@@ -23,6 +23,7 @@ app.command("blame")(state.show_blame)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
 app.command("prune")(prune.prune_store)
+app.command("doctor")(doctor.examine)
 app.command("demo")(demo.run_demo)
 app.command("config")(config.show_settings)
 

@@ -24,19 +24,14 @@ _ORPHANS: Final = {
 }
 
 
-def check_file(
-    db: sqlite3.Connection, path: Path, now: int, newest_schema: int, *, at_rest: bool
-) -> list[Finding]:
-    """Look at an open file, its place and the library that reads it.
-
-    ``now``: microseconds. ``at_rest``: it is read alone, which hides its journal mode.
-    """
-    mode = str(_one(db, "PRAGMA journal_mode"))
+def check_file(db: sqlite3.Connection, path: Path, now: int, newest_schema: int) -> list[Finding]:
+    """Look at an open file, its place and the library that reads it. ``now``: microseconds."""
+    integrity = check_integrity(db)
     return [
-        check_integrity(db),
-        check_orphans(db, now),
+        integrity,
+        *([check_orphans(db, now)] if integrity.level == "ok" else []),
         check_schema(int(_one(db, "PRAGMA user_version")), newest_schema),
-        Finding("ok", "nobody writes to it just now") if at_rest else check_journal(mode),
+        check_journal(path),
         check_library(sqlite3.sqlite_version_info),
         check_permissions(path),
         check_space(path),
@@ -76,14 +71,19 @@ def check_schema(version: int, newest: int) -> Finding:
     return Finding("ok", f"its schema is {version}, of {newest} that this sagaz knows")
 
 
-def check_journal(mode: str) -> Finding:
-    """Say whether readers and writers can work at the same time."""
-    if mode == "wal":
-        return Finding("ok", "it is in WAL mode, and every commit of sagaz is synced to the disk")
+def check_journal(path: Path) -> Finding:
+    """Say whether readers and writers can work at the same time, and what a power cut costs.
+
+    The file's own header tells it: a file that is read alone is not in any mode.
+    """
+    with path.open("rb") as file:
+        header = file.read(20)
+    if header[18:20] == b"\x02\x02":
+        return Finding("ok", "it is in WAL mode, and sagaz syncs every commit to the disk")
     return Finding(
         "warning",
-        f"its journal mode is {mode}, in which looking and recording wait for each other",
-        "open it once for writing with sagaz, which sets WAL again",
+        "it is not in WAL mode, so that looking and recording wait for each other",
+        "record a saga into it, or run `sagaz prune`: opening it for writing sets WAL again",
     )
 
 
@@ -106,16 +106,22 @@ def check_library(version: tuple[int, ...]) -> Finding:
 
 
 def check_permissions(path: Path) -> Finding:
-    """Say whether others than its owner can read what is recorded."""
+    """Say who but its owner can open the file."""
     mode = stat.S_IMODE(path.stat().st_mode)
-    if not mode & 0o077:
-        return Finding("ok", f"only its owner can read it (mode {mode:04o})")
-    who = "everybody" if mode & 0o007 else "its group"
-    return Finding(
-        "warning",
-        f"{who} on this machine can open it (mode {mode:04o}), and it holds what sagas recorded",
-        f"`chmod o-rwx,g-rwx {path}` unless that is meant",
-    )
+    words = f"(mode {mode:04o})"
+    if mode & 0o022:
+        return Finding(
+            "warning",
+            f"others than its owner can change what was recorded {words}",
+            f"`chmod go-w {path}` unless that is meant",
+        )
+    if mode & 0o044:
+        return Finding(
+            "ok",
+            f"others than its owner can read what was recorded {words}",
+            f"`chmod go-r {path}` if that is not meant",
+        )
+    return Finding("ok", f"only its owner can open it {words}")
 
 
 def check_space(path: Path) -> Finding:
