@@ -44,7 +44,10 @@ class ReopeningFile:
                 self._read_only = read_only
 
     async def close(self) -> None:
-        """Close the file; it can be opened again."""
+        """Close the file, also where this is cancelled; it can be opened again."""
+        await asyncio.shield(self._close())
+
+    async def _close(self) -> None:
         async with self._turn():
             connection, self._connection, self._read_only = self._connection, None, None
             if connection is not None:
