@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,8 @@ async def test_work_cancelled_at_any_moment_leaves_nothing_half_done(
 ) -> None:
     path = tmp_path / "s.db"
     chance = random.Random()
+    troubles: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, trouble: troubles.append(trouble))
     async with SQLiteSnapshotStorage(path) as storage:
         busy = Busy(storage, chance)
         kinds: tuple[Callable[[], Awaitable[None]], ...] = (busy.save, busy.save, busy.read)
@@ -117,6 +120,7 @@ async def test_work_cancelled_at_any_moment_leaves_nothing_half_done(
             assert len(set(numbers)) == len(numbers)
             with pytest.raises(SnapshotNotFoundError):
                 await storage.get_checkpoint(saga_id, len(numbers) + 1)
+    assert troubles == []
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
