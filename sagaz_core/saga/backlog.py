@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from sagaz_core.storage.capture import Capture
 
@@ -14,8 +13,7 @@ _BYTES_PER_VALUE: Final = 100
 """What a value costs beside its bytes: its places in dicts, roughly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A checkpoint that was taken and is not stored yet."""
 
     capture: Capture
@@ -24,14 +22,12 @@ class Taken:
 
     def after_lost(self, lost: Taken) -> Taken:
         """Return this checkpoint telling what ``lost``, the one before it, would have told."""
-        snapshot = self.capture.snapshot
-        before = lost.capture.snapshot
-        told = replace(
-            snapshot,
+        before = lost.capture
+        told = self.capture._replace(
             gap=before.gap + 1,
-            step_records=(*before.step_records, *snapshot.step_records),
+            step_records=(*before.step_records, *self.capture.step_records),
         )
-        return Taken(replace(self.capture, snapshot=told), {**lost.causes, **self.causes})
+        return Taken(told, {**lost.causes, **self.causes})
 
 
 class Backlog:

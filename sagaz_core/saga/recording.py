@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,17 +16,17 @@ from sagaz_core.model import (
     Compensation,
     Kind,
     RunInfo,
-    SagaSnapshot,
     Status,
     StepError,
     StepRecord,
     new_id,
-    utc_now,
 )
 from sagaz_core.saga.backlog import Backlog, Taken
 from sagaz_core.saga.heartbeat import Heartbeat
 from sagaz_core.saga.process import host_name, process_owner
-from sagaz_core.storage.capture import Capture, capture
+from sagaz_core.storage.capture import Capture, detach
+from sagaz_core.storage.snapshot_ids import SnapshotIds
+from sagaz_core.storage.times import DAY, now_micros
 
 if TYPE_CHECKING:
     from sagaz_core.storage.lease import Lease
@@ -89,6 +88,7 @@ class Recording:
         tags: Mapping[str, str] = _NOTHING,
         origin: Origin | None = None,
         every_step_end: bool = False,
+        told_of_changes: bool = False,
     ) -> None:
         """Prepare to record a run; nothing is written yet.
 
@@ -99,6 +99,8 @@ class Recording:
             origin: None: the run is a saga of its own, and takes its family's lease.
             every_step_end: take ``after_step`` too, as a graph needs, where steps end in an
                 order of their own.
+            told_of_changes: every key that changes between two checkpoints is named with
+                :meth:`note_changes`; others need not be looked at.
 
         Raises:
             InvalidSagaIdError: ``saga_id`` is not usable as one.
@@ -108,6 +110,10 @@ class Recording:
         self.capture_errors = 0
         """Values that could not be stored and checkpoints that could not be written, so far."""
         self._config = config
+        days = config.retention_days
+        self._kept_for = None if days is None else round(days * DAY)
+        self._told_of_changes = told_of_changes
+        self._ids = SnapshotIds()
         self._kinds = _TAKEN[config.snapshot_strategy]
         if every_step_end and "before_step" in self._kinds:
             self._kinds |= {"after_step"}
@@ -183,33 +189,36 @@ class Recording:
         """
         if kind not in self._kinds or self.refusal is not None:
             return False
-        now = utc_now()
-        days = self._config.retention_days
         ended_steps, self._ended_steps = self._ended_steps, []
         causes, self._causes = self._causes, {}
         gap, self._gap = self._gap, 0
-        snapshot = SagaSnapshot(
-            saga_id=self.saga_id,
-            saga_name=self.saga_name,
-            kind=kind,
-            status=status or _STATUS.get(kind, "executing"),
-            step_name=step_name,
-            step_index=self._index(step_name),
-            context=context,  # type: ignore[arg-type]  # read once, by capture
-            results=results,  # type: ignore[arg-type]
-            completed_steps=completed_steps,  # type: ignore[arg-type]
-            running_steps=list(running_steps),
-            compensated_steps=compensated_steps,  # type: ignore[arg-type]
-            compensation=compensation,
-            created_at=now,
-            retention_until=None if days is None else now + timedelta(days=days),
-            error=error,
-            attempts=attempts,
-            label=label,
-            step_records=tuple(ended_steps),
-            gap=gap,
+        now = now_micros()
+        captured = Capture(
+            self.saga_name,
+            self._ids.next(),
+            kind,
+            status or _STATUS.get(kind, "executing"),
+            step_name,
+            self._index(step_name),
+            now,
+            None if self._kept_for is None else now + self._kept_for,
+            compensation,
+            error,
+            attempts,
+            label,
+            tuple(ended_steps),
+            gap,
+            tuple(completed_steps),
+            tuple(running_steps),
+            tuple(compensated_steps),
+            *detach(
+                context,
+                results,
+                reuse=self._latest,
+                changed=causes if self._told_of_changes else None,
+                max_bytes=self._config.max_context_bytes,
+            ),
         )
-        captured = capture(snapshot, reuse=self._latest, max_bytes=self._config.max_context_bytes)
         self._latest = captured
         taken = Taken(captured, causes)
         try:
@@ -230,6 +239,8 @@ class Recording:
         return self._indexes.setdefault(step_name, len(self._indexes))
 
     def _report_unstorable(self, captured: Capture) -> None:
+        if not captured.errors:
+            return
         new = [
             found
             for found in captured.errors
@@ -270,7 +281,7 @@ class Recording:
 
     async def _write(self, taken: Taken, behind: Iterable[Taken] = ()) -> bool:
         """Write a checkpoint; where that fails, those ``behind`` it are given up with it."""
-        end = taken.capture.snapshot.kind in _ENDS
+        end = taken.capture.kind in _ENDS
         if end:
             # A beat that comes after the lease was given back would take it for lost.
             self._heartbeat.stop()
@@ -308,9 +319,9 @@ class Recording:
         records: list[StepRecord] = []
         causes: dict[str, str | None] = {}
         for taken in unwritten:
-            records += taken.capture.snapshot.step_records
+            records += taken.capture.step_records
             causes.update(taken.causes)
-            self._gap += taken.capture.snapshot.gap
+            self._gap += taken.capture.gap
         self._ended_steps = records + self._ended_steps
         self._causes = causes | self._causes
 

@@ -310,6 +310,7 @@ class Saga:
             tags=self.tags,
             origin=origin,
             every_step_end=is_graph(steps),
+            told_of_changes=True,
         )
 
     def __replay_config(self) -> ReplayConfig | None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sagaz_core.config import MAX_CONTEXT_BYTES
 from sagaz_core.errors import UsageError
-from sagaz_core.model import NotStored, SagaSnapshot
+from sagaz_core.model import (
+    Compensation,
+    Kind,
+    NotStored,
+    SagaSnapshot,
+    Status,
+    StepError,
+    StepRecord,
+)
 from sagaz_core.storage.codec import escape_pointer, pack, pack_quickly, pack_with_markers
+from sagaz_core.storage.times import to_micros
 
 _IMMUTABLE: Final = frozenset(
     {type(None), bool, int, float, str, bytes}
@@ -34,22 +43,49 @@ class CaptureError:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """A snapshot as bytes: nothing that happens to its objects later can reach it."""
+class Detached(NamedTuple):
+    """A state as bytes: nothing that happens to its objects later can reach it."""
 
-    snapshot: SagaSnapshot
-    """Where it comes from. Its context, results and lists of steps may have changed since."""
     context: Packed
     results: Packed
-    completed_steps: tuple[str, ...]
-    running_steps: tuple[str, ...]
-    compensated_steps: tuple[str, ...]
     errors: tuple[CaptureError, ...]
     size: int
     """Bytes of context and results together."""
     seen: tuple[Mapping[str, Any], Mapping[str, Any]]
     """The immutable values of context and results, by which the next capture knows them again."""
+    since: tuple[Packed, Packed] | None = None
+    """Context and results of the capture before, where only ``changed`` was looked at."""
+    changed: Collection[str] = ()
+
+
+class Capture(NamedTuple):
+    """A checkpoint that was taken: what it tells, and the state, detached. Times are in µs."""
+
+    saga_name: str
+    snapshot_id: str
+    kind: Kind
+    status: Status
+    step_name: str | None
+    step_index: int | None
+    at: int
+    retention_until: int | None
+    compensation: Compensation
+    error: StepError | None
+    attempts: int
+    label: str | None
+    step_records: tuple[StepRecord, ...]
+    gap: int
+    completed_steps: tuple[str, ...]
+    running_steps: tuple[str, ...]
+    compensated_steps: tuple[str, ...]
+    # The detached state, flat: one object less for every checkpoint.
+    context: Packed
+    results: Packed
+    errors: tuple[CaptureError, ...]
+    size: int
+    seen: tuple[Mapping[str, Any], Mapping[str, Any]]
+    since: tuple[Packed, Packed] | None = None
+    changed: Collection[str] = ()
 
 
 def capture(
@@ -58,44 +94,114 @@ def capture(
     reuse: Capture | None = None,
     max_bytes: int = MAX_CONTEXT_BYTES,
 ) -> Capture:
-    """Capture a snapshot as it is now.
+    """Capture a snapshot as it is now; see :func:`detach`."""
+    if snapshot.created_at.tzinfo is None:
+        raise UsageError(
+            "a snapshot's created_at needs a time zone; use datetime.now(timezone.utc)"
+        )
+    until = snapshot.retention_until
+    return Capture(
+        snapshot.saga_name,
+        snapshot.snapshot_id,
+        snapshot.kind,
+        snapshot.status,
+        snapshot.step_name,
+        snapshot.step_index,
+        to_micros(snapshot.created_at),
+        None if until is None else to_micros(until),
+        snapshot.compensation,
+        snapshot.error,
+        snapshot.attempts,
+        snapshot.label,
+        snapshot.step_records,
+        snapshot.gap,
+        tuple(snapshot.completed_steps),
+        tuple(snapshot.running_steps),
+        tuple(snapshot.compensated_steps),
+        *detach(snapshot.context, snapshot.results, reuse=reuse, max_bytes=max_bytes),
+    )
+
+
+def detach(
+    context: Mapping[str, Any],
+    results: Mapping[str, Any],
+    *,
+    reuse: Capture | None = None,
+    changed: Collection[str] | None = None,
+    max_bytes: int = MAX_CONTEXT_BYTES,
+) -> Detached:
+    """Turn a state into bytes as it is now.
 
     A value without a stored form is replaced by a :class:`NotStored` marker and listed in
     ``errors``; above ``max_bytes`` the largest values are, until the rest fits.
 
     Args:
-        snapshot: what to capture; not changed.
         reuse: the capture before this one in the same run, whose bytes are taken again for
             values that cannot have changed.
+        changed: all keys that can have changed since; None: any.
         max_bytes: the most that context and results may take together.
     """
-    if snapshot.created_at.tzinfo is None:
-        raise UsageError(
-            "a snapshot's created_at needs a time zone; use datetime.now(timezone.utc)"
-        )
+    if reuse is not None and changed is not None and not reuse.errors:
+        followed = _follow(context, results, reuse, changed)
+        if followed is not None and followed.size <= max_bytes:
+            return followed
     errors: list[CaptureError] = []
     before = (reuse.context, reuse.results) if reuse else ({}, {})
     known: tuple[Mapping[str, Any], Mapping[str, Any]] = reuse.seen if reuse else ({}, {})
-    context, seen_context = _pack_values(snapshot.context, before[0], known[0], errors)
-    results, seen_results = _pack_values(snapshot.results, before[1], known[1], errors)
-    size = sum(map(len, context.values())) + sum(map(len, results.values()))
+    packed, seen = _pack_values(context, before[0], known[0], errors)
+    packed_results, seen_results = _pack_values(results, before[1], known[1], errors)
+    size = sum(map(len, packed.values())) + sum(map(len, packed_results.values()))
     if size > max_bytes:
-        sides = (
-            (context, seen_context, snapshot.context),
-            (results, seen_results, snapshot.results),
-        )
+        sides = ((packed, seen, context), (packed_results, seen_results, results))
         size = _shrink(sides, size, max_bytes, errors)
-    return Capture(
-        snapshot,
-        context,
-        results,
-        tuple(snapshot.completed_steps),
-        tuple(snapshot.running_steps),
-        tuple(snapshot.compensated_steps),
-        tuple(errors),
-        size,
-        (seen_context, seen_results),
+    return Detached(packed, packed_results, tuple(errors), size, (seen, seen_results))
+
+
+def _follow(
+    context: Mapping[str, Any],
+    results: Mapping[str, Any],
+    before: Capture,
+    changed: Collection[str],
+) -> Detached | None:
+    """Pack only what has changed; None if a value of it needs more care."""
+    packed = _pack_changed(context, before.context, changed)
+    packed_results = _pack_changed(results, before.results, changed)
+    if packed is None or packed_results is None:
+        return None
+    return Detached(
+        packed[0],
+        packed_results[0],
+        (),
+        before.size + packed[1] + packed_results[1],
+        ({}, {}),
+        (before.context, before.results),
+        changed,
     )
+
+
+def _pack_changed(
+    values: Mapping[str, Any], before: Packed, changed: Collection[str]
+) -> tuple[Packed, int] | None:
+    """Return the bytes of values and by how much they grew: the same mapping if in nothing."""
+    after: dict[str, bytes] | None = None
+    growth = 0
+    for key in changed:
+        old = before.get(key)
+        if key in values:
+            new = pack_quickly(values[key]) if key.isprintable() else None
+            if new is None:
+                return None
+            if new == old:
+                continue
+            after = dict(before) if after is None else after
+            after[key] = new
+            growth += len(new)
+        elif old is not None:
+            after = dict(before) if after is None else after
+            del after[key]
+        if old is not None:
+            growth -= len(old)
+    return (before if after is None else after), growth
 
 
 def _pack_values(

@@ -13,7 +13,7 @@ latest, and earlier where values are so large that reading on would take long.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import ormsgpack
@@ -31,6 +31,7 @@ _MAX_REBUILT: Final = 256 * 1024 * 1024
 
 _Keys = tuple[frozenset[str], frozenset[str]]
 """Of context and of results."""
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class State(NamedTuple):
@@ -79,12 +80,29 @@ class Chain:
 
     # -- writing
 
-    def encode(self, state: State) -> Link:
-        """Encode what the saga's state is now; :meth:`accept` makes it part of the chain."""
-        changed = (
-            _changed_keys(self.state.context, state.context),
-            _changed_keys(self.state.results, state.results),
-        )
+    def encode(
+        self,
+        state: State,
+        since: tuple[Mapping[str, bytes], Mapping[str, bytes]] | None = None,
+        among: Collection[str] = (),
+    ) -> Link:
+        """Encode what the saga's state is now; :meth:`accept` makes it part of the chain.
+
+        Args:
+            since: context and results of an earlier state, from which this one differs at most
+                in the keys ``among``; where that is the chain's end, no others are looked at.
+        """
+        before = self.state
+        if since is None or since[0] is not before.context or since[1] is not before.results:
+            changed = (
+                _changed_keys(before.context, state.context),
+                _changed_keys(before.results, state.results),
+            )
+        else:
+            changed = (
+                _changed_among(among, before.context, state.context),
+                _changed_among(among, before.results, state.results),
+            )
         if self._unweighed is not None:
             self._weight_left += max(self._unweighed.weight, _MIN_WEIGHT)
             self._unweighed = None
@@ -106,20 +124,12 @@ class Chain:
         self._go_on(link.state, link.is_keyframe, link.body, link.check, link.changed)
 
     def _delta(self, state: State, changed: _Keys) -> list[Any]:
-        parts: list[Any] = []
-        for keys, before, after in (
-            (changed[0], self.state.context, state.context),
-            (changed[1], self.state.results, state.results),
-        ):
-            # In the state's own order, so that keys keep it on the way back.
-            ordered = keys if len(keys) < 2 else [key for key in after if key in keys]
-            values = {
-                key: difference(before.get(key), after[key]) for key in ordered if key in after
-            }
-            parts += [values or None, [key for key in keys if key not in after] or None]
-        parts += [
-            _tail(self.state.completed, state.completed),
-            _tail(self.state.compensated, state.compensated),
+        before = self.state
+        parts: list[Any] = [
+            *_changes(changed[0], before.context, state.context),
+            *_changes(changed[1], before.results, state.results),
+            _tail(before.completed, state.completed),
+            _tail(before.compensated, state.compensated),
         ]
         while parts and parts[-1] is None:
             parts.pop()
@@ -176,10 +186,10 @@ class Chain:
             return
         self._deltas += 1
         self._weight_left -= len(body)
-        for keys, values in zip(changed, (state.context, state.results), strict=True):
-            for key in keys:
-                if key in values:
-                    self._rebuilt_left -= len(values[key])
+        for key in changed[0]:
+            self._rebuilt_left -= len(state.context.get(key, b""))
+        for key in changed[1]:
+            self._rebuilt_left -= len(state.results.get(key, b""))
 
 
 def _link(state: State, form: int, content: bytes, previous: int, changed: _Keys) -> Link:
@@ -190,11 +200,32 @@ def _link(state: State, form: int, content: bytes, previous: int, changed: _Keys
 
 def _changed_keys(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> frozenset[str]:
     if before == after:
-        return frozenset()
+        return _NONE
     changed = [key for key, value in after.items() if before.get(key) != value]
     if len(after) - len(changed) < len(before):
         changed += [key for key in before if key not in after]
     return frozenset(changed)
+
+
+def _changed_among(
+    keys: Iterable[str], before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> frozenset[str]:
+    if before is after:
+        return _NONE
+    return frozenset([key for key in keys if before.get(key) != after.get(key)])
+
+
+def _changes(
+    keys: frozenset[str], before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> tuple[dict[str, Any] | None, list[str] | None]:
+    """Return what to store of values set, and of keys removed."""
+    if not keys:
+        return None, None
+    # In the state's own order, so that keys keep it on the way back.
+    ordered = keys if len(keys) == 1 else [key for key in after if key in keys]
+    values = {key: difference(before.get(key), after[key]) for key in ordered if key in after}
+    removed = [key for key in keys if key not in after] if len(values) < len(keys) else None
+    return values or None, removed
 
 
 def _values_after(
@@ -213,10 +244,11 @@ def _values_after(
 def _tail(before: Sequence[str], after: Sequence[str]) -> list[Any] | None:
     """Return how many to keep of the list before, and what follows them; None: all, nothing."""
     before = tuple(before)
-    if before == after:
-        return None
     kept = len(before)
-    if after[:kept] != before:
+    if after[:kept] == before:
+        if kept == len(after):
+            return None
+    else:
         kept = next(
             (n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
             min(len(before), len(after)),

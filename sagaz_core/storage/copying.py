@@ -13,9 +13,9 @@ from sagaz_core.storage.backends.base import Backend, SagaQuery, SagaRow
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy
 from sagaz_core.storage.listing import saga_query
-from sagaz_core.storage.meta import to_micros
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.times import to_micros
 
 _AT_ONCE: Final = 16
 """Families copied at the same time, which share the target's commits."""

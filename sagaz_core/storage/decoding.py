@@ -10,7 +10,8 @@ from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import unpack
-from sagaz_core.storage.meta import from_micros, unpack_meta
+from sagaz_core.storage.meta import unpack_meta
+from sagaz_core.storage.times import from_micros
 
 _PAGE: Final = 128
 

@@ -33,7 +33,7 @@ _MIN_WINDOW_LOG, _MAX_WINDOW_LOG = 10, 27
 
 def difference(before: bytes | None, value: bytes) -> bytes | Difference:
     """Return what to store of a value: itself, or its difference to the one before."""
-    if len(value) < 2 * _MIN_SHARED:
+    if len(value) < 2 * _MIN_SHARED or (not before and len(value) < _MIN_COMPRESSED):
         return value
     before = before or b""
     parts: Difference = []

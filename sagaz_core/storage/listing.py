@@ -10,7 +10,7 @@ from typing import get_args
 from sagaz_core.errors import InvalidSagaIdError, UsageError
 from sagaz_core.model import SagaSummary, Status
 from sagaz_core.storage.backends.base import SagaQuery, SagaRow
-from sagaz_core.storage.meta import from_micros, to_micros
+from sagaz_core.storage.times import from_micros, to_micros
 
 _MAX_ID_LENGTH = 256
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, get_args
 
 import ormsgpack
@@ -32,24 +32,15 @@ from sagaz_core.storage.backends.base import EntryRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.codec import pack, pack_with_markers, unpack, valid_text
 from sagaz_core.storage.difference import compress, decompress
+from sagaz_core.storage.times import from_micros, to_micros
 
 _FORM: Final = 1
 _STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 _COMPENSATIONS: Final[tuple[Compensation, ...]] = get_args(Compensation)
 _OUTCOMES: Final[tuple[StepOutcome, ...]] = get_args(StepOutcome)
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def to_micros(moment: datetime) -> int:
-    """Return an aware datetime as microseconds since 1970 in UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """Return microseconds since 1970 as a datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
+_STATUS_CODES: Final = {status: code for code, status in enumerate(_STATUSES)}
+_COMPENSATION_CODES: Final = {how: code for code, how in enumerate(_COMPENSATIONS)}
+_OUTCOME_CODES: Final = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +63,18 @@ class Meta:
 
 def pack_meta(capture: Capture, *, row_name: str, run: RunInfo | None) -> bytes:
     """Return a checkpoint's meta, with the run's description if this entry carries it."""
-    snapshot = capture.snapshot
     fields: list[Any] = [
-        _STATUSES.index(snapshot.status),
-        snapshot.step_index,
-        snapshot.attempts or None,
-        _error_out(snapshot.error),
-        snapshot.label,
+        _STATUS_CODES[capture.status],
+        capture.step_index,
+        capture.attempts or None,
+        _error_out(capture.error),
+        capture.label,
         list(capture.running_steps) or None,
-        [_record_out(record) for record in snapshot.step_records] or None,
-        snapshot.gap or None,
-        _COMPENSATIONS.index(snapshot.compensation) or None,
-        None if snapshot.retention_until is None else to_micros(snapshot.retention_until),
-        None if snapshot.saga_name == row_name else snapshot.saga_name,
+        [_record_out(record) for record in capture.step_records] or None,
+        capture.gap or None,
+        _COMPENSATION_CODES[capture.compensation] or None,
+        capture.retention_until,
+        None if capture.saga_name == row_name else capture.saga_name,
         None if run is None else compress(pack(_run_out(run))),
     ]
     while fields[-1] is None:
@@ -237,7 +227,7 @@ def _error_in(fields: Sequence[str] | None) -> StepError | None:
 def _record_out(record: StepRecord) -> list[Any]:
     return [
         record.name,
-        _OUTCOMES.index(record.outcome),
+        _OUTCOME_CODES[record.outcome],
         [
             [attempt.number, to_micros(attempt.started_at), attempt.duration]
             + ([] if attempt.error is None else [_error_out(attempt.error)])

@@ -27,7 +27,8 @@ from sagaz_core.storage.listing import (
     saga_query,
     summary_of,
 )
-from sagaz_core.storage.meta import summarize, to_micros, unpack_replay_log, unpack_run
+from sagaz_core.storage.meta import summarize, unpack_replay_log, unpack_run
+from sagaz_core.storage.times import to_micros
 
 REPLAY_LOG: Final = "replay"
 """The kind of the replay log's documents."""

@@ -14,7 +14,7 @@ from sagaz_core.errors import (
     LeaseLostError,
     StorageError,
 )
-from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status, utc_now
+from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status, StepError
 from sagaz_core.storage.backends.base import (
     Append,
     Backend,
@@ -31,7 +31,8 @@ from sagaz_core.storage.commits import GroupCommit, Ticket
 from sagaz_core.storage.decoding import read_chain, read_checkpoint
 from sagaz_core.storage.error_groups import group_error
 from sagaz_core.storage.lease import term_in_micros
-from sagaz_core.storage.meta import pack_meta, to_micros
+from sagaz_core.storage.meta import pack_meta
+from sagaz_core.storage.times import now_micros
 
 _DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
     {"after_step", "step_failed", "after_compensation", "compensation_failed"}
@@ -124,7 +125,8 @@ class SagaWriter:
         """
         await self._open_store()
         async with self._lock:
-            await self._settle()
+            if self._in_flight is not None or not self._head_known:
+                await self._settle()
             taken_for_new = self._row is None
             outcome = await self._submit(*self._draft(capture, causes, run, release))
             if outcome.kind == "conflict" and taken_for_new and not self._claim:
@@ -147,7 +149,7 @@ class SagaWriter:
             row = self._row._replace(
                 status=status,
                 compensation=compensation,
-                updated=max(self._row.updated, to_micros(utc_now())),
+                updated=max(self._row.updated, now_micros()),
             )
             outcome = await self._submit(self._append_of(row, None, release=True), None)
             self._refuse(outcome)
@@ -244,15 +246,14 @@ class SagaWriter:
             )
 
     async def _check_duplicate(self, capture: Capture) -> None:
-        snapshot = capture.snapshot
-        place = await self._backend.locate(None, snapshot_id=snapshot.snapshot_id)
+        place = await self._backend.locate(None, snapshot_id=capture.snapshot_id)
         if place is not None and place[0] == self.saga_id:
             row = await self._backend.saga(self.saga_id)
             stored = None if row is None else await read_checkpoint(self._backend, row, place[1])
             if stored is not None and _same_content(stored, capture):
                 return
         raise DuplicateSnapshotError(
-            f"a snapshot with the id {snapshot.snapshot_id!r} but other content is already "
+            f"a snapshot with the id {capture.snapshot_id!r} but other content is already "
             "stored; give each snapshot an id of its own"
         )
 
@@ -265,7 +266,6 @@ class SagaWriter:
         run: RunInfo | None,
         release: bool,
     ) -> tuple[Append, Link]:
-        snapshot = capture.snapshot
         earlier = self._chain.state.completed
         link = self._chain.encode(
             State(
@@ -273,24 +273,34 @@ class SagaWriter:
                 capture.results,
                 capture.completed_steps,
                 capture.compensated_steps,
-            )
+            ),
+            capture.since,
+            capture.changed,
         )
-        row = self._row_after(snapshot, link.is_keyframe)
+        before = self._row
+        row = (
+            self._first_row(capture)
+            if before is None
+            else self._next_row(before, capture, link.is_keyframe)
+        )
         entry = EntryRow(
-            seq=row.head,
-            keyframe=row.keyframe,
-            at=row.updated,
-            kind=snapshot.kind,
-            step=snapshot.step_name,
-            snapshot_id=snapshot.snapshot_id,
-            meta=pack_meta(capture, row_name=row.name, run=run),
-            body=link.body,
+            row.head,
+            row.keyframe,
+            row.updated,
+            capture.kind,
+            capture.step_name,
+            capture.snapshot_id,
+            pack_meta(capture, row_name=row.name, run=run),
+            link.body,
         )
-        cause = _cause(capture, self._row is None, earlier)
-        touches = [TouchRow(key, row.head, causes.get(key, cause)) for key in link.changed[0]] + [
-            TouchRow(key, row.head, causes.get(key, key))
-            for key in link.changed[1] - link.changed[0]
-        ]
+        context_keys, result_keys = link.changed
+        touches: list[TouchRow] = []
+        if context_keys or result_keys:
+            cause = _cause(capture, before is None, earlier)
+            touches += [TouchRow(key, row.head, causes.get(key, cause)) for key in context_keys]
+            touches += [
+                TouchRow(key, row.head, causes.get(key, key)) for key in result_keys - context_keys
+            ]
         return self._append_of(row, entry, touches=touches, release=release), link
 
     def _append_of(
@@ -317,49 +327,66 @@ class SagaWriter:
             new_id=self._new_ids,
         )
 
-    def _row_after(self, snapshot: SagaSnapshot, is_keyframe: bool) -> SagaRow:
-        """Return the saga's row as it is with this checkpoint."""
-        at = to_micros(snapshot.created_at)
-        before = self._row
+    def _first_row(self, capture: Capture) -> SagaRow:
         identity = self._identity
-        head = before.head + 1 if before else 1
-        error, group, step = (
-            (before.error, before.error_group, before.step) if before else (None, None, None)
-        )
-        if snapshot.status == "completed":
-            error, group, step = None, None, snapshot.step_name
-        elif error is None:
-            # From the failure on, the row keeps pointing to it, whatever the rollback does.
-            step = snapshot.step_name or step
-            if snapshot.error is not None:
-                error = valid_text(snapshot.error.headline)
-                group = valid_text(group_error(snapshot.error.type, snapshot.error.message))
+        error, group = _described(capture.error)
         return SagaRow(
             saga_id=identity.saga_id,
-            root=before.root if before else identity.root_id,
-            parent=before.parent if before else identity.parent_id,
-            parent_seq=before.parent_seq if before else identity.parent_sequence,
-            name=before.name if before else identity.saga_name,
-            code=before.code if before else identity.code,
-            status=snapshot.status,
-            compensation=snapshot.compensation,
+            root=identity.root_id,
+            parent=identity.parent_id,
+            parent_seq=identity.parent_sequence,
+            name=identity.saga_name,
+            code=identity.code,
+            status=capture.status,
+            compensation=capture.compensation,
+            step=capture.step_name,
+            error=error,
+            error_group=group,
+            started=capture.at,
+            updated=capture.at,
+            head=1,
+            keyframe=1,
+            expires=self._backend.expires_at(capture.retention_until),
+        )
+
+    def _next_row(self, before: SagaRow, capture: Capture, is_keyframe: bool) -> SagaRow:
+        """Return the saga's row as it is with this checkpoint, the row ``before`` once stored."""
+        error, group, step = before.error, before.error_group, before.step
+        if capture.status == "completed":
+            error, group, step = None, None, capture.step_name
+        elif error is None:
+            # From the failure on, the row keeps pointing to it, whatever the rollback does.
+            step = capture.step_name or step
+            error, group = _described(capture.error)
+        # It expires at the latest moment that any checkpoint asks for; None is never.
+        expires = self._backend.expires_at(capture.retention_until)
+        if expires is not None:
+            expires = None if before.expires is None else max(before.expires, expires)
+        return SagaRow(
+            saga_id=before.saga_id,
+            root=before.root,
+            parent=before.parent,
+            parent_seq=before.parent_seq,
+            name=before.name,
+            code=before.code,
+            status=capture.status,
+            compensation=capture.compensation,
             step=step,
             error=error,
             error_group=group,
-            started=before.started if before else at,
-            updated=max(at, before.updated) if before else at,
-            head=head,
-            keyframe=head if is_keyframe or before is None else before.keyframe,
-            expires=self._expiry(before, snapshot),
+            started=before.started,
+            updated=max(capture.at, before.updated),
+            head=before.head + 1,
+            keyframe=before.head + 1 if is_keyframe else before.keyframe,
+            expires=expires,
         )
 
-    def _expiry(self, before: SagaRow | None, snapshot: SagaSnapshot) -> int | None:
-        """Return when the saga expires: at the latest moment that any checkpoint asks for."""
-        until = snapshot.retention_until
-        expires = self._backend.expires_at(None if until is None else to_micros(until))
-        if before is None or expires is None:
-            return expires
-        return None if before.expires is None else max(before.expires, expires)
+
+def _described(error: StepError | None) -> tuple[str | None, str | None]:
+    """Return an error's headline and its group."""
+    if error is None:
+        return None, None
+    return valid_text(error.headline), valid_text(group_error(error.type, error.message))
 
 
 def _cause(capture: Capture, is_first: bool, earlier: Sequence[str]) -> str | None:
@@ -369,8 +396,8 @@ def _cause(capture: Capture, is_first: bool, earlier: Sequence[str]) -> str | No
     """
     if is_first:
         return None
-    if capture.snapshot.kind in _DURING_ITS_STEP:
-        return capture.snapshot.step_name
+    if capture.kind in _DURING_ITS_STEP:
+        return capture.step_name
     if capture.completed_steps:
         return capture.completed_steps[-1]
     return earlier[-1] if earlier else None
@@ -378,11 +405,10 @@ def _cause(capture: Capture, is_first: bool, earlier: Sequence[str]) -> str | No
 
 def _same_content(stored: SagaSnapshot, capture: Capture) -> bool:
     again = capture_snapshot(stored)
-    snapshot = capture.snapshot
     return (
         again.context == capture.context
         and again.results == capture.results
         and (stored.kind, stored.status, stored.step_name)
-        == (snapshot.kind, snapshot.status, snapshot.step_name)
+        == (capture.kind, capture.status, capture.step_name)
         and tuple(stored.completed_steps) == capture.completed_steps
     )

@@ -23,7 +23,7 @@ def take(number: int, size: int, before: Capture | None = None) -> Taken:
 
 
 def labels(taken: list[Taken]) -> list[str | None]:
-    return [one.capture.snapshot.label for one in taken]
+    return [one.capture.label for one in taken]
 
 
 def test_what_fits_comes_back_in_order() -> None:
@@ -32,7 +32,7 @@ def test_what_fits_comes_back_in_order() -> None:
         backlog.add(take(number, 1_000))
     kept = list(backlog.drain())
     assert labels(kept) == ["0", "1", "2"]
-    assert [one.capture.snapshot.gap for one in kept] == [0, 0, 0]
+    assert [one.capture.gap for one in kept] == [0, 0, 0]
     assert len(backlog) == 0
 
 
@@ -42,11 +42,11 @@ def test_the_oldest_go_and_the_next_tells_what_they_would_have_told() -> None:
         backlog.add(take(number, 1_000))
     kept = list(backlog.drain())
     assert labels(kept) == ["2", "3", "4"]
-    first = kept[0].capture.snapshot
+    first = kept[0].capture
     assert first.gap == 2
     assert [record.name for record in first.step_records] == ["0", "1", "2"]
     assert kept[0].causes == {"k0": "0", "k1": "1", "k2": "2"}
-    assert kept[1].capture.snapshot.gap == 0
+    assert kept[1].capture.gap == 0
 
 
 def test_the_latest_stays_however_large() -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_lost_without_being_told(sizes: list[int], limit: int) -> Non
     backlog = Backlog(max_bytes=limit)
     for number, size in enumerate(sizes):
         backlog.add(take(number, size))
-    kept = [one.capture.snapshot for one in backlog.drain()]
+    kept = [one.capture for one in backlog.drain()]
     assert sum(1 + snapshot.gap for snapshot in kept) == len(sizes)
     told = [record.name for snapshot in kept for record in snapshot.step_records]
     assert told == [str(number) for number in range(len(sizes))]

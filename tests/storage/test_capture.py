@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sagaz_core.errors import UsageError
 from sagaz_core.model import NotStored, SagaSnapshot
-from sagaz_core.storage.capture import Capture, capture
+from sagaz_core.storage.capture import Capture, capture, detach
 from sagaz_core.storage.codec import unpack
 
 
@@ -94,3 +96,29 @@ def test_what_was_too_large_once_is_stored_when_it_fits() -> None:
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(UsageError, match="time zone"):
         capture(snapshot(created_at=datetime(2024, 1, 1)))
+
+
+_VALUES = st.one_of(
+    st.integers(), st.text(max_size=5), st.lists(st.integers(), max_size=3), st.just(object())
+)
+_CHANGES = st.dictionaries(st.sampled_from("abcd"), st.one_of(st.none(), _VALUES))
+
+
+@given(rounds=st.lists(_CHANGES, max_size=8))
+def test_looking_only_at_what_is_said_to_have_changed_finds_the_same(
+    rounds: list[dict[str, Any]],
+) -> None:
+    context: dict[str, Any] = {"kept": "x"}
+    before: Capture | None = None
+    for changes in rounds:
+        for key, value in changes.items():
+            if value is None:
+                context.pop(key, None)
+            else:
+                context[key] = value
+        latest = detach(context, {}, reuse=before, changed=set(changes), max_bytes=20)
+        fresh = detach(context, {}, max_bytes=20)
+        assert latest.context == fresh.context
+        assert set(latest.errors) == set(fresh.errors)
+        assert latest.size == fresh.size
+        before = capture(snapshot())._replace(**latest._asdict())
