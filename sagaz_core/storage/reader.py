@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -18,7 +18,14 @@ from sagaz_core.model import (
     Status,
 )
 from sagaz_core.storage import decoding
-from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow, StoreInfo
+from sagaz_core.storage.backends.base import (
+    Backend,
+    FamilyRow,
+    MarkRow,
+    SagaQuery,
+    SagaRow,
+    StoreInfo,
+)
 from sagaz_core.storage.health import HealthReport, check_health
 from sagaz_core.storage.listing import (
     SagaPageSummary,
@@ -229,6 +236,17 @@ class StoreReader:
             saga_id, key=key, lo=first, hi=_END if last is None else last, limit=limit
         )
         return [KeyTouch(touch.key, touch.seq, touch.step) for touch in touches]
+
+    async def list_latest_changes(
+        self, saga_id: str, keys: Sequence[str], until: int
+    ) -> list[KeyTouch]:
+        """Return of each of these top-level keys its latest change not after a checkpoint."""
+        touches = await (await self._reader()).last_touches(saga_id, keys, until)
+        return [KeyTouch(touch.key, touch.seq, touch.step) for touch in touches]
+
+    async def list_marks(self, saga_id: str, first: int, last: int) -> list[MarkRow]:
+        """Return number, kind and step of checkpoints, in order, and nothing else of them."""
+        return await (await self._reader()).marks(saga_id, first, last)
 
     # -- sagas
 

@@ -63,6 +63,14 @@ class EntryRow(NamedTuple):
     hidden: bool = False
 
 
+class MarkRow(NamedTuple):
+    """The least there is to know of an entry: thousands are read at once."""
+
+    seq: int
+    kind: Kind
+    step: str | None
+
+
 class TouchRow(NamedTuple):
     """A top-level key changed by an entry, and the step that caused it."""
 
@@ -315,6 +323,19 @@ class Backend(ABC):
         self, saga_id: str, *, key: str | None, lo: int, hi: int, limit: int | None = None
     ) -> list[TouchRow]:
         """Return touches with ``lo <= seq <= hi``, newest first, of one key or of all."""
+
+    async def last_touches(self, saga_id: str, keys: Sequence[str], until: int) -> list[TouchRow]:
+        """Return of each of these keys its latest touch with ``seq <= until``, if it has one."""
+        found = [
+            await self.touches(saga_id, key=key, lo=0, hi=until, limit=1)
+            for key in dict.fromkeys(keys)
+        ]
+        return [touch for touches in found for touch in touches]
+
+    async def marks(self, saga_id: str, lo: int, hi: int) -> list[MarkRow]:
+        """Return of each entry with ``lo <= seq <= hi`` that is not hidden what it is, in order."""
+        entries = await self.entries(saga_id, lo, hi, bodies=False)
+        return [MarkRow(entry.seq, entry.kind, entry.step) for entry in entries]
 
     @abstractmethod
     async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:

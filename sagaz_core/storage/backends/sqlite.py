@@ -15,6 +15,7 @@ from sagaz_core.storage.backends.base import (
     EntryRow,
     FamilyRow,
     Finding,
+    MarkRow,
     Outcome,
     RecordRow,
     SagaPage,
@@ -196,6 +197,17 @@ class SQLiteBackend(Backend):
         )
         return [TouchRow(*row) for row in rows]
 
+    async def last_touches(self, saga_id: str, keys: Sequence[str], until: int) -> list[TouchRow]:
+        return await self._file.run(_last_touches, saga_id, list(dict.fromkeys(keys)), until)
+
+    async def marks(self, saga_id: str, lo: int, hi: int) -> list[MarkRow]:
+        rows = await self._rows(
+            "SELECT seq, kind, step FROM entry WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
+            "AND seq BETWEEN ? AND ? AND NOT hidden ORDER BY seq",
+            (saga_id, lo, hi),
+        )
+        return [MarkRow(*row) for row in rows]
+
     async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
         rows = await self._rows(
             "SELECT name, value FROM tag WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
@@ -313,6 +325,18 @@ def _latest_until(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
         "SELECT max(seq) FROM entry WHERE saga = ? AND seq <= ? AND NOT hidden", (pk, lo)
     ).fetchone()
     return None if seq is None else int(seq)
+
+
+def _last_touches(
+    db: sqlite3.Connection, saga_id: str, keys: Sequence[str], until: int
+) -> list[TouchRow]:
+    found = db.execute("SELECT pk FROM saga WHERE id = ?", (saga_id,)).fetchone()
+    sql = (
+        "SELECT key, seq, step FROM touch WHERE saga = ? AND key = ? AND seq <= ? "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    latest = [db.execute(sql, (*found, key, until)).fetchone() for key in keys if found]
+    return [TouchRow(*row) for row in latest if row]
 
 
 def _data_version(db: sqlite3.Connection) -> int:
