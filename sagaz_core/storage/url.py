@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from sagaz_core.errors import UsageError
 from sagaz_core.storage.storage import SnapshotStorage
@@ -13,8 +13,9 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
 
     ``memory://`` is a new store in this process; ``sqlite:///orders.db`` a file relative to the
     working directory, ``sqlite:////var/lib/orders.db`` one by its full path;
-    ``redis://HOST:PORT/0`` a Redis server's or cluster's keys that begin with ``sagaz:``,
-    ``rediss://`` likewise over TLS. Raises UsageError for any other address.
+    ``redis://HOST:PORT/0`` a Redis server's or cluster's keys that begin with ``sagaz:``, or
+    with what ``?key_prefix=`` says; ``rediss://`` likewise over TLS. Raises UsageError for any
+    other address.
     """
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
@@ -35,8 +36,17 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
     if scheme in ("redis", "rediss"):
         from sagaz_core.storage.backends.redis import RedisSnapshotStorage
 
-        return RedisSnapshotStorage(url, read_only=read_only)
+        address, prefix = _without_prefix(url)
+        return RedisSnapshotStorage(address, prefix or "sagaz:", read_only=read_only)
     raise UsageError(
         f"no storage is known by {scheme or url!r}; use sqlite:///FILE, redis://HOST:PORT or "
         "memory://"
     )
+
+
+def _without_prefix(url: str) -> tuple[str, str | None]:
+    """Return the address that the driver takes, and the key prefix that it names."""
+    address, _, query = url.partition("?")
+    options = dict(parse_qsl(query))
+    prefix = options.pop("key_prefix", None)
+    return (f"{address}?{urlencode(options)}" if options else address), prefix

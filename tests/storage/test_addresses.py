@@ -50,8 +50,8 @@ async def test_memory_opened_to_look_only_refuses_writes() -> None:
 @pytest.mark.parametrize(
     "url", ["", "a.db", "mysql://x", "sqlite:", "sqlite://a.db", "sqlite:///", "redis://["]
 )
-def test_any_other_address_is_refused_with_the_ones_there_are(url: str) -> None:
-    with pytest.raises(UsageError, match=r"sqlite:///"):
+def test_any_other_address_is_refused_with_one_that_would_do(url: str) -> None:
+    with pytest.raises(UsageError, match=r"sqlite:///|redis://HOST"):
         open_storage(url)
 
 

@@ -92,6 +92,7 @@ class RedisBackend(Backend):
         self._keys = Keys(key_prefix)
         self._bodies = BodyPacker(compression_level if enable_compression else None)
         self._connection: RedisConnection | None = None
+        self._writes: RedisWriter | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._warned = False
@@ -141,7 +142,7 @@ class RedisBackend(Backend):
                     _log.warning("%s: %s; %s", self.name, finding.what, finding.advice)
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._writes = self._connection, None, None
         if connection is not None:
             await connection.close()
 
@@ -197,7 +198,10 @@ class RedisBackend(Backend):
         return gone
 
     async def _writer(self) -> RedisWriter:
-        return RedisWriter(await self._connected(), self._keys, self._bodies)
+        connection = await self._connected()
+        if self._writes is None or self._writes.connection is not connection:
+            self._writes = RedisWriter(connection, self._keys, self._bodies)
+        return self._writes
 
     # -- reading
 

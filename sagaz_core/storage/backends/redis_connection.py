@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import ssl
 import warnings
 from collections.abc import Iterable, Sequence
 from importlib import resources
@@ -21,6 +22,9 @@ from sagaz_core.errors import ReadOnlyStoreError, StorageError, StorageUnavailab
 
 REPLY_SECONDS: Final = 5.0
 """How long a reply is waited for."""
+
+_AT_ONCE: Final = 64
+"""Batches that are on their way at the same time, each on a connection of its own."""
 
 Command = tuple[Any, ...]
 
@@ -47,6 +51,7 @@ class RedisConnection:
         self.loop = asyncio.get_running_loop()
         self._client = client
         self._scripts = {script.sha: script for script in scripts}
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     @classmethod
     async def open(cls, url: str, scripts: Iterable[Script]) -> RedisConnection:
@@ -71,6 +76,11 @@ class RedisConnection:
             StorageError: one of them could not be run; others may have been.
         """
         replies = await self._send(commands)
+        if isinstance(self._client, RedisCluster) and any(map(_went_astray, replies)):
+            # The driver tries again by itself only on a single server. What ran already is sent
+            # once more; each write finds out that it did.
+            await self._client.aclose()
+            replies = await self._send(commands)
         if any(isinstance(reply, exceptions.NoScriptError) for reply in replies):
             # The server was started anew. A script that ran is told from one that did not by
             # what it finds, so that all may be sent again.
@@ -87,7 +97,7 @@ class RedisConnection:
             pipeline.execute_command(*command)
         try:
             # One limit for all: the driver's own would set a timer for every reply.
-            async with asyncio.timeout(REPLY_SECONDS):
+            async with self._room, asyncio.timeout(REPLY_SECONDS):
                 return list(await pipeline.execute(raise_on_error=False))
         except (exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from error
@@ -141,6 +151,8 @@ class RedisConnection:
 
 def _options() -> dict[str, Any]:
     return {
+        # Whoever waits for news holds one, so that no number would do.
+        "max_connections": 1 << 30,
         "socket_timeout": None,
         "socket_connect_timeout": REPLY_SECONDS,
         # A lost connection is tried again; a reply that does not come is waited for once, as
@@ -184,8 +196,8 @@ def check_url(url: str) -> None:
 
 
 def describe(url: str) -> str:
-    """Return an address without its user and password."""
-    scheme, _, rest = url.partition("://")
+    """Return an address without its user, password and options."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
@@ -220,6 +232,15 @@ def translate(error: Exception, url: str) -> StorageError:
                 f"{place} has not answered for {REPLY_SECONDS:.0f} s; check that the server is "
                 "running and not overloaded"
             )
+        case exceptions.ConnectionError() if "max number of clients" in str(error):
+            return StorageUnavailableError(
+                f"{place} has as many clients as it takes; end some, or raise its maxclients"
+            )
+        case _ if (refused := _refused_certificate(error)) is not None:
+            return StorageUnavailableError(
+                f"{place} shows a certificate that is not trusted ({refused.verify_message}); "
+                "name its authority's with ?ssl_ca_certs=FILE at the end of the address"
+            )
         case exceptions.ConnectionError() | exceptions.ClusterError() | OSError():
             return StorageUnavailableError(
                 f"{place} cannot be reached ({_first_line(error)}); start the server, or name "
@@ -232,6 +253,20 @@ def translate(error: Exception, url: str) -> StorageError:
             )
         case _:
             return StorageError(f"{place} refused a command: {_first_line(error)}")
+
+
+def _went_astray(reply: Any) -> bool:
+    """Whether a command may not have reached the server that it was for."""
+    return isinstance(reply, exceptions.ConnectionError | exceptions.ClusterDownError)
+
+
+def _refused_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return the refusal of a server's certificate that an error comes from, if it does."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _first_line(error: Exception) -> str:

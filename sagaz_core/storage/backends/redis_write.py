@@ -11,7 +11,7 @@ import ormsgpack
 from sagaz_core.storage.backends.base import Append, Outcome, RecordRow, SagaRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
 from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
-from sagaz_core.storage.backends.redis_query import ENDED, enlist, read_rows, strike
+from sagaz_core.storage.backends.redis_query import ENDED, enlist, facets, read_rows, strike
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
     milliseconds,
@@ -34,14 +34,17 @@ _PUT: Final = Script("put")
 SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _HIDE, _DELETE, _PUT)
 
 _CHANGES_KEPT: Final = 1000
+_CLEAR_SECONDS: Final = 60.0
+_CLEARED_AT_ONCE: Final = 100
 
 
 class RedisWriter:
     """Writes through one connection."""
 
     def __init__(self, connection: RedisConnection, keys: Keys, bodies: BodyPacker) -> None:
+        self.connection = connection
         self._run = connection.run
-        self._connection = connection
+        self._cleared_at = 0.0
         self._keys = keys
         self._bodies = bodies
         self._changed: Command = (
@@ -70,6 +73,7 @@ class RedisWriter:
                 commands.append(self._append(append))
         replies = await self._run(*commands, self._changed)
         moved: list[Command] = []
+        lists: set[str] = set()
         for number, append in enumerate(appends):
             if number in places:
                 kind, head, was_ended, tags = replies[places[number]]
@@ -77,9 +81,29 @@ class RedisWriter:
                 if kind == b"stored" and (append.saga.status in ENDED or was_ended):
                     moved += enlist(self._keys, append.saga, unpack_tags(tags))
                     moved += self._keep_root(append.saga)
+                    lists.update(facets(self._keys, append.saga, unpack_tags(tags)))
         if moved:
             await self._run(*moved)
+            await self._clear_oldest([self._keys.expiring, *lists])
         return [outcomes[number] for number in range(len(appends))]
+
+    async def _clear_oldest(self, lists: Sequence[str]) -> None:
+        """Take sagas that have expired off lists that were just written, once in a while."""
+        now = time.monotonic()
+        if now - self._cleared_at < _CLEAR_SECONDS:
+            return
+        self._cleared_at = now
+        oldest = await self._run(*(("ZRANGE", name, 0, _CLEARED_AT_ONCE - 1) for name in lists))
+        gone: list[Command] = []
+        for name, members in zip(lists, oldest, strict=True):
+            rows = await read_rows(self.connection, self._keys, list(map(unpack_place, members)))
+            gone += [
+                ("ZREM", name, member)
+                for member, row in zip(members, rows, strict=True)
+                if row is None
+            ]
+        if gone:
+            await self._run(*gone)
 
     async def _refused(self, appends: Sequence[Append]) -> dict[int, Outcome]:
         """Claim ids for their families; return what becomes of appends whose ids are another's.
@@ -197,7 +221,7 @@ class RedisWriter:
         """Remove a saga with all that belongs to it; returns how many entries went."""
         keys = self._keys.saga(place)
         (snapshot_ids,) = await self._run(("HKEYS", keys.ids))
-        (found,) = await read_rows(self._connection, self._keys, [place])
+        (found,) = await read_rows(self.connection, self._keys, [place])
         # First the saga itself: pointers and lists without it are skipped, and it without them
         # would not be found any more.
         (gone,) = await self._run(
