@@ -16,37 +16,36 @@ from sagaz_core.errors import (
     StorageUnavailableError,
     UsageError,
 )
-from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.backends import (
+    InMemorySnapshotStorage,
+    RedisSnapshotStorage,
+    SQLiteSnapshotStorage,
+)
 from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.copying import CopyProgress
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import T0, snapshot
 from tests.storage.families import everything, record, replay
+from tests.storage.kinds import Stores
 
-Make = Callable[[str], SnapshotStorage]
-KINDS = ["memory", "sqlite"]
+
+@pytest.fixture(params=["memory to sqlite", "sqlite to redis", "redis to memory"])
+def kinds(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Every kind once as the source and once as the target."""
+    source, _, target = request.param.partition(" to ")
+    return source, target
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    def storage(name: str) -> SnapshotStorage:
-        if name.startswith("memory"):
-            return InMemorySnapshotStorage()
-        return SQLiteSnapshotStorage(tmp_path / f"{name}.db")
-
-    return storage
-
-
-@pytest.fixture(params=KINDS)
-async def source(request: pytest.FixtureRequest, make: Make) -> AsyncIterator[SnapshotStorage]:
-    async with make(f"{request.param}_source") as storage:
+async def source(kinds: tuple[str, str], stores: Stores) -> AsyncIterator[SnapshotStorage]:
+    async with stores(kinds[0], "source") as storage:
         yield storage
 
 
-@pytest.fixture(params=KINDS)
-async def target(request: pytest.FixtureRequest, make: Make) -> AsyncIterator[SnapshotStorage]:
-    async with make(f"{request.param}_target") as storage:
+@pytest.fixture
+async def target(kinds: tuple[str, str], stores: Stores) -> AsyncIterator[SnapshotStorage]:
+    async with stores(kinds[1], "target") as storage:
         yield storage
 
 
@@ -241,12 +240,12 @@ async def test_a_saga_that_runs_at_the_target_is_left_alone(
 
 
 async def test_a_checkpoint_that_is_missing_at_the_source_is_told_and_not_papered_over(
-    make: Make, target: SnapshotStorage, tmp_path: Path
+    stores: Stores, target: SnapshotStorage, tmp_path: Path
 ) -> None:
-    async with make("sqlite_source") as source:
+    async with stores("sqlite", "source") as source:
         await record(source, "a")
         await record(source, "b")
-        with closing(sqlite3.connect(tmp_path / "sqlite_source.db")) as db, db:
+        with closing(sqlite3.connect(tmp_path / "source.db")) as db, db:
             db.execute("DELETE FROM entry WHERE seq = 2 AND saga = 1")
         report = await copy_sagas(source, target)
     assert [each.saga_id for each in report.conflicts] == ["a"]
@@ -311,20 +310,36 @@ async def test_what_reads_back_as_something_else_is_not_called_copied(
 
 
 async def test_expired_sagas_are_left_out_and_counted(
-    source: SnapshotStorage, target: SnapshotStorage
+    stores: Stores, target: SnapshotStorage
 ) -> None:
-    await record(source, "old", until=T0)
-    await record(source, "new")
-    report = await copy_sagas(source, target)
+    async with stores("memory", "source") as source:
+        await record(source, "old", until=T0)
+        await record(source, "new")
+        report = await copy_sagas(source, target)
     assert (report.expired, report.copied) == (1, 1)
     assert set(await everything(target)) == {"new"}
+
+
+async def test_what_the_target_cannot_keep_for_so_long_is_a_conflict(
+    stores: Stores, tmp_path: Path, redis_url: str
+) -> None:
+    short = RedisSnapshotStorage(redis_url, key_prefix=f"{tmp_path}:", default_ttl=3600)
+    async with stores("memory") as source, short as target:
+        await record(source, "for a month")
+        await record(source, "for ever", until=None)
+        report = await copy_sagas(source, target)
+        assert [conflict.saga_id for conflict in report.conflicts] == ["for a month"]
+        assert "longer than the store's default_ttl" in report.conflicts[0].reason
+        kept = await target.get_saga("for ever")
+    assert kept is not None
+    assert kept.expires_at is not None
 
 
 # -- around it
 
 
-async def test_progress_reaches_the_number_of_sagas(make: Make) -> None:
-    async with make("memory") as source, make("memory") as target:
+async def test_progress_reaches_the_number_of_sagas(stores: Stores) -> None:
+    async with stores("memory") as source, stores("memory") as target:
         for number in range(40):
             await record(source, f"s{number}")
         told: list[CopyProgress] = []
@@ -334,38 +349,38 @@ async def test_progress_reaches_the_number_of_sagas(make: Make) -> None:
     assert [each.done for each in told] == sorted(each.done for each in told)
 
 
-async def test_a_store_is_not_copied_into_itself(make: Make, tmp_path: Path) -> None:
-    async with make("one") as source:
+async def test_a_store_is_not_copied_into_itself(stores: Stores, tmp_path: Path) -> None:
+    async with stores("sqlite", "one") as source:
         await record(source, "a")
         (tmp_path / "link.db").symlink_to(tmp_path / "one.db")
-        for same in (source, make("one"), SQLiteSnapshotStorage(tmp_path / "link.db")):
+        for same in (source, stores("sqlite", "one"), SQLiteSnapshotStorage(tmp_path / "link.db")):
             with pytest.raises(UsageError, match="cannot be copied into itself"):
                 await copy_sagas(source, same)
 
 
-async def test_the_target_is_made_and_the_source_never(make: Make, tmp_path: Path) -> None:
+async def test_the_target_is_made_and_the_source_never(stores: Stores, tmp_path: Path) -> None:
     missing = SQLiteSnapshotStorage(tmp_path / "missing.db", read_only=True)
     with pytest.raises(StorageUnavailableError, match="no store at"):
-        await copy_sagas(missing, make("new"))
+        await copy_sagas(missing, stores("sqlite", "new"))
     assert list(tmp_path.iterdir()) == []
-    async with make("memory") as source, make("new") as target:
+    async with stores("memory") as source, stores("sqlite", "new") as target:
         await copy_sagas(source, target)
     assert (tmp_path / "new.db").exists()
 
 
-async def test_a_target_opened_to_look_is_refused(make: Make) -> None:
-    async with make("memory") as source:
+async def test_a_target_opened_to_look_is_refused(stores: Stores) -> None:
+    async with stores("memory") as source:
         await record(source, "a")
         with pytest.raises(ReadOnlyStoreError):
             await copy_sagas(source, InMemorySnapshotStorage(read_only=True))
 
 
-async def test_the_source_is_only_read(make: Make, tmp_path: Path) -> None:
-    async with make("source") as source:
+async def test_the_source_is_only_read(stores: Stores, tmp_path: Path) -> None:
+    async with stores("sqlite", "source") as source:
         await fill(source)
     before = (tmp_path / "source.db").read_bytes()
     looking = SQLiteSnapshotStorage(tmp_path / "source.db", read_only=True)
-    async with looking, make("memory") as target:
+    async with looking, stores("memory") as target:
         report = await copy_sagas(looking, target)
     assert report.copied == 7
     assert (tmp_path / "source.db").read_bytes() == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,21 +14,16 @@ from sagaz_core.model import utc_now
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.storage.families import everything, record, replay
+from tests.storage.kinds import Stores
 
 SOON = utc_now() + timedelta(days=1)
 LATER = SOON + timedelta(days=30)
 BETWEEN = SOON + timedelta(hours=1)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SnapshotStorage]:
-    made = (
-        InMemorySnapshotStorage()
-        if request.param == "memory"
-        else SQLiteSnapshotStorage(tmp_path / "kept.db")
-    )
-    async with made as storage:
-        yield storage
+@pytest.fixture
+def storage(any_storage: SnapshotStorage) -> SnapshotStorage:
+    return any_storage
 
 
 async def test_expired_sagas_go_and_the_others_stay_as_they_were(storage: SnapshotStorage) -> None:
@@ -96,15 +90,17 @@ async def test_the_log_of_sagas_that_never_expire_is_never_pruned(
     assert len(await storage.list_replays("a")) == 1
 
 
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
 async def test_a_lease_of_which_no_saga_came_is_a_leftover_once_it_has_lapsed(
-    storage: SnapshotStorage,
+    stores: Stores, kind: str
 ) -> None:
-    lease = await storage.acquire_lease("nothing", owner="me", holder="nothing")
-    assert (await storage.prune()).leftovers == 0
-    await lease.release()
-    assert (await storage.prune(dry_run=True)).leftovers == 1
-    assert (await storage.prune()).leftovers == 1
-    assert await storage.get_family("nothing") is None
+    async with stores(kind) as storage:
+        lease = await storage.acquire_lease("nothing", owner="me", holder="nothing")
+        assert (await storage.prune()).leftovers == 0
+        await lease.release()
+        assert (await storage.prune(dry_run=True)).leftovers == 1
+        assert (await storage.prune()).leftovers == 1
+        assert await storage.get_family("nothing") is None
 
 
 async def test_hundreds_of_sagas_go_in_several_transactions(tmp_path: Path) -> None:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from sagaz_core.errors import UsageError
 from sagaz_core.model import Status
-from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import snapshot
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SnapshotStorage]:
-    made = (
-        InMemorySnapshotStorage()
-        if request.param == "memory"
-        else SQLiteSnapshotStorage(tmp_path / "tags.db")
-    )
-    async with made as storage:
-        await tagged(storage, "a", {"order_id": "8841", "shop": "eu"})
-        await tagged(storage, "b", {"order_id": "8842", "shop": "eu"}, status="failed")
-        await tagged(storage, "c", {})
-        yield storage
+@pytest.fixture
+async def storage(any_storage: SnapshotStorage) -> SnapshotStorage:
+    await tagged(any_storage, "a", {"order_id": "8841", "shop": "eu"})
+    await tagged(any_storage, "b", {"order_id": "8842", "shop": "eu"}, status="failed")
+    await tagged(any_storage, "c", {})
+    return any_storage
 
 
 async def tagged(
