@@ -216,14 +216,17 @@ async def test_a_saga_that_stays_keeps_its_family_although_a_replay_of_it_expire
 async def test_a_store_stays_readable_when_its_compression_changes(
     redis_url: str, prefix: str, server: Redis
 ) -> None:
-    context = {f"key {number}": "compresses well" for number in range(100)}
+    # A keyframe is compressed whatever the backend does; many small changes are not.
+    first: dict[str, Any] = {f"key {number}": "" for number in range(100)}
+    context = dict.fromkeys(first, "compresses well")
     sizes = []
     for number, compressed in enumerate((True, False, True)):
         storage = RedisSnapshotStorage(redis_url, prefix, enable_compression=compressed)
         async with storage:
+            await storage.save_snapshot(snapshot(f"s{number}", context=first))
             await storage.save_snapshot(snapshot(f"s{number}", context=context))
         key = f"{prefix}{{s{number}}}:saga:s{number}:bodies"
-        sizes.append(len(await server.hget(key, "1") or b""))
+        sizes.append(len(await server.hget(key, "2") or b""))
         async with RedisSnapshotStorage(redis_url, prefix, enable_compression=False) as storage:
             for earlier in range(number + 1):
                 found = await storage.get_latest_snapshot(f"s{earlier}")

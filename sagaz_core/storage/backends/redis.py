@@ -67,7 +67,8 @@ class RedisBackend(Backend):
         key_prefix: what the names of all its keys begin with.
         default_ttl: seconds after its latest checkpoint at which a saga expires that asks for
             no retention; none may ask for a longer one. None: such a saga stays for ever.
-        enable_compression: whether bodies are compressed; both kinds are read.
+        enable_compression: whether bodies are compressed once more as a whole, which gains where
+            much changes at once; both kinds are read.
         compression_level: zstandard's, 1 to 22.
     """
 
@@ -412,7 +413,8 @@ class RedisSnapshotStorage(SnapshotStorage):
         key_prefix: what the names of all its keys begin with.
         default_ttl: seconds after its latest checkpoint at which a saga expires that asks for
             no retention; none may ask for a longer one. None: such a saga stays for ever.
-        enable_compression: whether bodies are compressed; both kinds are read.
+        enable_compression: whether bodies are compressed once more as a whole, which gains where
+            much changes at once; both kinds are read.
         compression_level: zstandard's, 1 to 22.
         read_only: look only; every write is refused.
     """
