@@ -217,8 +217,9 @@ async def test_a_store_stays_readable_when_its_compression_changes(
     redis_url: str, prefix: str, server: Redis
 ) -> None:
     # A keyframe is compressed whatever the backend does; many small changes are not.
-    first: dict[str, Any] = {f"key {number}": "" for number in range(100)}
-    context = dict.fromkeys(first, "compresses well")
+    large = {"large": "".join(str(uuid4()) for _ in range(500))}
+    first = {**{f"key {number}": "" for number in range(100)}, **large}
+    context = {**dict.fromkeys(first, "compresses well"), **large}
     sizes = []
     for number, compressed in enumerate((True, False, True)):
         storage = RedisSnapshotStorage(redis_url, prefix, enable_compression=compressed)

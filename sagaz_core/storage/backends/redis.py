@@ -39,7 +39,7 @@ from sagaz_core.storage.backends.redis_connection import (
     describe,
 )
 from sagaz_core.storage.backends.redis_entries import read_entries, read_latest, read_touches
-from sagaz_core.storage.backends.redis_keys import Keys, Place, unpack_place
+from sagaz_core.storage.backends.redis_keys import SCHEMA, Keys, Place, unpack_place
 from sagaz_core.storage.backends.redis_query import count, read_page, read_rows
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
@@ -48,10 +48,8 @@ from sagaz_core.storage.backends.redis_rows import (
 from sagaz_core.storage.backends.redis_write import SCRIPTS, RedisWriter
 from sagaz_core.storage.storage import SnapshotStorage
 
-SCHEMA: Final = 1
-"""The version of the keys and of what is in them."""
-
 _KNOWN_ROOTS: Final = 10_000
+_WAIT_AT_ONCE: Final = 1.0
 _NUMBER_BITS: Final = 20
 """Of a cursor, for what was written within one millisecond."""
 
@@ -386,7 +384,8 @@ class RedisBackend(Backend):
         deadline = loop.time() + timeout
         after = f"{cursor >> _NUMBER_BITS}-{cursor & ((1 << _NUMBER_BITS) - 1)}"
         while (left := deadline - loop.time()) > 0:
-            if await connection.wait_for(self._keys.changes, after, left):
+            # In short pieces: a server that stands still is not noticed before one has passed.
+            if await connection.wait_for(self._keys.changes, after, min(left, _WAIT_AT_ONCE)):
                 return await self.wait(None, 0)
         return cursor
 
