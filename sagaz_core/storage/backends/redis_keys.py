@@ -10,6 +10,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+SCHEMA: Final = 1
+"""The version of the keys and of what is in them."""
+
 _BETWEEN: Final = b"\0"
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
+from uuid import uuid4
 
 import ormsgpack
 
+from sagaz_core.errors import StorageError
 from sagaz_core.storage.backends.base import Append, Outcome, RecordRow, SagaRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
-from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
+from sagaz_core.storage.backends.redis_keys import (
+    SCHEMA,
+    Keys,
+    Place,
+    pack_place,
+    unpack_place,
+)
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, facets, read_rows, strike
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
@@ -82,10 +91,23 @@ class RedisWriter:
                     moved += enlist(self._keys, append.saga, unpack_tags(tags))
                     moved += self._keep_root(append.saga)
                     lists.update(facets(self._keys, append.saga, unpack_tags(tags)))
+                elif kind == b"duplicate" and append.saga.status in ENDED:
+                    # Whoever wrote it may not have come to the lists.
+                    moved += await self._enlist_again(append.saga)
         if moved:
             await self._run(*moved)
-            await self._clear_oldest([self._keys.expiring, *lists])
+            with suppress(StorageError):
+                # What was to be written is; a next time will do for the rest.
+                await self._clear_oldest([self._keys.expiring, *lists])
         return [outcomes[number] for number in range(len(appends))]
+
+    async def _enlist_again(self, row: SagaRow) -> list[Command]:
+        """Return what puts a saga into the lists by what it is now, if it has ended."""
+        place = Place(row.saga_id, row.root)
+        (found,) = await read_rows(self.connection, self._keys, [place])
+        if found is None or found[0].status not in ENDED:
+            return []
+        return [*enlist(self._keys, *found), *self._keep_root(found[0])]
 
     async def _clear_oldest(self, lists: Sequence[str]) -> None:
         """Take sagas that have expired off lists that were just written, once in a while."""
@@ -116,6 +138,8 @@ class RedisWriter:
         for number, append in enumerate(appends):
             row, entry = append.saga, append.entry
             if append.expected_head == 0:
+                # The server may have lost everything since the store was opened.
+                claims.append(("SET", self._keys.schema, SCHEMA, "NX"))
                 claims.append((*self._set_root(row), "NX"))
                 questions.append(("GET", self._keys.root_of(row.saga_id)))
                 about.append((number, None))
@@ -256,7 +280,9 @@ class RedisWriter:
         """Take a lease that nobody alive holds, if the family's fence is this one."""
         keys = self._keys.family(root)
         taken, _ = await self._run(
-            _ACQUIRE.call([keys.family, keys.alive], fence, owner, holder, milliseconds(term)),
+            _ACQUIRE.call(
+                [keys.family, keys.alive], fence, owner, holder, milliseconds(term), uuid4().hex
+            ),
             self._changed,
         )
         return bool(taken)
@@ -288,6 +314,7 @@ class RedisWriter:
                 expected_version,
                 pack_record(record),
                 milliseconds(record.expires),
+                uuid4().hex,
             ),
             self._changed,
         )
