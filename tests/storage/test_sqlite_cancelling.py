@@ -85,8 +85,8 @@ async def cancelled_somewhere(work: Awaitable[None], chance: random.Random) -> N
         return
 
 
-def threads() -> int:
-    return sum("_connection_worker_thread" in thread.name for thread in threading.enumerate())
+def workers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if "_worker_thread" in thread.name]
 
 
 @pytest.mark.parametrize("rounds", [300, pytest.param(5000, marks=pytest.mark.torture)])
@@ -131,7 +131,7 @@ async def test_an_opening_that_is_cancelled_leaves_no_thread_and_can_be_repeated
 ) -> None:
     path = tmp_path / "s.db"
     chance = random.Random()
-    before = threads()
+    before = set(workers())
     for number in range(100):
         storage = SQLiteSnapshotStorage(path, read_only=number > 50 and number % 2 == 0)
         await cancelled_somewhere(storage.open(), chance)
@@ -145,9 +145,6 @@ async def test_an_opening_that_is_cancelled_leaves_no_thread_and_can_be_repeated
         if number > 50:
             assert len(await storage.list_checkpoints("s")) == 1
         await storage.close()
-
-    async def ended() -> None:
-        while threads() > before:
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(ended(), 5)
+    for thread in set(workers()) - before:
+        await asyncio.to_thread(thread.join, 5)
+        assert not thread.is_alive()

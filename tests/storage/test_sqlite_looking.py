@@ -8,11 +8,8 @@ import re
 import shlex
 import shutil
 import sqlite3
-import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -22,6 +19,7 @@ from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends.sqlite_file import OpenFile
+from tests.bound import locked
 from tests.storage.looking_process import Looker, looking_at
 from tests.storage.writing_process import FIRST, End, written, written_on
 
@@ -40,21 +38,6 @@ LOOKING = {
 
 def snapshot(saga_id: str = "s", **fields: object) -> SagaSnapshot:
     return SagaSnapshot(saga_id=saga_id, saga_name="S", **fields)  # type: ignore[arg-type]
-
-
-@contextmanager
-def locked(folder: Path, *, folder_too: bool = True) -> Iterator[None]:
-    """Take the permission to write from all files of a folder, and from the folder itself."""
-    places = [*folder.iterdir(), *([folder] if folder_too else [])]
-    modes = [(place, stat.S_IMODE(place.stat().st_mode)) for place in places]
-    for place, mode in modes:
-        place.chmod(mode & ~0o222)
-    try:
-        yield
-    finally:
-        for place, mode in modes:
-            if place.exists():
-                place.chmod(mode)
 
 
 @pytest.fixture

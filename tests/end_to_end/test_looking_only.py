@@ -1,0 +1,44 @@
+"""The screen on a store that its user may not write to, and that moves away meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bound import bound, locked
+from tests.end_to_end.terminal import SAGAZ, Terminal
+from tests.storage.writing_process import End, written, written_on
+
+
+@pytest.mark.parametrize("end", ["closed", "killed", "in use"])
+def test_the_screen_opens_on_a_store_that_may_only_be_read(tmp_path: Path, end: End) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    path = folder / "sagaz.db"
+    with written(path, end), locked(folder), Terminal(bound([SAGAZ]), cwd=folder) as terminal:
+        terminal.wait_for("3 All 1")
+        terminal.type("3")
+        terminal.wait_for("step_5 +running")
+        terminal.type("\r")
+        terminal.wait_for("before step_5")
+        terminal.type("qq")
+        assert terminal.wait_for_end() == 0
+
+
+def test_the_screen_says_that_its_store_has_gone_and_goes_on_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    path, away = tmp_path / "sagaz.db", tmp_path / "away.db"
+    with written(path, "closed"):
+        pass
+    with Terminal([SAGAZ, "tui", "s"], cwd=tmp_path) as terminal:
+        terminal.type("G")
+        terminal.wait_for("LIVE")
+        path.rename(away)
+        terminal.wait_for("stale")
+        away.rename(path)
+        terminal.wait_for("LIVE")
+        with written_on(path) as writer:
+            writer.save()
+            terminal.wait_for("#6/6")
