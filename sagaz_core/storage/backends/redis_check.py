@@ -90,10 +90,11 @@ async def clear_away(connection: RedisConnection, keys: Keys, now: int, *, dry_r
 async def _stale(connection: RedisConnection, keys: Keys, now: int) -> AsyncIterator[list[Command]]:
     """Yield, for each thing that is left over, the commands that put it right.
 
-    A saga is entered among those that go on just before it is there, so that one that started
-    within the hour is left in peace.
+    A saga is entered among those that go on just before it is there, and so is a document, so
+    that what began within the hour is left in peace.
     """
-    (going,) = await connection.run(("ZRANGEBYSCORE", keys.going, "-inf", now - _HOUR))
+    top = now - _HOUR
+    (going,) = await connection.run(("ZRANGEBYSCORE", keys.going, "-inf", top))
     for member, found in await _rows(connection, keys, going):
         if found is None:
             yield [("ZREM", keys.going, member)]
@@ -111,13 +112,19 @@ async def _stale(connection: RedisConnection, keys: Keys, now: int) -> AsyncIter
             yield [("ZREM", keys.expiring, member)]
     for name in await connection.scan(f"{_literal(keys.prefix)}records:*"):
         kind = unquote(name.decode().removeprefix(f"{keys.prefix}records:"))
-        (ids,) = await connection.run(("ZRANGE", name, 0, -1))
+        (ids,) = await connection.run(("ZRANGEBYSCORE", name, "-inf", top))
         for id in ids:
             key = keys.record(kind, id.decode())
             ((version, packed),) = await connection.run(("HMGET", key, "version", "record"))
             record = None if packed is None else unpack_record(version, packed)
             if record is None or (record.expires is not None and record.expires <= now):
                 yield [("DEL", key), ("ZREM", name, id)]
+    for name in await connection.scan(f"{_literal(keys.prefix)}records-of:*"):
+        (pairs,) = await connection.run(("ZRANGEBYSCORE", name, "-inf", top))
+        for pair in pairs:
+            (there,) = await connection.run(("EXISTS", keys.record(*pair.decode().split("\0"))))
+            if not there:
+                yield [("ZREM", name, pair)]
 
 
 async def _rows(
