@@ -89,8 +89,8 @@ class SagaWriter:
         # A saga is taken for new until the store says otherwise, which saves asking.
         self._head_known = True
         self._in_flight: tuple[Ticket, Link | None] | None = None
-        self._tried_first: set[str] = set()
-        """Snapshot ids handed in as the saga's first, of which one may be stored."""
+        self._unsure: set[str] = set()
+        """Ids of snapshots of which it was never heard whether they are stored."""
 
     @property
     def head(self) -> int:
@@ -127,9 +127,11 @@ class SagaWriter:
         async with self._lock:
             if self._in_flight is not None or not self._head_known:
                 await self._settle()
-            taken_for_new = self._row is None
+            taken_for_new, head = self._row is None, self.head
             outcome = await self._submit(*self._draft(capture, causes, run, release))
-            if outcome.kind == "conflict" and taken_for_new and not self._claim:
+            if outcome.kind == "conflict" and (
+                (taken_for_new and not self._claim) or await self._own(head + 1, outcome.head)
+            ):
                 await self._settle()
                 outcome = await self._submit(*self._draft(capture, causes, run, release))
             return await self._number(outcome, capture)
@@ -169,8 +171,6 @@ class SagaWriter:
     # -- outcomes
 
     async def _submit(self, append: Append, link: Link | None) -> Outcome:
-        if self._row is None and append.entry is not None:
-            self._tried_first.add(append.entry.snapshot_id)
         ticket = self._commits.submit(append)
         self._in_flight = (ticket, link)
         return await self._learn(ticket)
@@ -180,6 +180,8 @@ class SagaWriter:
         try:
             outcome = await ticket.outcome()
         except StorageError:
+            if ticket.append.entry is not None:
+                self._unsure.add(ticket.append.entry.snapshot_id)
             self._forget()
             raise
         self._conclude(outcome)
@@ -192,17 +194,21 @@ class SagaWriter:
                 await self._learn(self._in_flight[0])
         if not self._head_known:
             row = await self._backend.saga(self.saga_id)
-            if row is not None and self._claim and self._row is None:
-                await self._check_own(row)
+            if row is not None and self._claim and self._row is None and not await self._own(1, 1):
+                self._refuse(Outcome("conflict", row.head))
             self._chain = Chain() if row is None else await read_chain(self._backend, row)
             self._row = row
             self._head_known = True
 
-    async def _check_own(self, row: SagaRow) -> None:
-        """Refuse a saga found in the place of the one that this writer was to begin."""
-        first = await self._backend.entries(self.saga_id, 1, 1, bodies=False, hidden=True)
-        if not {entry.snapshot_id for entry in first} <= self._tried_first:
-            self._refuse(Outcome("conflict", row.head))
+    async def _own(self, lo: int, hi: int) -> bool:
+        """Whether the entries from one to another are this writer's, unknown to it until now.
+
+        A server that was cut off may take a write long after nobody waits for it any more.
+        """
+        if lo > hi or not self._unsure:
+            return False
+        found = await self._backend.entries(self.saga_id, lo, hi, bodies=False, hidden=True)
+        return {entry.snapshot_id for entry in found} <= self._unsure
 
     def _conclude(self, outcome: Outcome) -> None:
         assert self._in_flight is not None
