@@ -78,7 +78,6 @@ class Watch:
             self._missing()
             return
         if news:
-            await self._session.read_touches()
             self._changed()
 
     async def _pause(self, silent: int, retry: int, reason: str) -> int:
@@ -119,6 +118,7 @@ class MomentReader:
             self._wish.clear()
             sequence = self._wanted
             try:
+                await self._session.read_rows(sequence)
                 await self._session.moment(sequence)
                 if sequence == self._wanted:
                     self._ready(sequence)

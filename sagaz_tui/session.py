@@ -1,25 +1,26 @@
-"""One saga as the screen knows it: its checkpoints, the ones read so far, and who set what."""
+"""One saga as the screen knows it: its checkpoints, and the ones read so far with their state."""
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from operator import attrgetter
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from jsonpointer import unescape
 
 from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.history.diff import diff
 from sagaz_core.model import (
     CheckpointSummary,
     Difference,
-    KeyTouch,
     RunInfo,
     SagaSnapshot,
     SagaSummary,
 )
+from sagaz_tui.checkpoints import Checkpoints, bounds_of
+from sagaz_tui.replay_start import Start, start_near, start_of
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
@@ -28,13 +29,17 @@ _KEPT: Final = 100_000
 _HEAVY: Final = 20_000
 _AHEAD: Final = 6
 _PAGE: Final = 1_000
+_MARKS: Final = 4_000
+_FIRST_STRETCH: Final = 64
+_LONGER: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
     """One checkpoint, read: its state and what it changed.
 
-    ``snapshot`` is None where the stored checkpoint cannot be decoded; ``problem`` says why.
+    ``snapshot`` is None where the stored checkpoint cannot be decoded; ``problem`` says why. Its
+    lists of steps are left out.
     """
 
     sequence: int
@@ -45,6 +50,10 @@ class Moment:
     problem: str = ""
     weight: int = 1
     """How much there is to keep: values, and characters by the hundred."""
+    set_at: Mapping[str, int] = field(default_factory=dict)
+    """Each key that was set by then, to the checkpoint that set it last."""
+    causes: Mapping[str, str | None] = field(default_factory=dict)
+    """The keys that changed since the checkpoint before, and by which step each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,20 +61,14 @@ class SagaView:
     """What is known of a saga without reading a context."""
 
     saga: SagaSummary
-    checkpoints: tuple[CheckpointSummary, ...]
+    checkpoints: Checkpoints
     run: RunInfo = field(default_factory=RunInfo)
-
-    def index_of(self, sequence: int) -> int:
-        """Return the index of a checkpoint, or of the nearest one before it."""
-        return max(bisect_right(self.checkpoints, sequence, key=attrgetter("sequence")) - 1, 0)
-
-    @property
-    def failure(self) -> CheckpointSummary | None:
-        """The latest failed step."""
-        for checkpoint in reversed(self.checkpoints):
-            if checkpoint.kind == "step_failed":
-                return checkpoint
-        return None
+    last: CheckpointSummary | None = None
+    """The last checkpoint; None: there is none."""
+    failure: CheckpointSummary | None = None
+    """The latest failed step."""
+    start: Start | None = None
+    """Where a replay begins: at the step that failed, or at which the run was interrupted."""
 
 
 class SagaSession:
@@ -81,14 +84,14 @@ class SagaSession:
         self.saga_id = saga_id
         self.view: SagaView | None = None
         self._moments: OrderedDict[int, Moment] = OrderedDict()
-        self._touches: dict[str, list[int]] = defaultdict(list)
-        self._causes: dict[int, dict[str, str | None]] = defaultdict(dict)
-        self._touched_until = 0
 
     # -- what is there
 
     async def refresh(self) -> bool:
         """Read what is new; return whether anything is.
+
+        Of a long saga only the last checkpoints are read at first, back to the failure of one
+        that failed; :meth:`read_earlier` goes on from there.
 
         Raises:
             SagaNotFoundError: the saga is not there, or not yet.
@@ -101,8 +104,12 @@ class SagaSession:
         if known is not None and known.saga == saga:
             return False
         run = known.run if known and known.run.steps else await self._run(saga)
-        checkpoints = await self._read_on(known.checkpoints if known else ())
-        self.view = SagaView(saga, checkpoints, run)
+        if known is None or not len(known.checkpoints):
+            view = SagaView(saga, await self._begin(saga, run), run)
+        else:
+            view = replace(known, saga=saga, run=run)
+            await self._read_on(view.checkpoints)
+        self.view = await self._with_ends(view)
         return True
 
     async def _run(self, saga: SagaSummary) -> RunInfo:
@@ -112,15 +119,99 @@ class SagaSession:
             # It describes the steps; the checkpoints can be looked at without.
             return RunInfo()
 
-    async def _read_on(self, known: tuple[CheckpointSummary, ...]) -> tuple[CheckpointSummary, ...]:
-        found: list[CheckpointSummary] = []
-        after = known[-1].sequence if known else 0
+    async def _begin(self, saga: SagaSummary, run: RunInfo) -> Checkpoints:
+        checkpoints = Checkpoints()
+        outline = checkpoints.outline
+        outline.begin(saga.checkpoints)
+        failed = saga.status in ("failed", "compensating")
+        while outline.first_read > 1:
+            await self._read_before(checkpoints, run, _PAGE)
+            if len(checkpoints) > outline.first_read - 1 and not (
+                failed and outline.latest_failed_step is None
+            ):
+                break
+        for first in await self._storage.list_checkpoints(self.saga_id, limit=1):
+            checkpoints.first = first
+        return checkpoints
+
+    async def _read_before(self, checkpoints: Checkpoints, run: RunInfo, limit: int) -> None:
+        last = checkpoints.outline.first_read - 1
+        first = max(last - limit + 1, 1)
+        if run.steps and not any(step.depends_on for step in run.steps):
+            # One step after another: no branches that could be in conflict.
+            marks = await self._storage.list_marks(self.saga_id, first, last)
+            checkpoints.read_before(first, marks)
+            return
+        first = max(last - _PAGE + 1, 1)
+        rows = await self._storage.list_checkpoints(self.saga_id, after=first - 1, until=last)
+        checkpoints.read_rows_before(first, rows)
+
+    async def read_earlier(self) -> AsyncIterator[None]:
+        """Read the kinds of all checkpoints not read yet, pausing after each stretch.
+
+        Raises:
+            StorageError: the store cannot be read now; what was read stays.
+        """
+        while self.view is not None and self.view.checkpoints.outline.first_read > 1:
+            await self._read_before(self.view.checkpoints, self.view.run, _MARKS)
+            yield
+        if self.view is not None:
+            found = await self._with_ends(self.view)
+            self.view = replace(self.view, failure=found.failure, start=found.start)
+
+    async def _read_on(self, checkpoints: Checkpoints) -> None:
         while True:
+            after = checkpoints.outline.head
             page = await self._storage.list_checkpoints(self.saga_id, after=after, limit=_PAGE)
-            found += page
+            checkpoints.read_on(page)
             if len(page) < _PAGE:
-                return (*known, *found) if found else known
-            after = page[-1].sequence
+                return
+
+    async def _with_ends(self, view: SagaView) -> SagaView:
+        """Read the last checkpoint, the latest failure, and where a replay would begin."""
+        last = await self._row(view.checkpoints, view.checkpoints.last_number)
+        failure, start = view.failure, view.start
+        number = view.checkpoints.outline.latest_failed_step
+        if number is not None and (failure is None or failure.sequence != number):
+            failure = await self._row(view.checkpoints, number)
+            start = None
+            if failure is not None and failure.step_name is not None:
+                start = await start_of(self._storage, self.saga_id, failure.step_name, number)
+        if failure is None and last is not None:
+            interrupted = view.saga.status == "interrupted"
+            start = await self.start_near(last.sequence) if interrupted else None
+        return replace(view, last=last, failure=failure, start=start)
+
+    async def start_near(self, sequence: int) -> Start | None:
+        """Return where a replay begins at the latest step begun not after a checkpoint."""
+        return await start_near(self._storage, self.saga_id, sequence)
+
+    # -- rows
+
+    def rows_are_known(self, sequence: int) -> bool:
+        """Whether a checkpoint and its neighbours are in memory, without their contexts."""
+        return self.view is not None and not self.view.checkpoints.pages_near(sequence)
+
+    async def read_rows(self, sequence: int) -> None:
+        """Read a checkpoint and its neighbours, without their contexts."""
+        if self.view is not None:
+            await self._row(self.view.checkpoints, sequence)
+
+    async def _row(self, checkpoints: Checkpoints, sequence: int) -> CheckpointSummary | None:
+        for page in checkpoints.pages_near(sequence):
+            await self._read_page(checkpoints, page)
+        return checkpoints.by_number(sequence)
+
+    async def _read_page(self, checkpoints: Checkpoints, page: int) -> None:
+        first, last = bounds_of(page)
+        head = 0
+        # What came meanwhile belongs to the page too.
+        while head < min(last, checkpoints.outline.head):
+            head = checkpoints.outline.head
+            rows = await self._storage.list_checkpoints(
+                self.saga_id, after=first - 1, until=min(last, head)
+            )
+            checkpoints.keep(page, rows)
 
     # -- checkpoints
 
@@ -144,15 +235,16 @@ class SagaSession:
         here = self._moments.get(sequence)
         if self.view is None or here is None or here.weight >= _HEAVY:
             return []
-        checkpoints, index = self.view.checkpoints, self.view.index_of(sequence)
-        ahead = [index + direction * step for step in range(1, _AHEAD + 1)]
-        near = [each for each in (*ahead, index - direction) if 0 <= each < len(checkpoints)]
-        numbers = [checkpoints[each].sequence for each in near]
+        outline = self.view.checkpoints.outline
+        place = outline.place_of(sequence)
+        ahead = [place + direction * step for step in range(1, _AHEAD + 1)]
+        near = [each for each in (*ahead, place - direction) if 0 <= each < len(outline)]
+        numbers = [outline.number_at(each) for each in near]
         return [number for number in numbers if number not in self._moments]
 
     async def _read(self, sequence: int) -> Moment:
-        before = self._number_before(sequence)
-        moment = await self._compare(before, sequence)
+        before = await self._number_before(sequence)
+        moment = await self._with_touches(await self._compare(before, sequence))
         self._moments[sequence] = moment
         kept = sum(each.weight for each in self._moments.values())
         while kept > _KEPT and len(self._moments) > 1:
@@ -160,15 +252,21 @@ class SagaSession:
             kept -= oldest.weight
         return moment
 
-    def _number_before(self, sequence: int) -> int | None:
+    async def _number_before(self, sequence: int) -> int | None:
         if self.view is None:
             return None
-        index = self.view.index_of(sequence)
-        return self.view.checkpoints[index - 1].sequence if index > 0 else None
+        outline = self.view.checkpoints.outline
+        if outline.first_read < sequence:
+            place = outline.place_of(sequence)
+            return outline.number_at(place - 1) if place > 0 else None
+        found = await self._storage.list_checkpoints(
+            self.saga_id, until=sequence - 1, reverse=True, limit=1
+        )
+        return found[0].sequence if found else None
 
     async def _compare(self, before: int | None, sequence: int) -> Moment:
         try:
-            snapshot = await self._storage.get_checkpoint(self.saga_id, sequence)
+            snapshot = await self._state(sequence)
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, None, before, problem=str(error))
         if before is None:
@@ -177,51 +275,73 @@ class SagaSession:
         known = self._moments.get(before)
         try:
             earlier = known.snapshot if known else None
-            earlier = earlier or await self._storage.get_checkpoint(self.saga_id, before)
+            earlier = earlier or await self._state(before)
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, snapshot, before, problem=f"#{before}: {error}")
         changes, weight = await asyncio.to_thread(_compare, earlier.state, snapshot.state)
-        return Moment(sequence, snapshot, before, changes, weight=weight)
+        shared = _sharing(snapshot, earlier, changes)
+        return Moment(sequence, shared, before, changes, weight=weight)
+
+    async def _state(self, sequence: int) -> SagaSnapshot:
+        snapshot = await self._storage.get_checkpoint(self.saga_id, sequence)
+        # No pane shows the lists of steps, and they may be as long as the saga.
+        return replace(snapshot, completed_steps=[], compensated_steps=[], step_records=())
 
     # -- touches
 
-    async def read_touches(self) -> bool:
-        """Read which keys changed since this was last called; return whether any did."""
-        head = self.view.checkpoints[-1].sequence if self.view and self.view.checkpoints else 0
-        if head <= self._touched_until:
-            return False
-        touches = await self._storage.list_changes(
-            self.saga_id, first=self._touched_until + 1, last=head
+    async def _with_touches(self, moment: Moment) -> Moment:
+        """Read who set each key of a checkpoint, and which ones it changed."""
+        if moment.snapshot is None:
+            return moment
+        gone = [change.path for change in moment.changes if change.kind == "removed"]
+        keys = [*moment.snapshot.state, *(unescape(path[1:]) for path in gone if _is_top(path))]
+        touches = await self._storage.list_latest_changes(self.saga_id, keys, moment.sequence)
+        return replace(
+            moment,
+            set_at={touch.key: touch.sequence for touch in touches},
+            causes={
+                touch.key: touch.step_name
+                for touch in touches
+                if touch.sequence > (moment.before or 0)
+            },
         )
-        self._touched_until = head
-        for touch in reversed(touches):
-            self._note(touch)
-        return bool(touches)
 
-    def _note(self, touch: KeyTouch) -> None:
-        self._touches[touch.key].append(touch.sequence)
-        self._causes[touch.sequence][touch.key] = touch.step_name
-
-    def causes(self, sequence: int) -> Mapping[str, str | None]:
-        """Return the keys that a checkpoint changed, and by which step each."""
-        return self._causes.get(sequence, {})
-
-    def set_at(self, sequence: int) -> dict[str, int]:
-        """Return each key that was set by then, to the checkpoint that set it last."""
-        found = {}
-        for key, numbers in self._touches.items():
-            index = bisect_right(numbers, sequence)
-            if index:
-                found[key] = numbers[index - 1]
-        return found
-
-    def next_change(self, key: str, sequence: int, direction: int) -> int | None:
+    async def next_change(self, key: str, sequence: int, direction: int) -> int | None:
         """Return the checkpoint nearest in a direction that changed a key."""
-        numbers = self._touches.get(key, [])
-        index = (
-            bisect_right(numbers, sequence) if direction > 0 else bisect_left(numbers, sequence) - 1
+        if direction < 0:
+            found = await self._storage.list_changes(
+                self.saga_id, key=key, last=sequence - 1, limit=1
+            )
+            return found[0].sequence if found else None
+        # The newest come first: what lies ahead is asked for in stretches that grow.
+        first, length = sequence + 1, _FIRST_STRETCH
+        head = self.view.checkpoints.outline.head if self.view else 0
+        while first <= head:
+            last = first + length - 1
+            found = await self._storage.list_changes(self.saga_id, key=key, first=first, last=last)
+            if found:
+                return found[-1].sequence
+            first, length = last + 1, length * _LONGER
+        return None
+
+
+def _sharing(
+    snapshot: SagaSnapshot, earlier: SagaSnapshot, changes: Iterable[Difference]
+) -> SagaSnapshot:
+    """Return the snapshot with the very values of the one before wherever they are the same."""
+    changed = {unescape(change.path.split("/", 2)[1]) for change in changes}
+    context, results = (
+        {key: value if key in changed else before.get(key, value) for key, value in after.items()}
+        for after, before in (
+            (snapshot.context, earlier.context),
+            (snapshot.results, earlier.results),
         )
-        return numbers[index] if 0 <= index < len(numbers) else None
+    )
+    return replace(snapshot, context=context, results=results)
+
+
+def _is_top(path: str) -> bool:
+    return path.count("/") == 1
 
 
 def _compare(

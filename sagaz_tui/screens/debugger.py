@@ -12,8 +12,8 @@ from textual.events import DescendantFocus
 from sagaz_core.errors import StorageError
 from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.panes import Start, start_near
 from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.history import HistoryScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
@@ -84,8 +84,11 @@ class DebuggerScreen(HistoryScreen):
         except TimeoutError:
             self._say("this saga has not been read yet; try again in a moment")
             return None
-        view = self._view
-        start = self.start or (start_near(view, self._cursor.sequence) if view else None)
+        try:
+            start = self.start or await self._session.start_near(self._cursor.sequence)
+        except StorageError:
+            self._say("the store cannot be read now; try again once it answers")
+            return None
         if start is None:
             self._say(f"no step begins at or before #{self._cursor.sequence}; go to one that does")
         return start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from textual import on
@@ -14,22 +15,15 @@ from textual.widgets import Static
 from sagaz_core.errors import StorageError
 from sagaz_core.model import MISSING
 from sagaz_tui.cursor import Cursor
-from sagaz_tui.panes import (
-    Start,
-    context_state,
-    opening_cursor,
-    replay_start,
-    running_words,
-    why_state,
-)
+from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
 from sagaz_tui.reading import MomentReader, Silence, Watch
+from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.session import SagaSession, SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
 from sagaz_tui.widgets.bar import Bar
-from sagaz_tui.widgets.checkpoints import FAILURE_KINDS
 from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
 from sagaz_tui.widgets.lines import Span
@@ -41,6 +35,10 @@ if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
 
 _BLAMED: Final = 500
+_BETWEEN_PICTURES: Final = 0.1
+_RETRY: Final = 1.0
+PATIENCE: Final = 3.0
+"""Seconds that a key waits for what it needs to be read."""
 _COPIED_AT_MOST: Final = 100_000
 
 
@@ -57,6 +55,8 @@ class HistoryScreen(SagazScreen[None]):
         super().__init__()
         self.saga_id = saga_id
         self._ready = asyncio.Event()
+        self._whole = asyncio.Event()
+        """Set once the kinds of all checkpoints are known."""
         self._cursor = Cursor(0, following=True, unseen_after=0)
         self._shown: tuple[int, int | None] | None = None
         self._stale = ""
@@ -96,18 +96,18 @@ class HistoryScreen(SagazScreen[None]):
     @property
     def _view(self) -> SagaView | None:
         view = self._session.view
-        return view if view is not None and view.checkpoints else None
+        return view if view is not None and len(view.checkpoints) else None
 
     @property
     def start(self) -> Start | None:
         """Where a replay would begin; None: nothing failed."""
-        return replay_start(self._view) if self._view else None
+        return self._view.start if self._view else None
 
     def _take_news(self) -> None:
         view = self._view
         if view is None:
             return
-        last = view.checkpoints[-1].sequence
+        last = view.checkpoints.last_number
         if self._ready.is_set():
             self._cursor = self._cursor.grown(last)
         else:
@@ -115,6 +115,24 @@ class HistoryScreen(SagazScreen[None]):
             self._cursor = Cursor(first, following=first == last, unseen_after=last)
             self.remove_class("-missing")
             self._ready.set()
+            self.in_background("earlier", self._read_earlier)
+        self._show()
+
+    async def _read_earlier(self) -> None:
+        """Learn the kinds of all checkpoints, the scrubber filling up as they come."""
+        loop = asyncio.get_running_loop()
+        shown_at = loop.time()
+        while not self._whole.is_set():
+            try:
+                async for _ in self._session.read_earlier():
+                    if loop.time() > shown_at + _BETWEEN_PICTURES:
+                        self._show_place()
+                        shown_at = loop.time()
+            except StorageError:
+                # The watch says that the store is out of reach.
+                await asyncio.sleep(_RETRY)
+            else:
+                self._whole.set()
         self._show()
 
     def _say_missing(self) -> None:
@@ -134,24 +152,40 @@ class HistoryScreen(SagazScreen[None]):
     # ------------------------------------------------------------ what is shown
 
     def _show(self) -> None:
+        if self._view is None:
+            return
+        self._reader.want(self._cursor.sequence)
+        if self._session.rows_are_known(self._cursor.sequence):
+            self._show_place()
+        else:
+            self.in_background("rows", self._read_rows, self._cursor.sequence)
+
+    async def _read_rows(self, sequence: int) -> None:
+        # Where the store is out of reach, what is known is shown.
+        with suppress(StorageError):
+            await self._session.read_rows(sequence)
+        self._show_place()
+
+    def _show_place(self) -> None:
         view = self._view
         if view is None:
             return
+        checkpoints = view.checkpoints
         place = ScrubberState(
-            view.checkpoints,
-            view.index_of(self._cursor.sequence),
-            view.index_of(self.start.sequence) if self.start else None,
+            checkpoints,
+            checkpoints.outline.place_of(self._cursor.sequence),
+            checkpoints.outline.place_of(self.start.sequence) if self.start else None,
             running_words(view),
+            checkpoints.version,
         )
         self._panes.show_place(place)
         self._show_title()
-        self._reader.want(self._cursor.sequence)
 
     def _show_title(self) -> None:
         view = self._view
         failed = view.failure.step_name if view and view.failure else None
         name = (Span(f" {visible(self.saga_id)} ", "text", bold=True),)
-        last = view.checkpoints[-1].sequence if view else 0
+        last = view.checkpoints.last_number if view else 0
         right = link_words(
             self.sagaz.settings.production,
             new=0 if self._cursor.following else last - self._cursor.unseen_after,
@@ -163,14 +197,14 @@ class HistoryScreen(SagazScreen[None]):
 
     def _show_moment(self, sequence: int) -> None:
         view, moment = self._view, self._session.known(sequence)
-        if view is None or moment is None:
+        row = view.checkpoints.by_number(sequence) if view else None
+        if view is None or moment is None or row is None:
             return
         # A checkpoint never changes; only what failed last may be news to its panes.
         shown = (sequence, view.failure.sequence if view.failure else None)
         if shown != self._shown:
             self._shown = shown
-            context = context_state(self._session, view, moment)
-            self._panes.show_moment(context, why_state(self._session, view, sequence))
+            self._panes.show_moment(context_state(view, moment), why_state(view, moment, row))
 
     def _say(self, text: str) -> None:
         self.notify(text, markup=False, timeout=3)
@@ -179,7 +213,7 @@ class HistoryScreen(SagazScreen[None]):
 
     def _go(self, sequence: int, *, jump: bool) -> None:
         if self._view is not None:
-            last = self._view.checkpoints[-1].sequence
+            last = self._view.checkpoints.last_number
             move = self._cursor.jump if jump else self._cursor.to
             self._cursor = move(sequence, last)
             self._show()
@@ -187,12 +221,12 @@ class HistoryScreen(SagazScreen[None]):
     def _go_to_index(self, index: int, *, jump: bool) -> None:
         if self._view is not None:
             index = min(max(index, 0), len(self._view.checkpoints) - 1)
-            self._go(self._view.checkpoints[index].sequence, jump=jump)
+            self._go(self._view.checkpoints.outline.number_at(index), jump=jump)
 
     def action_step(self, steps: int) -> None:
         """Go so many checkpoints on; back if negative."""
         if self._view is not None:
-            here = self._view.index_of(self._cursor.sequence)
+            here = self._view.checkpoints.outline.place_of(self._cursor.sequence)
             self._go_to_index(here + steps, jump=False)
 
     def action_first(self) -> None:
@@ -204,25 +238,37 @@ class HistoryScreen(SagazScreen[None]):
         if self._view is not None:
             self._go_to_index(len(self._view.checkpoints) - 1, jump=True)
 
-    def action_failure(self, direction: int) -> None:
+    async def action_failure(self, direction: int) -> None:
         """Go to the nearest failure in a direction."""
         if self._view is None:
             return
-        here = self._cursor.sequence
-        numbers = [each.sequence for each in self._view.checkpoints if each.kind in FAILURE_KINDS]
-        beyond = [number for number in numbers if (number - here) * direction > 0]
-        if beyond:
-            self._go(min(beyond) if direction > 0 else max(beyond), jump=True)
+        here, outline = self._cursor.sequence, self._view.checkpoints.outline
+        found = outline.failure_near(here, direction)
+        if not self._whole.is_set() and (found is None or direction > 0):
+            try:
+                await asyncio.wait_for(self._whole.wait(), PATIENCE)
+            except TimeoutError:
+                self._say("not all checkpoints have been read yet; try again in a moment")
+                return
+            found = outline.failure_near(here, direction)
+        if found is not None:
+            self._go(found, jump=True)
         else:
             self._say(f"no failure {'after' if direction > 0 else 'before'} #{here}")
 
-    def action_change(self, direction: int) -> None:
+    async def action_change(self, direction: int) -> None:
         """Go to the nearest change of the context cursor's key."""
         key = self._panes.context.key
         if key is None:
             return
         here = self._cursor.sequence
-        found = self._session.next_change(key, here, direction)
+        try:
+            found = await asyncio.wait_for(
+                self._session.next_change(key, here, direction), PATIENCE
+            )
+        except (TimeoutError, StorageError):
+            self._say("the store cannot be read now; try again once it answers")
+            return
         if found is not None:
             self._go(found, jump=True)
         else:
@@ -236,8 +282,15 @@ class HistoryScreen(SagazScreen[None]):
         if not self._cursor.jumps:
             self._say("no jump to go back from")
             return
-        self._cursor = self._cursor.back(self._view.checkpoints[-1].sequence)
+        self._cursor = self._cursor.back(self._view.checkpoints.last_number)
         self._show()
+
+    @on(Timeline.RowsWanted)
+    def read_wanted_rows(self, event: Timeline.RowsWanted) -> None:
+        """Read rows that were scrolled to."""
+        if self._view is not None:
+            number = self._view.checkpoints.outline.number_at(event.index)
+            self.in_background("rows", self._read_rows, number)
 
     @on(Scrubber.Seek)
     @on(Timeline.Seek)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from sagaz_core.model import CheckpointSummary, Kind
@@ -65,11 +64,3 @@ def attempts_between(before: CheckpointSummary, after: CheckpointSummary) -> int
         if record.name == before.step_name:
             return len(record.attempts)
     return 0
-
-
-def first_undone(checkpoints: Sequence[CheckpointSummary]) -> int:
-    """Return the index of the checkpoint at which undoing begins, or how many there are."""
-    for index, checkpoint in enumerate(checkpoints):
-        if checkpoint.kind in UNDO_KINDS:
-            return index
-    return len(checkpoints)

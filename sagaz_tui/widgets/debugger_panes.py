@@ -76,7 +76,7 @@ class DebuggerPanes(Container):
     def show_place(self, place: ScrubberState) -> None:
         """Show where the cursor is."""
         self.query_one(Scrubber).set_state(place)
-        rows = TimelineState(place.checkpoints, place.cursor, place.start)
+        rows = TimelineState(place.checkpoints, place.cursor, place.start, place.version)
         self.query_one(Timeline).set_state(rows)
 
     def show_moment(self, context: ContextState, why: WhyState) -> None:

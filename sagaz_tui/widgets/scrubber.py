@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rich.cells import cell_len
@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sagaz_core.model import CheckpointSummary
+from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.text import short_duration
 from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.checkpoints import token_of
@@ -26,13 +26,14 @@ HEIGHT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ScrubberState:
-    """What the scrubber shows. ``cursor`` and ``start`` are indexes into the checkpoints;
-    ``running`` names what a live saga is doing now."""
+    """What the scrubber shows. ``cursor`` and ``start`` are places among the checkpoints;
+    ``running`` names what a live saga is doing now, ``version`` is that of the checkpoints."""
 
-    checkpoints: tuple[CheckpointSummary, ...] = ()
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
     cursor: int = 0
     start: int | None = None
     running: str = ""
+    version: int = 0
 
 
 class Scrubber(Widget):
@@ -51,7 +52,7 @@ class Scrubber(Widget):
         super().__init__(id=id)
         self._state = ScrubberState()
         self._track = Track((), (), ())
-        self._laid_out_for: tuple[tuple[CheckpointSummary, ...], int] | None = None
+        self._laid_out_for: tuple[Checkpoints, int, int] | None = None
 
     def set_state(self, state: ScrubberState) -> None:
         """Show another state."""
@@ -63,9 +64,8 @@ class Scrubber(Widget):
     def track(self) -> Track:
         """The lanes as they are laid out for the widget's width."""
         width = max(self.size.width - LABEL_WIDTH, 0)
-        wanted = (self._state.checkpoints, width)
-        known = self._laid_out_for
-        if known is None or known[0] is not wanted[0] or known[1] != width:
+        wanted = (self._state.checkpoints, self._state.version, width)
+        if self._laid_out_for != wanted:
             self._track = lay_out(self._state.checkpoints, width)
             self._laid_out_for = wanted
         return self._track
@@ -78,7 +78,7 @@ class Scrubber(Widget):
 
     def on_click(self, event: Click) -> None:
         """Go to the checkpoint nearest to the pointer."""
-        if self._state.checkpoints:
+        if len(self._state.checkpoints):
             event.stop()
             self.post_message(self.Seek(self.track.nearest(event.x - LABEL_WIDTH)))
 
@@ -152,17 +152,24 @@ def _cursor_line(state: ScrubberState, track: Track, width: int) -> Line:
 
 
 def _words_line(state: ScrubberState, width: int) -> Line:
-    if not state.checkpoints:
+    checkpoints = state.checkpoints
+    if not len(checkpoints):
         return ()
-    checkpoint = state.checkpoints[state.cursor]
-    since_start = checkpoint.created_at - state.checkpoints[0].created_at
-    at = checkpoint.created_at.astimezone()
-    what = checkpoint.kind + (f" {checkpoint.step_name}" if checkpoint.step_name else "")
-    gap = f"{checkpoint.gap} lost before it " if checkpoint.gap else ""
-    when = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+    checkpoint = checkpoints.row(state.cursor)
+    kind = checkpoints.kind(state.cursor)
+    number = checkpoints.outline.number_at(state.cursor)
+    what, when, gap = str(kind), "", ""
+    if checkpoint is not None:
+        at = checkpoint.created_at.astimezone()
+        what += f" {checkpoint.step_name}" if checkpoint.step_name else ""
+        when = f"  {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+        gap = f"{checkpoint.gap} lost before it " if checkpoint.gap else ""
+        if checkpoints.first is not None:
+            since_start = checkpoint.created_at - checkpoints.first.created_at
+            when += f"  +{short_duration(since_start.total_seconds())}"
     left = (
-        Span(f" #{checkpoint.sequence}/{state.checkpoints[-1].sequence} ", "text", bold=True),
-        Span(clip(what, max(width // 2, 12)), token_of(checkpoint.kind)),
-        Span(f"  {when}  +{short_duration(since_start.total_seconds())}", "muted"),
+        Span(f" #{number}/{checkpoints.last_number} ", "text", bold=True),
+        Span(clip(what, max(width // 2, 12)), token_of(kind)),
+        Span(when, "muted"),
     )
     return spread(left, (Span(gap, "changed"),) if gap else (), width)

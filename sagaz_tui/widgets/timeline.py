@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from textual.events import Click
 from textual.message import Message
 
-from sagaz_core.model import CheckpointSummary
+from sagaz_core.model import CheckpointSummary, Kind
+from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import short_duration
 from sagaz_tui.theme import glyph
@@ -19,11 +20,13 @@ _ROOM_FOR_TIMES = 46
 
 @dataclass(frozen=True, slots=True)
 class TimelineState:
-    """What the timeline shows. ``cursor`` and ``start`` are indexes into the checkpoints."""
+    """What the timeline shows. ``cursor`` and ``start`` are places among the checkpoints,
+    ``version`` is that of the checkpoints."""
 
-    checkpoints: tuple[CheckpointSummary, ...] = ()
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
     cursor: int = 0
     start: int | None = None
+    version: int = 0
 
 
 class Timeline(LinePane):
@@ -33,6 +36,13 @@ class Timeline(LinePane):
 
     class Seek(Message):
         """Another row was asked for, by its index."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    class RowsWanted(Message):
+        """A row is in sight that is not in memory, by its index."""
 
         def __init__(self, index: int) -> None:
             super().__init__()
@@ -49,6 +59,8 @@ class Timeline(LinePane):
 
     def line(self, index: int) -> tuple[Line, bool]:
         """Return a row and whether the cursor is on it."""
+        if self._state.checkpoints.row(index) is None:
+            self.post_message(self.RowsWanted(index))
         row = timeline_row(self._state, index, self.text_width)
         return row, index == self._state.cursor
 
@@ -57,15 +69,19 @@ class Timeline(LinePane):
         before, self._state = self._state, state
         if before == state:
             return
-        same_rows = before.checkpoints is state.checkpoints and before.start == state.start
-        if before.checkpoints is not state.checkpoints:
+        same_rows = (before.checkpoints, before.version, before.start) == (
+            state.checkpoints,
+            state.version,
+            state.start,
+        )
+        if self.virtual_size.height != self.count:
             self.resized()
         if same_rows:
             low, high = sorted((before.cursor, state.cursor))
             self.refresh_lines(low, high - low + 1)
         else:
             self.refresh()
-        if before.cursor != state.cursor or not before.checkpoints:
+        if before.cursor != state.cursor or before.checkpoints is not state.checkpoints:
             self.keep_in_sight(state.cursor)
 
     def on_resize(self) -> None:
@@ -86,36 +102,42 @@ class Timeline(LinePane):
 
 
 def timeline_row(state: TimelineState, index: int, width: int) -> Line:
-    """Return one row, ``width`` cells wide: number, glyph, words, replay start or lost ones."""
-    checkpoint = state.checkpoints[index]
+    """Return one row, ``width`` cells wide: number, glyph, words, replay start or lost ones.
+
+    Of a checkpoint whose row is not in memory yet there is number and glyph.
+    """
+    checkpoints = state.checkpoints
+    checkpoint, kind = checkpoints.row(index), checkpoints.kind(index)
     later = index > state.cursor
-    number = str(checkpoint.sequence).rjust(len(str(state.checkpoints[-1].sequence)))
-    token = token_of(checkpoint.kind)
-    failed = checkpoint.kind in FAILURE_KINDS or checkpoint.kind == "failed"
+    number = str(checkpoints.outline.number_at(index)).rjust(len(str(checkpoints.last_number)))
+    token = token_of(kind)
+    failed = kind in FAILURE_KINDS or kind == "failed"
     mark = glyph("row") if index == state.cursor else " "
-    right = _right_edge(state, index, width)
+    words = "" if checkpoint is None else words_of(checkpoint)
     left: Line = (
         Span(mark, "live"),
         Span(f"{number} ", "muted"),
-        Span(glyph(checkpoint.kind), "future" if later and not failed else token),
-        Span(f" {words_of(checkpoint)}", _words_token(checkpoint, later)),
+        Span(glyph(kind), "future" if later and not failed else token),
+        Span(f" {words}", _words_token(kind, later)),
     )
-    return spread(left, right, width)
+    return spread(left, _right_edge(state, checkpoint, index, width), width)
 
 
-def _words_token(checkpoint: CheckpointSummary, later: bool) -> Token:
+def _words_token(kind: Kind, later: bool) -> Token:
     if later:
         return "future"
-    return "fail" if checkpoint.kind in FAILURE_KINDS else "text"
+    return "fail" if kind in FAILURE_KINDS else "text"
 
 
-def _right_edge(state: TimelineState, index: int, width: int) -> Line:
-    checkpoint = state.checkpoints[index]
+def _right_edge(
+    state: TimelineState, checkpoint: CheckpointSummary | None, index: int, width: int
+) -> Line:
     spans: list[Span] = []
-    if checkpoint.gap:
+    first = state.checkpoints.first
+    if checkpoint is not None and checkpoint.gap:
         spans.append(Span(f"{glyph('gap')}{checkpoint.gap} ", "changed"))
-    if width >= _ROOM_FOR_TIMES:
-        since = checkpoint.created_at - state.checkpoints[0].created_at
+    if checkpoint is not None and first is not None and width >= _ROOM_FOR_TIMES:
+        since = checkpoint.created_at - first.created_at
         spans.append(Span(f"+{short_duration(since.total_seconds())} ", "future"))
     if index == state.start:
         spans.append(Span("R ", "live", bold=True))

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, overload
 
 from rich.cells import cell_len
 
 from sagaz_core.model import CheckpointSummary, Kind
-from sagaz_tui.widgets.checkpoints import attempts_between, first_undone, times
+from sagaz_tui.checkpoints import Checkpoints
+from sagaz_tui.outline import Outline
+from sagaz_tui.widgets.checkpoints import attempts_between, times
 from sagaz_tui.widgets.safe_text import clip
 
 Lane = Literal["run", "undo"]
 
 _LABEL_LIMITS: Final = (60, *range(32, 6, -3))
 _PLAIN_LINKS: Final = (3, 2, 1, 0)
-_WORST_FIRST: Final[tuple[Kind, ...]] = (
-    "compensation_failed",
-    "step_failed",
-    "failed",
-    "before_compensation",
-    "after_compensation",
-    "completed",
-    "manual",
-    "after_step",
-    "before_step",
-)
-_BADNESS: Final = {kind: -rank for rank, kind in enumerate(_WORST_FIRST)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +46,75 @@ class Link:
     gap: bool = False
 
 
+class Spread(Sequence[int]):
+    """The columns of more checkpoints than there are cells, worked out as they are asked for."""
+
+    def __init__(self, count: int, width: int) -> None:
+        self._count = count
+        self._width = width
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[int]: ...
+    def __getitem__(self, place: int | slice) -> int | list[int]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(self._count))]
+        if not -self._count <= place < self._count:
+            raise IndexError(place)
+        return place % self._count * self._width // self._count
+
+    def places_in(self, column: int) -> tuple[int, int]:
+        """Return the first and the last place that stand in a column."""
+        first, beyond = (-(-each * self._count // self._width) for each in (column, column + 1))
+        return first, beyond - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Both lanes, laid out. ``columns`` gives each checkpoint's column, by its index."""
+    """Both lanes, laid out. ``columns`` gives each checkpoint's column, by its place."""
 
     stops: tuple[Stop, ...]
     links: tuple[Link, ...]
-    columns: tuple[int, ...]
+    columns: Sequence[int]
 
     def nearest(self, column: int) -> int:
-        """Return the index of the checkpoint that stands nearest to a column."""
+        """Return the place of the checkpoint that stands nearest to a column."""
         stop = min(self.stops, key=lambda stop: abs(stop.column - column))
         return stop.first
 
 
-def lay_out(checkpoints: Sequence[CheckpointSummary], width: int, ellipsis: str = "…") -> Track:
+def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Track:
     """Return the lanes for a width: with the steps' names if they fit, gathered if they must be.
 
-    Undoing has a lane of its own, which begins under the checkpoint before it.
+    Undoing has a lane of its own, which begins under the checkpoint before it. What it takes
+    depends on the width, not on how many checkpoints there are.
     """
-    if not checkpoints or width < 1:
-        return Track((), (), (0,) * len(checkpoints))
-    if len(checkpoints) > width:
-        return _gathered(checkpoints, width)
-    pairs = list(pairwise(checkpoints))
+    count = len(checkpoints)
+    if not count or width < 1:
+        return Track((), (), ())
+    if count > width:
+        return _gathered(checkpoints.outline, width)
+    kinds = [checkpoints.kind(place) for place in range(count)]
+    rows = [checkpoints.row(place) for place in range(count)]
+    undone = checkpoints.outline.first_undone
+    pairs = list(pairwise(rows))
     for limit in _LABEL_LIMITS:
         texts = [_link_text(before, after, limit, ellipsis) for before, after in pairs]
-        if len(checkpoints) + sum(map(cell_len, texts)) <= width:
-            return _placed(checkpoints, texts)
-    link = next(size for size in _PLAIN_LINKS if len(checkpoints) + size * len(pairs) <= width)
-    return _placed(checkpoints, [_plain_link(after, link) for _, after in pairs])
+        if count + sum(map(cell_len, texts)) <= width:
+            return _placed(rows, kinds, texts, undone)
+    link = next(size for size in _PLAIN_LINKS if count + size * len(pairs) <= width)
+    return _placed(rows, kinds, [_plain_link(after, link) for _, after in pairs], undone)
 
 
 def _link_text(
-    before: CheckpointSummary, after: CheckpointSummary, limit: int, ellipsis: str
+    before: CheckpointSummary | None, after: CheckpointSummary | None, limit: int, ellipsis: str
 ) -> str:
+    if before is None or after is None:
+        return "──"
     if after.gap:
         return "┄?┄"
     if before.kind not in ("before_step", "before_compensation") or not before.step_name:
@@ -99,48 +123,46 @@ def _link_text(
     return f"──{clip(before.step_name, limit, ellipsis)}{count}──"
 
 
-def _plain_link(after: CheckpointSummary, size: int) -> str:
-    if after.gap and size:
+def _plain_link(after: CheckpointSummary | None, size: int) -> str:
+    if after is not None and after.gap and size:
         return "?".center(size, "┄")
     return "─" * size
 
 
-def _placed(checkpoints: Sequence[CheckpointSummary], texts: Sequence[str]) -> Track:
-    undone = first_undone(checkpoints)
+def _placed(
+    rows: Sequence[CheckpointSummary | None],
+    kinds: Sequence[Kind],
+    texts: Sequence[str],
+    undone: int,
+) -> Track:
     stops: list[Stop] = []
     links: list[Link] = []
     column = 0
-    for index, checkpoint in enumerate(checkpoints):
-        lane: Lane = "undo" if index >= undone else "run"
-        if index:
-            text, start = texts[index - 1], column
-            if index == undone:
+    for place, (row, kind) in enumerate(zip(rows, kinds, strict=True)):
+        lane: Lane = "undo" if place >= undone else "run"
+        if place:
+            text, start = texts[place - 1], column
+            if place == undone:
                 start, text = column - 1, "╰" + text
             if text:
-                links.append(Link(start, lane, text, index, gap=bool(checkpoint.gap)))
+                gap = row is not None and bool(row.gap)
+                links.append(Link(start, lane, text, place, gap=gap))
             column = start + cell_len(text)
-        stops.append(Stop(column, lane, checkpoint.kind, index, index))
+        stops.append(Stop(column, lane, kind, place, place))
         column += 1
     return Track(tuple(stops), tuple(links), tuple(stop.column for stop in stops))
 
 
-def _gathered(checkpoints: Sequence[CheckpointSummary], width: int) -> Track:
-    columns = tuple(index * width // len(checkpoints) for index in range(len(checkpoints)))
+def _gathered(outline: Outline, width: int) -> Track:
+    columns, undone = Spread(len(outline), width), outline.first_undone
     stops: list[Stop] = []
-    for stop in _single_stops(checkpoints, columns):
-        last = stops[-1] if stops else None
-        if last and (last.column, last.lane) == (stop.column, stop.lane):
-            worst = max(last.kind, stop.kind, key=_BADNESS.__getitem__)
-            stops[-1] = Stop(last.column, last.lane, worst, last.first, stop.last)
-        else:
-            stops.append(stop)
+    for column in range(width):
+        first, last = columns.places_in(column)
+        lanes: tuple[tuple[Lane, int, int], ...] = (
+            ("run", first, min(last, undone - 1)),
+            ("undo", max(first, undone), last),
+        )
+        stops += [
+            Stop(column, lane, outline.worst(lo, hi), lo, hi) for lane, lo, hi in lanes if lo <= hi
+        ]
     return Track(tuple(stops), (), columns)
-
-
-def _single_stops(
-    checkpoints: Sequence[CheckpointSummary], columns: Sequence[int]
-) -> Iterator[Stop]:
-    undone = first_undone(checkpoints)
-    for index, checkpoint in enumerate(checkpoints):
-        lane: Lane = "undo" if index >= undone else "run"
-        yield Stop(columns[index], lane, checkpoint.kind, index, index)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 from rich.cells import cell_len
 
 from sagaz_core.model import CheckpointSummary
+from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.widgets.lines import line_text
 from sagaz_tui.widgets.scrubber import HEIGHT, LABEL_WIDTH, ScrubberState, scrubber_line
 from sagaz_tui.widgets.track import lay_out
 from tests.screen.recorded import checkpoint, order_checkpoints
+
+
+def state_of(checkpoints: Iterable[CheckpointSummary], cursor: int, *more: Any) -> ScrubberState:
+    return ScrubberState(Checkpoints.of(checkpoints), cursor, *more)
 
 
 def drawn(state: ScrubberState, width: int) -> list[str]:
@@ -23,7 +31,7 @@ def long_run(steps: int) -> tuple[CheckpointSummary, ...]:
 
 
 def test_run_and_undo_have_a_lane_each_and_the_cursor_a_mark() -> None:
-    run, undo, cursor, words = drawn(ScrubberState(order_checkpoints(), 2, 1), 80)
+    run, undo, cursor, words = drawn(state_of(order_checkpoints(), 2, 1), 80)
     assert run == " run   ○──reserve──○──charge ×3──✗"
     assert undo == " undo              R             ╰──◇──reserve──◆──■"
     assert cursor.startswith(" " * run.index("✗") + "▲")
@@ -33,24 +41,24 @@ def test_run_and_undo_have_a_lane_each_and_the_cursor_a_mark() -> None:
 
 
 def test_undoing_begins_under_the_failure() -> None:
-    run, undo, *_ = drawn(ScrubberState(order_checkpoints(), 0), 80)
+    run, undo, *_ = drawn(state_of(order_checkpoints(), 0), 80)
     assert undo.index("╰") == run.index("✗")
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120])
 def test_lanes_never_leave_the_screen(width: int) -> None:
-    for line in drawn(ScrubberState(order_checkpoints(), 2, 1), width):
+    for line in drawn(state_of(order_checkpoints(), 2, 1), width):
         assert cell_len(line) <= width
 
 
 def test_names_are_shortened_before_they_are_left_out() -> None:
-    assert "charge" in drawn(ScrubberState(order_checkpoints(), 2), 60)[0]
-    assert drawn(ScrubberState(order_checkpoints(), 2), 30)[0] == " run   ○───○───✗"
+    assert "charge" in drawn(state_of(order_checkpoints(), 2), 60)[0]
+    assert drawn(state_of(order_checkpoints(), 2), 30)[0] == " run   ○───○───✗"
 
 
 def test_cells_stand_close_before_they_gather() -> None:
-    assert drawn(ScrubberState(long_run(60), 0), 80)[0] == " run   " + "○" * 60
-    assert drawn(ScrubberState(long_run(60), 0), 130)[0] == " run   " + "─".join("○" * 60)
+    assert drawn(state_of(long_run(60), 0), 80)[0] == " run   " + "○" * 60
+    assert drawn(state_of(long_run(60), 0), 130)[0] == " run   " + "─".join("○" * 60)
 
 
 def test_more_checkpoints_than_cells_gather_and_the_worst_one_shows() -> None:
@@ -59,7 +67,7 @@ def test_more_checkpoints_than_cells_gather_and_the_worst_one_shows() -> None:
         checkpoint(501, "step_failed", "step_500"),
         *(checkpoint(n, "before_step", f"step_{n}") for n in range(502, 700)),
     )
-    run, *_ = drawn(ScrubberState(checkpoints, 0), 80)
+    run, *_ = drawn(state_of(checkpoints, 0), 80)
     assert len(run) == 80
     assert run.count("✗") == 1
 
@@ -67,7 +75,7 @@ def test_more_checkpoints_than_cells_gather_and_the_worst_one_shows() -> None:
 @pytest.mark.parametrize("count", [1, 2, 72, 73, 74, 145, 1000])
 @pytest.mark.parametrize("width", [1, 10, 73])
 def test_every_checkpoint_has_a_column_in_order(count: int, width: int) -> None:
-    track = lay_out(long_run(count), width)
+    track = lay_out(Checkpoints.of(long_run(count)), width)
     assert len(track.columns) == count
     assert list(track.columns) == sorted(track.columns)
     assert track.columns[-1] < width
@@ -77,18 +85,18 @@ def test_every_checkpoint_has_a_column_in_order(count: int, width: int) -> None:
 
 def test_lost_checkpoints_show_as_a_gap() -> None:
     checkpoints = (checkpoint(1, "before_step", "a"), checkpoint(2, "before_step", "b", gap=3))
-    run, _, _, words = drawn(ScrubberState(checkpoints, 1), 80)
+    run, _, _, words = drawn(state_of(checkpoints, 1), 80)
     assert run == " run   ○┄?┄○"
     assert words.endswith("3 lost before it")
 
 
 def test_a_live_saga_shows_what_runs_now() -> None:
     checkpoints = (checkpoint(1, "before_step", "a"), checkpoint(2, "before_step", "b"))
-    assert drawn(ScrubberState(checkpoints, 1, None, "b"), 80)[0] == " run   ○──a──○──b ▸"
+    assert drawn(state_of(checkpoints, 1, None, "b"), 80)[0] == " run   ○──a──○──b ▸"
 
 
 def test_the_nearest_checkpoint_answers_a_click() -> None:
-    track = lay_out(order_checkpoints(), 73)
+    track = lay_out(Checkpoints.of(order_checkpoints()), 73)
     for index, column in enumerate(track.columns):
         assert track.nearest(column) == index
     assert track.nearest(500) == 5

@@ -37,7 +37,6 @@ async def storage() -> AsyncIterator[CountingStorage]:
 async def test_a_timeline_needs_no_context(storage: CountingStorage) -> None:
     session = SagaSession(storage, "count_1")
     assert await session.refresh()
-    await session.read_touches()
     assert session.view is not None
     assert len(session.view.checkpoints) == 60
     assert storage.read == []
@@ -101,21 +100,33 @@ async def test_only_what_is_new_is_read_again(storage: CountingStorage) -> None:
     assert await session.refresh()
     assert before is not None
     assert session.view is not None
-    assert session.view.checkpoints[:60] == before.checkpoints
-    assert [each.sequence for each in session.view.checkpoints[60:]] == [61, 62]
+    checkpoints = session.view.checkpoints
+    assert checkpoints is before.checkpoints
+    assert [checkpoints.outline.number_at(place) for place in (59, 60, 61)] == [60, 61, 62]
+    assert [row.step_name for row in map(checkpoints.row, (59, 60, 61)) if row] == [
+        "step_060",
+        "step_061",
+        "step_062",
+    ]
 
 
-async def test_touches_tell_who_set_a_key_and_where_it_changes(storage: CountingStorage) -> None:
+async def test_a_moment_tells_who_set_each_key_and_a_session_where_it_changes(
+    storage: CountingStorage,
+) -> None:
     session = SagaSession(storage, "order_1")
     await session.refresh()
-    await session.read_touches()
-    assert session.causes(2) == {"reserve": "reserve"}
-    assert session.set_at(1).keys() == {"amount", "cart", "order_id", "payment_token"}
-    assert session.set_at(6)["reserve"] == 2
-    assert session.next_change("reserve", 1, 1) == 2
-    assert session.next_change("reserve", 2, 1) is None
-    assert session.next_change("reserve", 6, -1) == 2
-    assert session.next_change("no such key", 3, 1) is None
+    assert (await session.moment(2)).causes == {"reserve": "reserve"}
+    assert (await session.moment(1)).set_at.keys() == {
+        "amount",
+        "cart",
+        "order_id",
+        "payment_token",
+    }
+    assert (await session.moment(6)).set_at["reserve"] == 2
+    assert await session.next_change("reserve", 1, 1) == 2
+    assert await session.next_change("reserve", 2, 1) is None
+    assert await session.next_change("reserve", 6, -1) == 2
+    assert await session.next_change("no such key", 3, 1) is None
 
 
 async def test_an_unknown_saga_is_said_to_be_unknown(storage: CountingStorage) -> None:

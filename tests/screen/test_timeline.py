@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.widgets.lines import line_text, line_width
 from sagaz_tui.widgets.timeline import TimelineState, timeline_row
 from tests.screen.recorded import checkpoint, order_checkpoints
 
-STATE = TimelineState(order_checkpoints(), cursor=2, start=1)
+STATE = TimelineState(Checkpoints.of(order_checkpoints()), cursor=2, start=1)
 
 
 def rows(width: int = 32) -> list[str]:
@@ -45,17 +46,17 @@ def test_a_wide_row_tells_the_time_since_the_start() -> None:
 @pytest.mark.parametrize("width", [6, 12, 20, 32, 60])
 def test_a_row_is_exactly_as_wide_as_its_pane(width: int) -> None:
     checkpoints = (checkpoint(1, "before_step", "日本" * 20, gap=2),)
-    assert line_width(timeline_row(TimelineState(checkpoints), 0, width)) == width
+    assert line_width(timeline_row(TimelineState(Checkpoints.of(checkpoints)), 0, width)) == width
 
 
 def test_a_name_from_a_store_cannot_act() -> None:
     checkpoints = (checkpoint(1, "manual", label="\x1b]0;owned\x07[red]"),)
-    text = line_text(timeline_row(TimelineState(checkpoints), 0, 60))
+    text = line_text(timeline_row(TimelineState(Checkpoints.of(checkpoints)), 0, 60))
     assert text.isprintable()
     assert "[red]" in text
 
 
 def test_a_row_without_marks_has_its_whole_width_for_words() -> None:
     checkpoints = (checkpoint(6, "compensation_failed", "charge_payment"),)
-    (line,) = [line_text(timeline_row(TimelineState(checkpoints), 0, 32))]
+    (line,) = [line_text(timeline_row(TimelineState(Checkpoints.of(checkpoints)), 0, 32))]
     assert line.rstrip() == "▌6 ✗ undo FAILED charge_payment"
