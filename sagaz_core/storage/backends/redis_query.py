@@ -22,6 +22,8 @@ from sagaz_core.storage.backends.redis_rows import Tags, unpack_row, unpack_tags
 
 ENDED: Final[tuple[Status, ...]] = ("completed", "failed")
 _CHUNK: Final = 500
+_FIRST_CHUNK: Final = 128
+"""A page of the usual length takes no more, as a rule."""
 
 
 def facets(keys: Keys, row: SagaRow, tags: Tags) -> list[str]:
@@ -154,17 +156,18 @@ class _Search:
             until = self.before[0] if until is None else min(until, self.before[0])
         top = "+inf" if until is None else until
         low = "-inf" if query.updated_since is None else query.updated_since
-        name, read = self._shortest(status), 0
+        name, read, size = self._shortest(status), 0, _FIRST_CHUNK
         while True:
             (found,) = await self.connection.run(
-                ("ZREVRANGEBYSCORE", name, top, low, "LIMIT", read, _CHUNK)
+                ("ZREVRANGEBYSCORE", name, top, low, "LIMIT", read, size)
             )
             for row in await self._matching(found):
                 if row.status == status:
                     yield row
             read += len(found)
-            if len(found) < _CHUNK:
+            if len(found) < size:
                 return
+            size = _CHUNK
 
     def _shortest(self, status: Status) -> str:
         """Return the shortest list that holds all that match and ended so."""
