@@ -82,6 +82,7 @@ def work(db: sqlite3.Connection, ask: Callable[[sqlite3.Connection], Any]) -> in
         SagaQuery(tags=(("rare", "False"),)),
         SagaQuery(tags=(("rare", "True"),), status=("failed",), name="Saga3"),
         SagaQuery(tags=(("none", "has"),)),
+        SagaQuery(root="rare_00007"),
     ],
     ids=repr,
 )

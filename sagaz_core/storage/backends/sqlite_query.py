@@ -114,11 +114,16 @@ def page_statements(
 
 
 def few_candidates(db: sqlite3.Connection, query: SagaQuery) -> list[int] | None:
-    """Return the ``pk`` of all sagas with a tag or a beginning of the id; None: not so few."""
+    """Return the ``pk`` of a family's sagas, or of all with a tag or a beginning of the id.
+
+    None: these are not so few.
+    """
     probes = [
         ("SELECT saga FROM tag WHERE name = ? AND value = ? LIMIT ?", [name, value])
         for name, value in query.tags
     ]
+    if query.root is not None:
+        probes.insert(0, ("SELECT pk FROM saga WHERE root = ? LIMIT ?", [query.root]))
     if query.prefix:
         probes.append(
             ("SELECT pk FROM saga WHERE id >= ? AND id < ? LIMIT ?", [*_range(query.prefix)])
