@@ -123,7 +123,7 @@ def _writes(storage: SnapshotStorage, saved: list[str]) -> dict[str, Callable[[]
         "writer": begin_writing,
         "delete_snapshot": lambda: storage.delete_snapshot(saved[0]),
         "delete_expired_snapshots": lambda: storage.delete_expired_snapshots(now=hence(days=1)),
-        "prune": looking.prune,
+        "prune": storage.prune,
         "acquire_lease": lambda: storage.acquire_lease("a", owner="a", holder="a~r1"),
         "save_replay_log": lambda: storage.save_replay_log(_entry()),
     }
