@@ -26,6 +26,9 @@ REPLY_SECONDS: Final = 5.0
 _AT_ONCE: Final = 64
 """Batches that are on their way at the same time, each on a connection of its own."""
 
+_OLDEST_SERVER: Final = 7
+"""The first version, of Redis and of Valkey, that tells when a key expires."""
+
 Command = tuple[Any, ...]
 
 
@@ -59,8 +62,14 @@ class RedisConnection:
         client: Redis | RedisCluster = Redis.from_url(url, **_options())
         connection = cls(url, client, scripts)
         try:
-            (server,) = await connection.run(("HELLO",))
-            if _mode(server) == "cluster":
+            (answer,) = await connection.run(("HELLO",))
+            server = _server(answer)
+            if int(server.get("version", "7").partition(".")[0]) < _OLDEST_SERVER:
+                raise StorageUnavailableError(
+                    f"{describe(url)} is {server.get('server')} {server.get('version')}, which "
+                    f"lacks what a store needs; use version {_OLDEST_SERVER} or later"
+                )
+            if server.get("mode") == "cluster":
                 await connection.close()
                 connection._client = RedisCluster.from_url(url, **_options())
                 await connection.run(("GET", "sagaz"))
@@ -165,14 +174,14 @@ def _options() -> dict[str, Any]:
     }
 
 
-def _mode(server: Any) -> str:
-    """Return the mode of which a server's answer to HELLO tells."""
-    if isinstance(server, dict):
-        pairs = server
-    else:
-        pairs = dict(zip(server[::2], server[1::2], strict=True))
-    mode = pairs.get(b"mode", b"")
-    return mode.decode() if isinstance(mode, bytes) else str(mode)
+def _server(answer: Any) -> dict[str, str]:
+    """Return a server's answer to HELLO: its name, version and mode among others."""
+    pairs = answer.items() if isinstance(answer, dict) else zip(*[iter(answer)] * 2, strict=True)
+    return {
+        name.decode(): value.decode()
+        for name, value in pairs
+        if isinstance(name, bytes) and isinstance(value, bytes)
+    }
 
 
 def check_url(url: str) -> None:
