@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,15 +57,7 @@ async def blame(
         if await storage.get_saga(saga_id) is None:
             raise SagaNotFoundError(saga_id)
         return []
-    oldest, newest = touches[-1].sequence, touches[0].sequence
-    summaries = {
-        summary.sequence: summary
-        for summary in (
-            *await storage.list_checkpoints(saga_id, after=oldest - 1, until=newest),
-            *await storage.list_checkpoints(saga_id, after=newest, limit=1),
-        )
-    }
-    visible = list(summaries)
+    visible = await _visible_numbers(storage, saga_id, touches[-1].sequence, touches[0].sequence)
     steps: dict[int, str | None] = {}
     for touch in touches:
         # What a deleted checkpoint changed is first seen in the one after it.
@@ -72,10 +65,23 @@ async def blame(
         if place < len(visible):
             steps.setdefault(visible[place], touch.step_name)
     values = await _read_values(storage, saga_id, key, sorted(steps))
+    pages = await asyncio.gather(
+        *(storage.list_checkpoints(saga_id, after=number - 1, until=number) for number in steps)
+    )
     return [
-        _entry(summaries[sequence], step_name, values[sequence])
-        for sequence, step_name in steps.items()
+        _entry(summary, steps[summary.sequence], values[summary.sequence])
+        for page in pages
+        for summary in page
     ]
+
+
+async def _visible_numbers(
+    storage: SnapshotStorage, saga_id: str, oldest: int, newest: int
+) -> list[int]:
+    """Return the checkpoints that are there from one to another, and the next one after those."""
+    marks = await storage.list_marks(saga_id, oldest, newest)
+    following = await storage.list_checkpoints(saga_id, after=newest, limit=1)
+    return [mark.seq for mark in marks] + [summary.sequence for summary in following]
 
 
 def _entry(summary: CheckpointSummary, step_name: str | None, value: Any) -> BlameEntry:
@@ -97,9 +103,10 @@ async def _read_values(
         unread = list(stretch)
         while unread:
             try:
-                async for snapshot in storage.iter_checkpoints(saga_id, unread[0], unread[-1]):
-                    if snapshot.sequence in wanted:
-                        values[snapshot.sequence] = snapshot.state.get(key, MISSING)
+                async for snapshot in storage.iter_checkpoints(
+                    saga_id, unread[0], unread[-1], only=wanted
+                ):
+                    values[snapshot.sequence] = snapshot.state.get(key, MISSING)
             except (CorruptEntryError, SnapshotNotFoundError) as error:
                 unread = [sequence for sequence in unread if sequence not in values]
                 values[unread.pop(0)] = Unreadable(str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -194,12 +194,22 @@ class StoreReader:
         return found
 
     async def iter_checkpoints(
-        self, saga_id: str, first: int = 1, last: int | None = None
+        self,
+        saga_id: str,
+        first: int = 1,
+        last: int | None = None,
+        *,
+        only: Container[int] | None = None,
     ) -> AsyncIterator[SagaSnapshot]:
-        """Yield a saga's checkpoints from number ``first`` to ``last``, in order, in one pass."""
+        """Yield a saga's checkpoints from number ``first`` to ``last``, in order, in one pass.
+
+        With ``only`` those of these numbers, the others being passed over at little cost.
+        """
         row = await self._row(saga_id)
         until = row.head if last is None else min(last, row.head)
-        async for snapshot in decoding.ForwardReader(self.backend).read(row, first, until):
+        async for snapshot in decoding.ForwardReader(self.backend).read(
+            row, first, until, only=only
+        ):
             yield snapshot
 
     async def list_checkpoints(
