@@ -210,6 +210,19 @@ async def test_a_saga_that_stays_keeps_its_family_although_a_replay_of_it_expire
     assert await server.pttl(f"{prefix}{{o}}:saga:o~r1") > 0
 
 
+async def test_a_saga_that_goes_on_for_longer_than_it_is_kept_is_still_found(
+    redis_url: str, prefix: str, server: Redis
+) -> None:
+    began = utc_now() - timedelta(days=3)
+    async with RedisSnapshotStorage(redis_url, prefix) as storage:
+        writer = storage.writer(saga_id="long", saga_name="S")
+        tomorrow = utc_now() + timedelta(days=1)
+        await writer.append(capture(snapshot("long", created_at=began, retention_until=tomorrow)))
+        await server.pexpire(f"{prefix}root:long", 60_000)
+        await writer.append(capture(snapshot("long", retention_until=tomorrow)))
+    assert await server.ttl(f"{prefix}root:long") > 86_400
+
+
 # ---------------------------------------------------------------- compression
 
 
@@ -255,6 +268,14 @@ async def test_a_server_that_is_not_there_is_named_without_its_password() -> Non
     with pytest.raises(StorageUnavailableError, match=r"redis://127\.0\.0\.1:1/0 cannot") as raised:
         await storage.open()
     assert "secret" not in str(raised.value)
+
+
+async def test_a_server_that_is_too_old_is_said_to_be_so(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaz_core.storage.backends.redis_connection._OLDEST_SERVER", 99)
+    with pytest.raises(StorageUnavailableError, match="use version 99 or later"):
+        await RedisSnapshotStorage(redis_url).open()
 
 
 async def test_a_wrong_password_is_said_to_be_one(tmp_path: Path) -> None:

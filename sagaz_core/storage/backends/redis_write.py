@@ -30,6 +30,7 @@ from sagaz_core.storage.backends.redis_rows import (
     pack_tags,
     pack_touch,
     stream_id,
+    unpack_record,
     unpack_tags,
 )
 
@@ -184,6 +185,9 @@ class RedisWriter:
         row, entry = append.saga, append.entry
         if append.expected_head == 0 and row.status not in ENDED:
             yield from enlist(self._keys, row, ())
+        if row.expires is not None and row.updated - row.started > row.expires - row.updated:
+            # It has gone on for longer than it is kept: as long as its pointer would still be.
+            yield from self._keep_root(row)
         if entry is not None:
             place = pack_place(Place(row.saga_id, row.root))
             only_new = ("NX",) if append.new_id else ()
@@ -264,16 +268,19 @@ class RedisWriter:
         of_saga = self._keys.records_of(saga_id)
         (members,) = await self._run(("ZRANGE", of_saga, 0, -1))
         pairs = [member.decode().split("\0") for member in members]
-        records = [self._keys.record(kind, id) for kind, id in pairs]
-        times = await self._run(*(("PTTL", record) for record in records)) if records else []
+        keys = [self._keys.record(kind, id) for kind, id in pairs]
+        read = [("HMGET", key, "version", "record") for key in keys]
+        found = await self._run(*read) if read else []
         commands: list[Command] = []
-        for (kind, id), member, record, left in zip(pairs, members, records, times, strict=True):
-            if left < 0:
-                commands += [
-                    ("DEL", record),
-                    ("ZREM", self._keys.records(kind), id),
-                    ("ZREM", of_saga, member),
-                ]
+        for (kind, id), member, key, (version, packed) in zip(
+            pairs, members, keys, found, strict=True
+        ):
+            record = None if packed is None else unpack_record(version, packed)
+            # The list may name one that is another saga's by now, or never became this one's.
+            if record is not None and record.saga == saga_id and record.expires is None:
+                commands += [("DEL", key), ("ZREM", self._keys.records(kind), id)]
+            if record is None or record.saga != saga_id or record.expires is None:
+                commands.append(("ZREM", of_saga, member))
         return commands
 
     async def acquire(self, root: str, owner: str, holder: str, term: int, fence: int) -> bool:
