@@ -8,10 +8,10 @@ line ``SAGA SEQUENCE`` for each checkpoint that was acknowledged, and ``gone`` a
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -123,16 +123,6 @@ def dying(function: Callable[..., Any], nth: int) -> Callable[..., Any]:
         if count == nth:
             _die()
 
-    if inspect.iscoroutinefunction(function):
-
-        @wraps(function)
-        async def call_async(*args: Any, **kwargs: Any) -> Any:
-            result = await function(*args, **kwargs)
-            note()
-            return result
-
-        return call_async
-
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
@@ -140,6 +130,26 @@ def dying(function: Callable[..., Any], nth: int) -> Callable[..., Any]:
         return result
 
     return call
+
+
+def _die_after_a_deletion() -> None:
+    """Kill this process once a transaction that removes sagas is committed."""
+    delete, write = sqlite.delete_saga, SQLiteConnection.write
+    deleted = False
+
+    def delete_and_note(db: sqlite3.Connection, saga_id: str) -> int:
+        nonlocal deleted
+        deleted = True
+        return delete(db, saga_id)
+
+    async def write_and_die(self: SQLiteConnection, *args: Any) -> Any:
+        result = await write(self, *args)
+        if deleted:
+            _die()
+        return result
+
+    sqlite.delete_saga = delete_and_note
+    SQLiteConnection.write = write_and_die  # type: ignore[method-assign]
 
 
 def _up_to(nth: int) -> Callable[[str], Iterator[str]]:
@@ -167,7 +177,7 @@ def arm(point: Point, nth: int) -> None:
         case "while pruning":
             sqlite.delete_saga = dying(sqlite.delete_saga, nth)
         case "after pruning":
-            SQLiteConnection.write = dying(SQLiteConnection.write, nth)  # type: ignore[method-assign]
+            _die_after_a_deletion()
         case "anywhere":
             pass
 
