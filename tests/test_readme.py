@@ -57,6 +57,28 @@ def test_the_library_in_twenty_lines_runs(
     assert re.search(r"released rsv_1\nfailed -> success \S+~r1", said)
 
 
+async def test_finding_keeping_and_moving_run(tmp_path: Path) -> None:
+    from sagaz_core import SagaSnapshot
+    from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+    from sagaz_core.storage.capture import capture
+
+    names: dict[str, Any] = {}
+    exec(snippet("copy_sagas"), names)
+    async with (
+        SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage,
+        InMemorySnapshotStorage() as archive,
+    ):
+        writer = storage.writer(saga_id="s1", saga_name="OrderSaga", tags={"order_id": "8841"})
+        await writer.append(
+            capture(SagaSnapshot(saga_id="s1", saga_name="OrderSaga", status="completed"))
+        )
+        found, report, health, wrong = await names["keep_house"](storage, archive)
+        assert [saga.saga_id for saga in found.sagas] == ["s1"]
+        assert report.copied == 1
+        assert (health.status, wrong) == ("ok", [])
+        assert await archive.get_saga("s1") is not None
+
+
 async def test_the_recorder_around_a_plain_function_runs(tmp_path: Path) -> None:
     from sagaz_core.storage.backends import SQLiteSnapshotStorage
 
