@@ -146,3 +146,16 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
     assert b"3/3" in seen
     assert b"copied" in done.stdout
     assert b"\x1b" not in done.stdout
+
+
+def test_a_store_moves_to_a_server_and_back(
+    command: Command, tmp_path: Path, redis_url: str
+) -> None:
+    server = f"{redis_url}?key_prefix=copy_{tmp_path.name}:"
+    done = command("copy", "--from", "shop.db", "--to", server, "--format", "json")
+    assert done.code == 0, done.err
+    assert done.json["copied"] == 3
+    assert command("doctor", "--storage-url", server, "--deep").code == 0
+    assert command("copy", "--from", server, "--to", "back.db").code == 0
+    assert told(tmp_path / "back.db") == told(tmp_path / "shop.db")
+    assert command("copy", "--from", server, "--to", server).code == 2
