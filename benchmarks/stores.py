@@ -28,7 +28,10 @@ RARE_SAGAS: Final = 10
 RARE_NAME: Final = "AuditSaga"
 RARE_PREFIX: Final = "audit_"
 RARE_GROUP: Final = group_error("LedgerError", RARE)
+LOOPING_SAGA: Final = "poll_1"
+"""Its checkpoints are of the same eight steps again and again."""
 LONG_SAGA: Final = "import_1"
+"""Each of its checkpoints is of another step, and its state names all those completed before."""
 STEPS: Final = ("reserve_inventory", "charge_payment", "ship_order", "send_receipt")
 _NAMES: Final = ("OrderSaga", "RefundSaga", "SignupSaga", "TransferSaga")
 _ERRORS: Final = (
@@ -62,7 +65,9 @@ class _LargeGroups:
         group, self._waiting = self._waiting, []
         refused = [each for each in await self._backend.append(group) if each.kind != "stored"]
         if refused:
-            raise RuntimeError(f"the benchmark's own sagas were refused: {refused[:3]}")
+            raise RuntimeError(
+                f"a store refused {refused[0]}; if a build was cut off, delete its folder"
+            )
 
     async def drain(self) -> None:
         await self.flush()
@@ -130,35 +135,38 @@ class Builder:
         )
         await writer.append(capture(ended), release=True)
 
-    async def long_saga(self, count: int) -> None:
-        """Write one failed saga of so many checkpoints, its context of 50 KB."""
-        writer = self._storage.writer(
-            saga_id=LONG_SAGA, saga_name="ImportSaga", code="shop.sagas:ImportSaga"
-        )
-        before: Capture | None = None
-        for snapshot in long_history(LONG_SAGA, count):
-            before = capture(snapshot, reuse=before)
-            await writer.append(before)
-            await self._groups.flush(_GROUP)
-        await self._groups.flush()
+    async def long_sagas(self, count: int) -> None:
+        """Write two failed sagas of so many checkpoints, each with a context of 50 KB."""
+        for saga_id, steps in ((LOOPING_SAGA, 8), (LONG_SAGA, count)):
+            writer = self._storage.writer(
+                saga_id=saga_id, saga_name="ImportSaga", code="shop.sagas:ImportSaga"
+            )
+            before: Capture | None = None
+            for snapshot in long_history(saga_id, count, steps):
+                before = capture(snapshot, reuse=before)
+                await writer.append(before)
+                await self._groups.flush(_GROUP)
+            await self._groups.flush()
 
 
-def long_history(saga_id: str, count: int) -> Iterator[SagaSnapshot]:
+def long_history(saga_id: str, count: int, steps: int) -> Iterator[SagaSnapshot]:
     """Yield the checkpoints of a saga that fails: each step changes one field of 50."""
     rng = random.Random(7)
     context: dict[str, object] = {f"field_{number:02}": _text(1000, rng) for number in range(50)}
     completed: list[str] = []
     error = StepError("CarrierDown", "503 for parcel 8841", "")
     for number in range(1, count + 1):
-        step = f"import_{number:06}"
+        step = f"import_{number % steps:06}"
         failing, undoing = number == count - 3, number > count - 3
+        if len(completed) == steps:
+            completed.clear()
         yield SagaSnapshot(
             saga_id=saga_id,
             saga_name="ImportSaga",
             kind="step_failed" if failing else "before_compensation" if undoing else "before_step",
             status="compensating" if undoing else "executing",
-            step_name=completed[-1] if undoing else step,
-            step_index=number - 1,
+            step_name=completed[-1] if undoing and completed else step,
+            step_index=number % steps,
             context=dict(context),
             completed_steps=completed,
             error=error if failing else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -13,8 +13,8 @@ from sagaz_core.storage.examining_saga import examine_saga
 from sagaz_core.storage.listing import status_of
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.times import to_micros
+from sagaz_core.storage.walking import every_saga
 
-_PAGE: Final = 200
 _SAMPLE: Final = 100
 """Sagas of which every checkpoint is decoded in any case: those that changed last."""
 _NAMED: Final = 5
@@ -96,23 +96,13 @@ class _Examination:
     async def run(self) -> None:
         """Look at every saga."""
         total = sum((await self._backend.tally(SagaQuery(), "status")).values())
-        async for row in self._rows():
+        async for row in every_saga(self._backend, SagaQuery()):
             await self._look(row)
             self._sagas += 1
             if self._progress is not None:
                 self._progress(self._sagas, max(self._sagas, total))
         for saga_id in await self._backend.expired(to_micros(utc_now())):
             self._expired.add(saga_id)
-
-    async def _rows(self) -> AsyncIterator[SagaRow]:
-        cursor: str | None = None
-        while True:
-            page = await self._backend.sagas(SagaQuery(), cursor=cursor, limit=_PAGE)
-            for row in page.rows:
-                yield row
-            cursor = page.cursor
-            if cursor is None:
-                return
 
     async def _look(self, row: SagaRow) -> None:
         whole = self._deep or self._sagas < _SAMPLE

@@ -22,7 +22,6 @@ from sagaz_core.storage.backends.base import (
     Backend,
     FamilyRow,
     MarkRow,
-    SagaQuery,
     SagaRow,
     StoreInfo,
 )
@@ -36,6 +35,7 @@ from sagaz_core.storage.listing import (
 )
 from sagaz_core.storage.meta import summarize, unpack_replay_log, unpack_run
 from sagaz_core.storage.times import to_micros
+from sagaz_core.storage.walking import every_saga
 
 REPLAY_LOG: Final = "replay"
 """The kind of the replay log's documents."""
@@ -185,7 +185,7 @@ class StoreReader:
             tags=tags,
             unsettled=True,
         )
-        async for row in self._rows(query):
+        async for row in every_saga(self.backend, query):
             if len(found) == limit:
                 break
             async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
@@ -298,7 +298,7 @@ class StoreReader:
     async def list_family(self, root_id: str) -> list[SagaSummary]:
         """Return a root saga and its replays, the root first, then by start."""
         await self._reader()
-        rows = [row async for row in self._rows(saga_query(root_id=root_id))]
+        rows = [row async for row in every_saga(self.backend, saga_query(root_id=root_id))]
         rows.sort(key=lambda row: (row.saga_id != root_id, row.started, row.saga_id))
         return [summary_of(row) for row in rows]
 
@@ -362,16 +362,6 @@ class StoreReader:
 
     async def _has_tags(self, saga_id: str, tags: Mapping[str, str] | None) -> bool:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))
-
-    async def _rows(self, query: SagaQuery) -> AsyncIterator[SagaRow]:
-        cursor = None
-        while True:
-            page = await self.backend.sagas(query, cursor=cursor, limit=_PAGE)
-            for row in page.rows:
-                yield row
-            cursor = page.cursor
-            if cursor is None:
-                return
 
     async def _read(self, saga_id: str, sequence: int) -> SagaSnapshot | None:
         row = await self.backend.saga(saga_id)

@@ -28,6 +28,7 @@ from sagaz_core.testing.isolation import IsolationContract
 from sagaz_core.testing.leases import LeaseContract
 from sagaz_core.testing.opening import OpeningContract
 from sagaz_core.testing.order import OrderContract
+from sagaz_core.testing.outline import OutlineContract
 from sagaz_core.testing.paging import PagingContract
 from sagaz_core.testing.processes import ProcessContract
 from sagaz_core.testing.reading_only import ReadingOnlyContract
@@ -45,6 +46,7 @@ class VolatileStorageContract(
     IsolationContract,
     OrderContract,
     PagingContract,
+    OutlineContract,
     FilterContract,
     HidingContract,
     ExpiryContract,
