@@ -18,7 +18,7 @@ class OutlineContract(ContractBase):
         kinds: list[tuple[Any, str]] = [
             ("before_step", "a"),
             ("after_step", "a"),
-            ("manual", ""),
+            ("manual", "c"),
             ("step_failed", "b"),
             ("before_compensation", "a"),
         ]
@@ -31,7 +31,7 @@ class OutlineContract(ContractBase):
         marks = await storage.list_marks("saga", 1, 5)
         assert [tuple(mark) for mark in marks] == [
             (1, "before_step", "a"),
-            (3, "manual", None),
+            (3, "manual", "c"),
             (4, "step_failed", "b"),
             (5, "before_compensation", "a"),
         ]
