@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,7 +42,8 @@ async def test_a_sound_file_is_told_sound(path: Path, read_only: bool) -> None:
     found = await check(path, read_only=read_only)
     assert {finding.level for finding in found if "WAL-reset" not in finding.what} == {"ok"}
     told = " ".join(finding.what for finding in found)
-    for words in ("every page and index sound", "every row belongs", "schema is 1", "WAL mode"):
+    journal = "nobody has it open to write" if read_only else "it is in WAL mode"
+    for words in ("every page and index sound", "every row belongs", "schema is 1", journal):
         assert words in told
 
 
@@ -68,12 +71,35 @@ async def test_rows_without_a_saga_are_counted_by_kind(path: Path) -> None:
     assert found.advice == "`sagaz prune` removes them"
 
 
-async def test_another_journal_mode_is_told(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA journal_mode = DELETE").fetchall()
-    (found,) = [finding for finding in await check(path) if "not in WAL mode" in finding.what]
+def test_another_journal_mode_is_told() -> None:
+    found = sqlite_check.check_journal("delete")
     assert found.level == "warning"
-    assert "WAL mode" in " ".join(finding.what for finding in await check(path, read_only=False))
+    assert "not in WAL mode" in found.what
+
+
+TRY_TO_LOCK = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    # The bytes of which every connection that has a file open in WAL mode holds a share.
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+"""
+
+
+async def test_examining_a_file_takes_no_lock_from_a_store_that_is_open(path: Path) -> None:
+    async def is_locked() -> bool:
+        trying = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", TRY_TO_LOCK, str(path), stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await trying.communicate()
+        return b"BlockingIOError" in said
+
+    async with SQLiteSnapshotStorage(path) as storage:
+        assert await is_locked()
+        await storage.backend.check()
+        await check(path)
+        await storage.health_check()
+        assert await is_locked()
+    assert not await is_locked()
 
 
 @pytest.mark.parametrize(

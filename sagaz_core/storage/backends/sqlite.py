@@ -287,7 +287,10 @@ class SQLiteBackend(Backend):
         return await self._file.run(_describe, self.path, await self._file.at_rest())
 
     async def check(self) -> list[Finding]:
-        return await self._file.run(check_file, self.path, now_micros(), len(migrations()))
+        at_rest = await self._file.at_rest()
+        return await self._file.run(
+            check_file, self.path, now_micros(), len(migrations()), at_rest=at_rest
+        )
 
 
 class SQLiteSnapshotStorage(SnapshotStorage):
