@@ -85,6 +85,38 @@ class RecordContract(ContractBase):
         assert await ids("x") == ["0"]
         assert await ids("y") == ["2", "1"]
 
+    async def test_a_document_that_was_refused_leaves_no_trace(
+        self, storage: SnapshotStorage
+    ) -> None:
+        backend = storage.backend
+        for number, saga in enumerate(("x", "y")):
+            await backend.put(_record(f"{number}", at=number, saga=saga), expected_version=0)
+        before = await backend.scan("k")
+        for id, saga in (("0", "y"), ("0", "z"), ("2", "z")):
+            assert not await backend.put(_record(id, at=9, saga=saga), expected_version=7)
+        assert await backend.scan("k") == before
+        for saga in ("x", "y", "z"):
+            assert await backend.scan("k", saga=saga) == [
+                each for each in before if each.saga == saga
+            ]
+        for saga in ("y", "z"):
+            await storage.save_snapshot(snapshot(saga))
+        await backend.delete(["y", "z"])
+        assert [each.id for each in await backend.scan("k")] == ["0"]
+
+    async def test_a_document_that_was_put_down_to_another_saga_goes_with_that_one(
+        self, storage: SnapshotStorage
+    ) -> None:
+        backend = storage.backend
+        for saga in ("x", "y"):
+            await storage.save_snapshot(snapshot(saga))
+        await backend.put(_record(saga="x"), expected_version=0)
+        await backend.put(_record(saga="y"), expected_version=1)
+        await backend.delete(["x"])
+        assert await backend.get("k", "1") is not None
+        await backend.delete(["y"])
+        assert await backend.get("k", "1") is None
+
     async def test_documents_whose_names_look_alike_are_kept_apart(
         self, storage: SnapshotStorage
     ) -> None:

@@ -369,6 +369,8 @@ class RedisBackend(Backend):
         if saga is not None:
             # One that was since put down to another saga still stands in this one's list.
             records = [record for record in records if record.saga == saga]
+        # Nor do the lists tell the time of one that somebody failed to replace.
+        records.sort(key=lambda record: (record.at, record.id), reverse=True)
         return records if limit is None else records[:limit]
 
     # -- watching

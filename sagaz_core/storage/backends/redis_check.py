@@ -118,7 +118,9 @@ async def _stale(connection: RedisConnection, keys: Keys, now: int) -> AsyncIter
             ((version, packed),) = await connection.run(("HMGET", key, "version", "record"))
             record = None if packed is None else unpack_record(version, packed)
             if record is None or (record.expires is not None and record.expires <= now):
-                yield [("DEL", key), ("ZREM", name, id)]
+                of_saga = keys.records_of((record and record.saga) or "")
+                pair = f"{kind}\0{id.decode()}"
+                yield [("DEL", key), ("ZREM", name, id), ("ZREM", of_saga, pair)]
     for name in await connection.scan(f"{_literal(keys.prefix)}records-of:*"):
         (pairs,) = await connection.run(("ZRANGEBYSCORE", name, "-inf", top))
         for pair in pairs:
