@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sagaz_core.errors import UsageError
+from sagaz_core.model import SagaSnapshot
+from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_core.storage.capture import capture
+from sagaz_tui.saga_feed import Question, SagaFeed
 from sagaz_tui.saga_filter import SagaFilter, parse_filter
 
 NOW = datetime(2026, 7, 3, 3, 12, tzinfo=UTC)
@@ -65,3 +69,17 @@ def test_an_id_may_look_like_anything(saga_id: str) -> None:
 def test_what_cannot_be_read_says_how_to_write_it(text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         parse_filter(text)
+
+
+async def test_a_tag_finds_its_saga_in_the_list() -> None:
+    async with InMemorySnapshotStorage() as storage:
+        for number in ("8841", "8842"):
+            writer = storage.writer(
+                saga_id=f"saga_{number}", saga_name="S", tags={"order_id": number}
+            )
+            await writer.append(
+                capture(SagaSnapshot(saga_id=f"saga_{number}", saga_name="S", status="failed"))
+            )
+        question = Question(filter=parse_filter("tag:order_id=8841"))
+        rows = await SagaFeed(storage, question, NOW).next_rows()
+        assert [row.saga_id for row in rows] == ["saga_8841"]

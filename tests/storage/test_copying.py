@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -21,7 +22,7 @@ from sagaz_core.storage.backends import (
     RedisSnapshotStorage,
     SQLiteSnapshotStorage,
 )
-from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.backends.base import Append, Outcome, SagaPage, SagaQuery
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.copying import CopyProgress
 from sagaz_core.storage.storage import SnapshotStorage
@@ -150,6 +151,52 @@ async def test_a_checkpoint_deleted_since_is_deleted_at_the_target(
     await source.delete_snapshot((await source.list_checkpoints("a"))[1].snapshot_id)
     await copy_sagas(source, target)
     assert await everything(target) == await everything(source)
+
+
+async def test_a_source_that_is_written_meanwhile_loses_nothing(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    async def run(number: int) -> None:
+        for batch in range(5):
+            await record(source, f"s{number}_{batch}", steps=5, start=number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(10):
+            group.create_task(run(number))
+        await asyncio.sleep(0)
+        seen: set[str] = set()
+        while len(seen) < 50:
+            report = await copy_sagas(source, target)
+            assert report.complete, report.conflicts
+            seen = set(await everything(target))
+    report = await copy_sagas(source, target)
+    assert report.complete
+    assert await everything(target) == await everything(source)
+
+
+async def test_a_saga_that_ends_while_it_is_copied_is_copied_once(stores: Stores) -> None:
+    async with stores("memory") as source, stores("memory") as target:
+        for number in range(20):
+            await record(source, f"ended{number}", steps=1)
+        writer = source.writer(saga_id="going", saga_name="S", fence=1, claim=True, owner="x")
+        await writer.append(capture(snapshot("going")))
+        sagas = source.backend.sagas
+        asked: list[SagaQuery] = []
+
+        async def and_it_ends(query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
+            asked.append(query)
+            if query.status == ("completed", "failed") and writer.head == 1:
+                await writer.append(
+                    capture(snapshot("going", kind="completed", status="completed")), release=True
+                )
+            return await sagas(query, cursor=cursor, limit=limit)
+
+        source.backend.sagas = and_it_ends  # type: ignore[method-assign]
+        report = await copy_sagas(source, target)
+        assert (report.sagas, report.copied, report.running) == (21, 21, ("going",))
+        assert writer.head == 2
+        assert (await copy_sagas(source, target)).continued == 1
+        assert await everything(target) == await everything(source)
 
 
 # -- conflicts

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
+import pytest
+
 from sagaz_core.errors import StorageUnavailableError
-from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.backends import (
+    InMemorySnapshotStorage,
+    RedisSnapshotStorage,
+    SQLiteSnapshotStorage,
+)
 from sagaz_core.storage.backends.base import SagaRow, StoreInfo
 from tests.storage.families import record
 
@@ -29,6 +36,20 @@ async def test_a_missing_store_is_unavailable_and_says_why(tmp_path: Path) -> No
     assert report.status == "unavailable"
     assert "there is no store at" in report.message
     assert report.latency is report.sagas is report.checkpoints is report.bytes is None
+
+
+async def test_a_server_out_of_reach_is_unavailable_and_says_so(closed_port: int) -> None:
+    storage = RedisSnapshotStorage(f"redis://127.0.0.1:{closed_port}/0")
+    report = await storage.health_check()
+    assert report.status == "unavailable"
+    assert str(closed_port) in report.message
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 async def test_a_store_that_hangs_is_unavailable_after_a_while() -> None:
