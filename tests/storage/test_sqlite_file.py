@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,29 @@ async def test_a_newer_schema_is_refused(store: Path) -> None:
     connection.close()
     with pytest.raises(SchemaTooNewError, match="upgrade sagaz"):
         await SQLiteSnapshotStorage(store).open()
+
+
+async def test_a_newer_program_that_makes_the_store_meanwhile_is_not_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    read_header = schemas._read_header
+    scripts = [*schemas.migrations(), "CREATE TABLE later (n INTEGER);"]
+
+    def read_and_be_overtaken(connection: sqlite3.Connection) -> tuple[int, int, int]:
+        found = read_header(connection)
+        other = sqlite3.connect(path, isolation_level=None)
+        schemas._migrate(other, path, scripts)
+        other.close()
+        return found
+
+    monkeypatch.setattr(schemas, "_read_header", read_and_be_overtaken)
+    with pytest.raises(SchemaTooNewError, match="upgrade sagaz"):
+        await SQLiteSnapshotStorage(path).open()
+    assert "later" in dict(schema_of(path))
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(scripts),)
+    connection.close()
 
 
 async def test_a_folder_a_missing_folder_and_a_missing_file(tmp_path: Path) -> None:
@@ -292,14 +316,65 @@ async def test_a_program_that_forgets_to_close_its_store_still_ends(tmp_path: Pa
         "storage = SQLiteSnapshotStorage(sys.argv[1])\n"
         "asyncio.run(storage.save_snapshot(SagaSnapshot(saga_id='s', saga_name='S')))\n"
     )
-    import sys
-
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, str(tmp_path / "s.db")
     )
     assert await asyncio.wait_for(process.wait(), 20) == 0
     async with SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True) as storage:
         assert len(await storage.list_snapshots("s")) == 1
+
+
+async def test_a_store_named_from_the_working_directory_stays_where_that_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for read_only in (False, True):
+        monkeypatch.chdir(tmp_path)
+        async with SQLiteSnapshotStorage("s.db", read_only=read_only) as storage:
+            if not read_only:
+                await storage.save_snapshot(snapshot())
+            monkeypatch.chdir(tmp_path / "elsewhere")
+            if not read_only:
+                await storage.save_snapshot(snapshot())
+            assert len(await storage.list_snapshots("s")) == 2
+            async with SQLiteSnapshotStorage(tmp_path / "s.db") as other:
+                await other.save_snapshot(snapshot("t"))
+            assert len((await storage.list_sagas()).sagas) == 2
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+FORKING = """
+import asyncio, os, sys
+from sagaz_core.model import SagaSnapshot
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+
+storage = SQLiteSnapshotStorage(sys.argv[1])
+
+async def save(saga_id):
+    await storage.save_snapshot(SagaSnapshot(saga_id=saga_id, saga_name="S"))
+    return len((await storage.list_sagas()).sagas)
+
+assert asyncio.run(save("parent")) == 1
+child = os.fork()
+if child == 0:
+    assert asyncio.run(save("child")) == 2
+    asyncio.run(storage.close())
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert asyncio.run(save("parent again")) == 3
+asyncio.run(storage.close())
+"""
+
+
+async def test_a_process_that_is_forked_while_a_store_is_open_can_use_it_too(
+    tmp_path: Path,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FORKING, str(tmp_path / "s.db"), stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0, said.decode()
+    assert list(tmp_path.iterdir()) == [tmp_path / "s.db"]
 
 
 def test_not_a_store_is_a_storage_error() -> None:

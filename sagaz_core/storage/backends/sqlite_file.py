@@ -33,7 +33,7 @@ class OpenFile:
     """A file as it was when it was opened. Made by :meth:`find`.
 
     Args:
-        path: as the user named it.
+        path: in full, so that it leads to the same place from another working directory.
         identity: device and inode.
         at_rest: names and stamps of the file and its logs if it is read alone; None: SQLite's
             locks and log are used.
@@ -46,6 +46,7 @@ class OpenFile:
     @classmethod
     def find(cls, path: Path, *, read_only: bool) -> Self:
         """Look at the file that a path leads to now; raises OSError."""
+        path = path.absolute()
         found = os.stat(path)
         at_rest = _stamps(path) if read_only else None
         if at_rest is not None and any(list(at_rest.values())[1:]):

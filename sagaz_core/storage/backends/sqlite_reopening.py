@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -19,20 +20,25 @@ T = TypeVar("T")
 _ATTEMPTS: Final = 20
 """How often a read is begun again because the file changed under it."""
 
+_inherited: list[SQLiteConnection] = []
+"""Connections of a parent process. They are never closed here, where nothing may touch them."""
+
 
 class ReopeningFile:
     """A file by its path, which may be replaced while it is open.
 
     Reads are answered from the file that is there when they end. A write that finds another
     file in place of its own is refused once: whoever writes must look at what is there first.
-    A file that has gone is never made again.
+    A file that has gone is never made again. A process that was forked opens the file for itself.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.opened_at = 0
         """When the file was opened last: nanoseconds since 1970."""
+        self._place = path
         self._read_only: bool | None = None
+        self._process = os.getpid()
         self._connection: SQLiteConnection | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
@@ -40,7 +46,9 @@ class ReopeningFile:
         """Open the file, or make it unless ``read_only``; idempotent. Raises StorageError."""
         async with self._turn():
             if self._read_only is None:
-                await self._connect(read_only=read_only, make=True)
+                await self._connect(self.path, read_only=read_only, make=True)
+                # The working directory may be another one when it is opened again.
+                self._place = self.path.absolute()
                 self._read_only = read_only
 
     async def close(self) -> None:
@@ -49,6 +57,7 @@ class ReopeningFile:
 
     async def _close(self) -> None:
         async with self._turn():
+            self._leave_to_parent()
             connection, self._connection, self._read_only = self._connection, None, None
             if connection is not None:
                 await connection.close()
@@ -104,18 +113,26 @@ class ReopeningFile:
         return self._opening[1]
 
     async def _connected(self) -> SQLiteConnection:
+        self._leave_to_parent()
         if self._connection is None:
             async with self._turn():
                 if self._read_only is None:
                     raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
                 if self._connection is None:
-                    await self._connect(read_only=self._read_only, make=False)
+                    await self._connect(self._place, read_only=self._read_only, make=False)
         assert self._connection is not None
         return self._connection
 
-    async def _connect(self, *, read_only: bool, make: bool) -> None:
-        self._connection = await SQLiteConnection.open(self.path, read_only=read_only, make=make)
+    async def _connect(self, path: Path, *, read_only: bool, make: bool) -> None:
+        self._connection = await SQLiteConnection.open(path, read_only=read_only, make=make)
+        self._process = os.getpid()
         self.opened_at = time.time_ns()
+
+    def _leave_to_parent(self) -> None:
+        """Forget a connection that was made before this process was forked."""
+        if self._connection is not None and self._process != os.getpid():
+            _inherited.append(self._connection)
+            self._connection = None
 
     async def _let_go(self, connection: SQLiteConnection) -> None:
         if self._connection is connection:

@@ -30,11 +30,7 @@ def prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None
             f"{path} is a database of another program; name a sagaz store, or a new file"
         )
     scripts = migrations()
-    if version > len(scripts):
-        raise SchemaTooNewError(
-            f"{path} was written by a newer sagaz (schema {version}, this one knows "
-            f"{len(scripts)}); upgrade sagaz to open it"
-        )
+    _refuse_newer(version, scripts, path)
     if read_only:
         if not tables:
             raise StorageUnavailableError(
@@ -49,9 +45,19 @@ def prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None
         return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # Where a sync leaves data in the disk's own cache (macOS), have that written too.
+    connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA secure_delete = ON")
     if version < len(scripts):
-        _migrate(connection, scripts)
+        _migrate(connection, path, scripts)
+
+
+def _refuse_newer(version: int, scripts: list[str], path: Path) -> None:
+    if version > len(scripts):
+        raise SchemaTooNewError(
+            f"{path} was written by a newer sagaz (schema {version}, this one knows "
+            f"{len(scripts)}); upgrade sagaz to open it"
+        )
 
 
 def _read_header(connection: sqlite3.Connection) -> tuple[int, int, int]:
@@ -71,7 +77,7 @@ def _read_header(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return version, application, tables
 
 
-def _migrate(connection: sqlite3.Connection, scripts: list[str]) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, scripts: list[str]) -> None:
     """Apply what is missing, all of it in one transaction.
 
     Several processes may find the same new file at once: the version is read again inside.
@@ -79,6 +85,7 @@ def _migrate(connection: sqlite3.Connection, scripts: list[str]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        _refuse_newer(version, scripts, path)
         for script in scripts[version:]:
             for statement in _statements(script):
                 connection.execute(statement)
