@@ -103,11 +103,11 @@ class SagaSession:
         known = self.view
         if known is not None and known.saga == saga:
             return False
-        run = known.run if known and known.run.steps else await self._run(saga)
         if known is None or not len(known.checkpoints):
+            run = await self._run(saga)
             view = SagaView(saga, await self._begin(saga, run), run)
         else:
-            view = replace(known, saga=saga, run=run)
+            view = replace(known, saga=saga)
             await self._read_on(view.checkpoints)
         self.view = await self._with_ends(view)
         return True
