@@ -22,6 +22,8 @@ async def read_checkpoint(backend: Backend, row: SagaRow, sequence: int) -> Saga
     if not found:
         return None
     chain = await _chain_before(backend, row.saga_id, found[0])
+    if chain is None:
+        return None
     return _snapshot(row, found[0], _apply(chain, row.saga_id, found[0]))
 
 
@@ -56,7 +58,10 @@ class ForwardReader:
             if not page:
                 return
             if position != self._next:
-                self._chain = await _chain_before(self._backend, row.saga_id, page[0])
+                chain = await _chain_before(self._backend, row.saga_id, page[0])
+                if chain is None:
+                    return
+                self._chain = chain
             for entry in page:
                 state = _apply(self._chain, row.saga_id, entry)
                 position = self._next = entry.seq + 1
@@ -85,10 +90,13 @@ async def read_backward(
         position = start - 1
 
 
-async def _chain_before(backend: Backend, saga_id: str, entry: EntryRow) -> Chain:
+async def _chain_before(backend: Backend, saga_id: str, entry: EntryRow) -> Chain | None:
+    """Return the chain that an entry follows; None: its saga has been removed meanwhile."""
     chain = Chain()
     if entry.keyframe < entry.seq:
         before = await backend.entries(saga_id, entry.keyframe, entry.seq - 1, hidden=True)
+        if len(before) < entry.seq - entry.keyframe and await backend.saga(saga_id) is None:
+            return None
         for each in before:
             _apply(chain, saga_id, each)
     return chain

@@ -27,7 +27,7 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.sqlite_check import check_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
-from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
+from sagaz_core.storage.backends.sqlite_query import SAGA, count, one_moment, read_page, saga_row
 from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
 from sagaz_core.storage.backends.sqlite_schema import migrations
 from sagaz_core.storage.backends.sqlite_write import (
@@ -310,6 +310,11 @@ class SQLiteSnapshotStorage(SnapshotStorage):
 
 def _latest_until(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
     """Find the latest entry not after a time by halving: a saga's times never go back."""
+    with one_moment(db):
+        return _halve(db, saga_id, at)
+
+
+def _halve(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
     found = db.execute("SELECT pk, head FROM saga WHERE id = ?", (saga_id,)).fetchone()
     if found is None:
         return None

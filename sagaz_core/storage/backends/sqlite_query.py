@@ -78,7 +78,7 @@ def read_page(
 ) -> SagaPage:
     """Return a page of sagas, the latest change first. ``now`` is in microseconds."""
     rows: list[SagaRow] = []
-    with _one_moment(db):
+    with one_moment(db):
         few = few_candidates(db, query)
         for sql, parameters in page_statements(query, cursor, limit, now, few=few):
             rows += [saga_row(row, now) for row in db.execute(sql, parameters)]
@@ -142,7 +142,7 @@ def count(
     now: int,
 ) -> dict[str, int]:
     """Count the sagas that match by a property; empty values are left out."""
-    with _one_moment(db):
+    with one_moment(db):
         few = few_candidates(db, query)
         if few is not None:
             counts = _count(db, query, by, now, _LISTED, [json.dumps(few)])
@@ -192,7 +192,7 @@ def _count(
 
 
 @contextmanager
-def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+def one_moment(db: sqlite3.Connection) -> Iterator[None]:
     """Let several statements see the store as it is at one moment."""
     db.execute("BEGIN")
     try:
