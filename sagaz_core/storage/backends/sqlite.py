@@ -27,18 +27,18 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.sqlite_check import check_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
+from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, one_moment, read_page, saga_row
 from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
 from sagaz_core.storage.backends.sqlite_schema import migrations
 from sagaz_core.storage.backends.sqlite_write import (
+    KINDS,
     acquire_lease,
     append_all,
     delete_saga,
     now_micros,
     put_record,
     read_family,
-    read_id,
-    stored_id,
 )
 from sagaz_core.storage.storage import SnapshotStorage
 
@@ -79,10 +79,9 @@ class SQLiteBackend(Backend):
         return outcomes
 
     async def hide(self, snapshot_id: str) -> bool:
-        return await self._update(
-            "UPDATE entry SET hidden = 1 WHERE snapshot_id = ? AND NOT hidden",
-            (stored_id(snapshot_id),),
-        )
+        hidden = await self._file.write(_hide, snapshot_id)
+        self._changes.tell()
+        return hidden
 
     async def delete(self, saga_ids: Sequence[str]) -> int:
         gone = await self._file.write(
@@ -145,11 +144,11 @@ class SQLiteBackend(Backend):
         hidden: bool = False,
     ) -> list[EntryRow]:
         rows = await self._rows(
-            "SELECT seq, keyframe, at, kind, step, snapshot_id, hidden, meta, "
-            f"{'body' if bodies else 'NULL'} FROM entry "
-            "WHERE saga = (SELECT pk FROM saga WHERE id = ?) AND seq BETWEEN ? AND ? "
-            f"{'' if hidden else 'AND NOT hidden '}"
-            f"ORDER BY seq {'DESC' if reverse else 'ASC'} LIMIT ?",
+            "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, "
+            f"e.meta, {'e.body' if bodies else 'NULL'} FROM saga s JOIN entry e ON e.saga = s.pk "
+            "WHERE s.id = ? AND e.seq BETWEEN ? AND ? "
+            f"{'' if hidden else 'AND NOT e.hidden '}"
+            f"ORDER BY e.seq {'DESC' if reverse else 'ASC'} LIMIT ?",
             (saga_id, lo, hi, -1 if limit is None else limit),
         )
         return [
@@ -157,14 +156,14 @@ class SQLiteBackend(Backend):
                 seq=seq,
                 keyframe=keyframe,
                 at=at,
-                kind=kind,
+                kind=KINDS[kind],
                 step=step,
-                snapshot_id=read_id(snapshot_id),
+                snapshot_id=read_id(derived_id(ids, seq) if stored is None else stored),
                 hidden=bool(is_hidden),
                 meta=meta,
                 body=body,
             )
-            for seq, keyframe, at, kind, step, snapshot_id, is_hidden, meta, body in rows
+            for seq, keyframe, at, kind, step, stored, ids, is_hidden, meta, body in rows
         ]
 
     async def locate(
@@ -175,12 +174,10 @@ class SQLiteBackend(Backend):
         snapshot_id: str | None = None,
     ) -> tuple[str, int] | None:
         if snapshot_id is not None:
-            rows = await self._rows(
-                "SELECT s.id, e.seq FROM entry e JOIN saga s ON s.pk = e.saga "
-                "WHERE e.snapshot_id = ?1 AND NOT e.hidden AND (?2 IS NULL OR s.id = ?2)",
-                (stored_id(snapshot_id), saga_id),
-            )
-            return rows[0] if rows else None
+            place = await self._file.run(place_of, snapshot_id)
+            if place is None or place.hidden or saga_id not in (None, place.saga_id):
+                return None
+            return place.saga_id, place.seq
         if saga_id is None or at is None:
             return None
         seq = await self._file.run(_latest_until, saga_id, at)
@@ -206,7 +203,7 @@ class SQLiteBackend(Backend):
             "AND seq BETWEEN ? AND ? AND NOT hidden ORDER BY seq",
             (saga_id, lo, hi),
         )
-        return [MarkRow(*row) for row in rows]
+        return [MarkRow(seq, KINDS[kind], step) for seq, kind, step in rows]
 
     async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
         rows = await self._rows(
@@ -345,6 +342,14 @@ def _last_touches(
     )
     latest = [db.execute(sql, (*found, key, until)).fetchone() for key in keys if found]
     return [TouchRow(*row) for row in latest if row]
+
+
+def _hide(db: sqlite3.Connection, snapshot_id: str) -> bool:
+    place = place_of(db, snapshot_id)
+    if place is None or place.hidden:
+        return False
+    db.execute("UPDATE entry SET hidden = 1 WHERE saga = ? AND seq = ?", (place.pk, place.seq))
+    return True
 
 
 def _data_version(db: sqlite3.Connection) -> int:

@@ -5,11 +5,13 @@ Everything here runs on the connection's thread, inside ``BEGIN IMMEDIATE``.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple, get_args
 
+from sagaz_core.model import Kind
 from sagaz_core.storage.backends.base import (
     Append,
     EntryRow,
@@ -18,10 +20,11 @@ from sagaz_core.storage.backends.base import (
     RecordRow,
     SagaRow,
 )
+from sagaz_core.storage.backends.sqlite_ids import is_derived, place_of, shared_part, stored_id
 
 _KNOWN: Final = (
-    "SELECT s.pk, s.head, f.fence, f.holder, f.alive_until "
-    "FROM saga s LEFT JOIN family f ON f.root = s.root WHERE s.id = ?"
+    "SELECT s.id, s.pk, s.head, s.ids, f.fence, f.holder, f.alive_until "
+    "FROM saga s LEFT JOIN family f ON f.root = s.root"
 )
 _FAMILY: Final = "SELECT fence, holder, alive_until FROM family WHERE root = ?"
 _CLAIM: Final = (
@@ -33,8 +36,8 @@ _LEASE: Final = (
 )
 _NEW_SAGA: Final = (
     "INSERT INTO saga (id, root, parent, parent_seq, name, code, status, compensation, step, "
-    "error, error_group, started, updated, ended, head, keyframe, expires) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "error, error_group, started, updated, ended, head, keyframe, expires, ids) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SAGA: Final = (
     "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
@@ -47,94 +50,134 @@ _ENTRY: Final = (
 _TOUCH: Final = "INSERT INTO touch (saga, key, seq, step) VALUES (?, ?, ?, ?)"
 _TAG: Final = "INSERT OR IGNORE INTO tag (name, value, saga) VALUES (?, ?, ?)"
 
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+"""Kinds by the number they are stored as: append to them, and never change their order."""
+_KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
+
 
 def now_micros() -> int:
     """Return this store's clock: microseconds since 1970, UTC."""
     return time.time_ns() // 1000
 
 
-def stored_id(snapshot_id: str) -> str | bytes:
-    """Return how a snapshot's id is stored: a UUID in its 16 bytes, any other as it is."""
-    if len(snapshot_id) == 36:
-        try:
-            raw = bytes.fromhex(snapshot_id.replace("-", ""))
-        except ValueError:
-            return snapshot_id
-        if read_id(raw) == snapshot_id:
-            return raw
-    return snapshot_id
-
-
-def read_id(stored: str | bytes) -> str:
-    """Return a stored snapshot's id."""
-    if isinstance(stored, str):
-        return stored
-    text = stored.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
 def append_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[Outcome]:
     """Write what can be written; what is refused leaves no trace."""
     now = now_micros()
-    return [_append(db, append, now) for append in appends]
+    rows = _Rows(db)
+    known = _known_of(db, [append.saga.saga_id for append in appends])
+    outcomes: list[Outcome] = []
+    for append in appends:
+        saga_id = append.saga.saga_id
+        if saga_id in rows.sagas_changed:
+            rows.write()
+            known |= _known_of(db, [saga_id])
+        outcomes.append(_append(db, append, known.get(saga_id), rows, now))
+        rows.sagas_changed.add(saga_id)
+    rows.write()
+    return outcomes
 
 
-def _append(db: sqlite3.Connection, append: Append, now: int) -> Outcome:
+class _Known(NamedTuple):
+    """A saga as it is before an append, and its family's lease."""
+
+    pk: int
+    head: int
+    ids: bytes | None
+    fence: int | None
+    holder: str | None
+    alive_until: int | None
+
+
+def _known_of(db: sqlite3.Connection, saga_ids: Sequence[str]) -> dict[str, _Known]:
+    if len(saga_ids) == 1:
+        found = db.execute(f"{_KNOWN} WHERE s.id = ?", saga_ids)
+    else:
+        found = db.execute(
+            f"{_KNOWN} WHERE s.id IN (SELECT value FROM json_each(?))", (json.dumps(saga_ids),)
+        )
+    return {saga_id: _Known(*rest) for saga_id, *rest in found}
+
+
+class _Rows:
+    """Rows of many appends, written with one statement a table."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.entries: list[tuple[Any, ...]] = []
+        self.sagas: list[tuple[Any, ...]] = []
+        self.leases: list[tuple[Any, ...]] = []
+        self.touches: list[tuple[Any, ...]] = []
+        self.sagas_changed: set[str] = set()
+
+    def write(self) -> None:
+        """Write what was collected since the last time."""
+        for sql, rows in (
+            (_ENTRY, self.entries),
+            (_SAGA, self.sagas),
+            (_LEASE, self.leases),
+            (_TOUCH, self.touches),
+        ):
+            if rows:
+                self._db.executemany(sql, rows)
+                rows.clear()
+        self.sagas_changed.clear()
+
+
+def _append(
+    db: sqlite3.Connection, append: Append, known: _Known | None, rows: _Rows, now: int
+) -> Outcome:
     row, entry = append.saga, append.entry
-    known = db.execute(_KNOWN, (row.saga_id,)).fetchone()
-    pk, head, *family = known or (None, 0)
-    if head != append.expected_head or pk is None:
-        stored = None if entry is None else _stored(db, entry)
+    head = 0 if known is None else known.head
+    derived = entry is not None and known is not None and is_derived(known.ids, entry)
+    if entry is not None and not (head == append.expected_head and (derived or append.new_id)):
+        stored = _stored(db, entry, rows)
         if stored is not None:
             return stored
-        if head != append.expected_head:
-            return Outcome("conflict", head)
+    if head != append.expected_head:
+        return Outcome("conflict", head)
+    alive_until = None if known is None else known.alive_until
     if append.fence is not None:
-        if pk is None:
-            family = db.execute(_FAMILY, (row.root,)).fetchone() or (None, None, None)
-        if append.claim and family[0] is None:
-            lapses = now + append.term
-            db.execute(_CLAIM, (row.root, append.fence, append.owner, row.saga_id, now, lapses))
-            family = (append.fence, row.saga_id, lapses)
-        if family[0] != append.fence or family[1] != row.saga_id:
+        lease = _lease_of(db, row, known)
+        if append.claim and lease[0] is None:
+            lease = (append.fence, row.saga_id, now + append.term)
+            db.execute(_CLAIM, (row.root, append.fence, append.owner, row.saga_id, now, lease[2]))
+        if lease[0] != append.fence or lease[1] != row.saga_id:
             return Outcome("fenced", head)
-    if pk is None:
-        pk = _insert_saga(db, row)
-        if entry is not None:
-            _insert_entry(db, pk, entry)
+        alive_until = lease[2]
+    if known is None:
+        ids = None if entry is None else shared_part(db, append)
+        derived = ids is not None
+        pk = _insert_saga(db, row, ids)
     else:
-        if entry is not None:
-            try:
-                _insert_entry(db, pk, entry)
-            except sqlite3.IntegrityError:
-                stored = _stored(db, entry)
-                if stored is None:
-                    raise
-                return stored
-        _update_saga(db, row, pk)
+        pk = known.pk
+        rows.sagas.append(_saga_values(row, pk))
+    if entry is not None:
+        rows.entries.append(_entry_values(pk, entry, derived))
     if append.fence is not None:
-        _extend_lease(db, append, family[2], now)
-    touches = append.touches
-    if len(touches) == 1:
-        touch = touches[0]
-        db.execute(_TOUCH, (pk, touch.key, touch.seq, touch.step))
-    elif touches:
-        db.executemany(_TOUCH, [(pk, touch.key, touch.seq, touch.step) for touch in touches])
+        _extend_lease(append, alive_until, now, rows)
+    for touch in append.touches:
+        rows.touches.append((pk, touch.key, touch.seq, touch.step))
     if append.tags:
         db.executemany(_TAG, [(name, value, pk) for name, value in append.tags])
     return Outcome("stored", row.head)
 
 
-def _stored(db: sqlite3.Connection, entry: EntryRow) -> Outcome | None:
-    found = db.execute(
-        "SELECT seq FROM entry WHERE snapshot_id = ?", (stored_id(entry.snapshot_id),)
-    ).fetchone()
-    return Outcome("duplicate", found[0]) if found else None
+def _stored(db: sqlite3.Connection, entry: EntryRow, rows: _Rows) -> Outcome | None:
+    rows.write()
+    place = place_of(db, entry.snapshot_id)
+    return None if place is None else Outcome("duplicate", place.seq)
 
 
-def _extend_lease(
-    db: sqlite3.Connection, append: Append, alive_until: int | None, now: int
-) -> None:
+def _lease_of(
+    db: sqlite3.Connection, row: SagaRow, known: _Known | None
+) -> tuple[int | None, str | None, int | None]:
+    if known is not None:
+        return known.fence, known.holder, known.alive_until
+    found: tuple[int, str, int | None] | None = db.execute(_FAMILY, (row.root,)).fetchone()
+    return found or (None, None, None)
+
+
+def _extend_lease(append: Append, alive_until: int | None, now: int, rows: _Rows) -> None:
     if append.release:
         until = None
     elif alive_until is None or alive_until - now < append.term * 3 // 4:
@@ -142,15 +185,14 @@ def _extend_lease(
     else:
         # Most of the term is left: the row need not be written again for each checkpoint.
         return
-    recovered_by = append.saga.saga_id if append.recovers else None
-    db.execute(_LEASE, (until, recovered_by, append.saga.root))
+    rows.leases.append((until, append.saga.saga_id if append.recovers else None, append.saga.root))
 
 
 def _ended(row: SagaRow) -> int | None:
     return row.updated if row.status in ("completed", "failed") else None
 
 
-def _insert_saga(db: sqlite3.Connection, row: SagaRow) -> int:
+def _insert_saga(db: sqlite3.Connection, row: SagaRow, ids: bytes | None) -> int:
     inserted = db.execute(
         _NEW_SAGA,
         (
@@ -171,45 +213,40 @@ def _insert_saga(db: sqlite3.Connection, row: SagaRow) -> int:
             row.head,
             row.keyframe,
             row.expires,
+            ids,
         ),
     )
     assert inserted.lastrowid is not None
     return inserted.lastrowid
 
 
-def _update_saga(db: sqlite3.Connection, row: SagaRow, pk: int) -> None:
-    db.execute(
-        _SAGA,
-        (
-            row.status,
-            row.compensation,
-            row.step,
-            row.error,
-            row.error_group,
-            row.updated,
-            _ended(row),
-            row.head,
-            row.keyframe,
-            row.expires,
-            pk,
-        ),
+def _saga_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
+    return (
+        row.status,
+        row.compensation,
+        row.step,
+        row.error,
+        row.error_group,
+        row.updated,
+        _ended(row),
+        row.head,
+        row.keyframe,
+        row.expires,
+        pk,
     )
 
 
-def _insert_entry(db: sqlite3.Connection, pk: int, entry: EntryRow) -> None:
-    db.execute(
-        _ENTRY,
-        (
-            pk,
-            entry.seq,
-            entry.keyframe,
-            entry.at,
-            entry.kind,
-            entry.step,
-            stored_id(entry.snapshot_id),
-            entry.meta,
-            entry.body,
-        ),
+def _entry_values(pk: int, entry: EntryRow, derived: bool) -> tuple[Any, ...]:
+    return (
+        pk,
+        entry.seq,
+        entry.keyframe,
+        entry.at,
+        _KIND_CODES[entry.kind],
+        entry.step,
+        None if derived else stored_id(entry.snapshot_id),
+        entry.meta,
+        entry.body,
     )
 
 

@@ -18,6 +18,7 @@ CREATE TABLE saga (
     head         INTEGER NOT NULL,
     keyframe     INTEGER NOT NULL,
     expires      INTEGER,
+    ids          BLOB,  -- what the ids of its snapshots share, each of them being that and seq
     wrapped_key  BLOB,
     mac          BLOB
 );
@@ -30,6 +31,7 @@ CREATE INDEX saga_by_name ON saga (name, status, ended, id) WHERE ended IS NOT N
 CREATE INDEX saga_by_error ON saga (error_group, status, ended, id) WHERE ended IS NOT NULL;
 CREATE INDEX saga_by_expiry ON saga (expires) WHERE ended IS NOT NULL;
 CREATE INDEX saga_by_root ON saga (root);
+CREATE UNIQUE INDEX saga_by_ids ON saga (ids) WHERE ids IS NOT NULL;
 CREATE INDEX saga_replay ON saga (root) WHERE parent IS NOT NULL;
 
 -- A root and its replays: who may act, and which replay succeeded.
@@ -52,9 +54,9 @@ CREATE TABLE entry (
     seq         INTEGER NOT NULL,
     keyframe    INTEGER NOT NULL,
     at          INTEGER NOT NULL,
-    kind        TEXT NOT NULL,
+    kind        INTEGER NOT NULL,  -- its place among the kinds
     step        TEXT,
-    snapshot_id NOT NULL UNIQUE,  -- 16 bytes where it is a UUID, else text
+    snapshot_id,  -- NULL where it is the saga's ids and seq; 16 bytes of a UUID, else text
     hidden      INTEGER NOT NULL DEFAULT 0,
     meta        BLOB NOT NULL,
     body        BLOB NOT NULL,
@@ -62,6 +64,7 @@ CREATE TABLE entry (
 );
 
 CREATE UNIQUE INDEX entry_by_seq ON entry (saga, seq);
+CREATE UNIQUE INDEX entry_by_id ON entry (snapshot_id) WHERE snapshot_id IS NOT NULL;
 
 -- The top-level keys that each checkpoint changed, and the step that caused it.
 CREATE TABLE touch (
