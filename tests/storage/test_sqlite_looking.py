@@ -81,9 +81,12 @@ def test_whoever_may_only_read_sees_everything_however_the_store_was_left(
                 assert path.read_bytes() == before
 
 
-def test_a_store_that_stays_open_to_look_sees_each_writer_come_and_go(folder: Path) -> None:
+@pytest.mark.parametrize("end", ["closed", "killed"])
+def test_a_store_that_stays_open_to_look_sees_each_writer_come_and_go(
+    folder: Path, end: End
+) -> None:
     path = folder / "s.db"
-    with written(path, "closed"):
+    with written(path, end):
         pass
     with looking_at(path) as looker:
         with locked(folder):
