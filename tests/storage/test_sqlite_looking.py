@@ -32,6 +32,8 @@ LOOKING = {
     ("replay", "list-changes", "s"): "#5",
     ("replay", "time-travel", "s", "--at", "2999-01-01T00:00:00Z"): NEWEST,
     ("replay", "history", "s"): "never replayed",
+    ("doctor",): "SQLite finds every page and index sound",
+    ("prune", "--dry-run"): "0",
 }
 """Commands that look, and what each shows of the newest checkpoint."""
 
