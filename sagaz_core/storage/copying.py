@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sagaz_core.errors import UsageError
-from sagaz_core.model import Status, utc_now
-from sagaz_core.storage.backends.base import Backend, SagaQuery, SagaRow
+from sagaz_core.model import utc_now
+from sagaz_core.storage.backends.base import Backend, SagaQuery
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy
 from sagaz_core.storage.listing import saga_query
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.times import to_micros
+from sagaz_core.storage.walking import every_saga
 
 _AT_ONCE: Final = 16
 """Families copied at the same time, which share the target's commits."""
-_PAGE: Final = 200
-_ENDED: Final[tuple[Status, ...]] = ("completed", "failed")
-_GOING: Final[tuple[Status, ...]] = ("executing", "compensating", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,53 +116,34 @@ class _Copy:
         self._families = FamilyCopier(source, target, GroupCommit(target), now)
         self._total = 0
         self._report = CopyReport()
-        self._seen: set[str] = set()
-        """Roots that may come up again: of families that go on, or have several sagas."""
+        self._large: set[str] = set()
+        """Roots of families of several sagas, each of which may come up."""
 
     async def run(self) -> CopyReport:
         self._total = sum((await self._source.tally(self._query, "status")).values())
         self._tell()
-        # Those that go on first: they may end meanwhile and come up among the others, where
-        # they are known. One that has ended does not change its place any more.
-        going = [row.root async for row in self._matching(_GOING)]
-        await self._copy_all(list(dict.fromkeys(going)))
-        roots: list[str] = []
-        async for row in self._matching(_ENDED):
-            if row.root not in self._seen and row.root not in roots:
-                roots.append(row.root)
+        roots: dict[str, None] = {}
+        async for row in every_saga(self._source, self._query):
+            if row.root not in self._large:
+                roots[row.root] = None
             if len(roots) == _AT_ONCE:
                 await self._copy_all(roots)
                 roots.clear()
         await self._copy_all(roots)
         return self._report
 
-    async def _matching(self, statuses: Sequence[Status]) -> AsyncIterator[SagaRow]:
-        asked = self._query.status
-        wanted = tuple(status for status in statuses if not asked or status in asked)
-        cursor: str | None = None
-        while wanted:
-            page = await self._source.sagas(
-                replace(self._query, status=wanted), cursor=cursor, limit=_PAGE
-            )
-            for row in page.rows:
-                yield row
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-    async def _copy_all(self, roots: Sequence[str]) -> None:
-        for start in range(0, len(roots), _AT_ONCE):
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for root in roots[start : start + _AT_ONCE]:
-                        group.create_task(self._copy_family(root))
-            except BaseExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+    async def _copy_all(self, roots: Iterable[str]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for root in roots:
+                    group.create_task(self._copy_family(root))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def _copy_family(self, root: str) -> None:
         done = await self._families.copy(root)
-        if len(done.sagas) > 1 or done.goes_on:
-            self._seen.add(root)
+        if len(done.sagas) > 1:
+            self._large.add(root)
         self._report = _add(self._report, done)
         self._tell()
 

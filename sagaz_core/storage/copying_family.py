@@ -12,9 +12,8 @@ from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy
 from sagaz_core.storage.meta import unpack_replay_log
 from sagaz_core.storage.reader import REPLAY_LOG
 
-_PAGE: Final = 200
-_TERM: Final = 10_000_000
-"""Microseconds for which the target's lease is taken, to be given back at once."""
+_WHOLE: Final = 1 << 30
+"""A family is read as it is at one moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +24,6 @@ class FamilyCopy:
     conflicts: Sequence[tuple[str, str]]
     """Ids of sagas or replays, and why they were left as they are."""
     documents: int
-    goes_on: bool
-    """Whether one of its sagas has not ended."""
 
 
 class FamilyCopier:
@@ -74,7 +71,6 @@ class FamilyCopier:
             sagas=done,
             conflicts=conflicts,
             documents=documents,
-            goes_on=any(row.status in ("executing", "compensating") for row in rows),
         )
 
     async def _copy_holder(self, family: FamilyRow, rows: Sequence[SagaRow]) -> str:
@@ -83,8 +79,6 @@ class FamilyCopier:
         if there is not None:
             if (there.holder, there.recovered_by) == (family.holder, family.recovered_by):
                 return ""
-            if there.held:
-                return f"{there.holder} of its family is running at the target"
             known = {row.saga_id for row in rows}
             theirs = await _members(self._target, family.root)
             acted = [row.saga_id for row in theirs if row.saga_id not in known]
@@ -94,7 +88,8 @@ class FamilyCopier:
             family.root,
             owner=family.owner,
             holder=family.holder,
-            term=_TERM,
+            # It lapses at once, so that nobody has to wait where this is killed in between.
+            term=0,
             expect_fence=there.fence if there else 0,
         )
         if not taken:
@@ -125,15 +120,8 @@ class FamilyCopier:
 
 async def _members(backend: Backend, root: str) -> list[SagaRow]:
     """Return a family's rows, the root first, then by start."""
-    rows: list[SagaRow] = []
-    cursor: str | None = None
-    while True:
-        page = await backend.sagas(SagaQuery(root=root), cursor=cursor, limit=_PAGE)
-        rows += page.rows
-        cursor = page.cursor
-        if cursor is None:
-            break
-    return sorted(rows, key=lambda row: (row.saga_id != root, row.started, row.saga_id))
+    page = await backend.sagas(SagaQuery(root=root), cursor=None, limit=_WHOLE)
+    return sorted(page.rows, key=lambda row: (row.saga_id != root, row.started, row.saga_id))
 
 
 def _grew_into(earlier: RecordRow, later: RecordRow) -> bool:
