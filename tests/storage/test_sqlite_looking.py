@@ -9,16 +9,15 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.sqlite_file import OpenFile
+from sagaz_core.storage.backends import SQLiteSnapshotStorage, sqlite_file
 from tests.bound import locked
 from tests.storage.looking_process import Looker, looking_at
 from tests.storage.writing_process import FIRST, End, written, written_on
@@ -158,15 +157,27 @@ async def test_no_answer_is_older_than_what_was_acknowledged_when_it_was_asked_f
     assert looks > 50
 
 
+@pytest.mark.parametrize(
+    ("written", "ago", "settles_in"),
+    [
+        (1_700_000_000_123_456_789, 0.001, 0.019),
+        (1_700_000_000_123_456_789, 0.021, 0),
+        (1_700_000_000_123_456_789, -60, 0),
+        # Some file systems keep whole seconds, or every other one.
+        (1_700_000_000_000_000_000, 0.5, 1.5),
+        (1_700_000_000_000_000_000, 2.1, 0),
+    ],
+)
 def test_a_file_is_read_alone_only_once_a_later_write_would_give_it_another_time(
-    folder: Path,
+    folder: Path, monkeypatch: pytest.MonkeyPatch, written: int, ago: float, settles_in: float
 ) -> None:
     path = folder / "s.db"
     path.write_bytes(b"x")
-    assert 0 < OpenFile.find(path, read_only=True).settles_in <= 0.02
-    for seconds in (-1, 60):
-        os.utime(path, (0, time.time() + seconds))
-        assert OpenFile.find(path, read_only=True).settles_in == 0
+    os.utime(path, ns=(written, written))
+    clock = SimpleNamespace(time_ns=lambda: written + int(ago * 1e9))
+    monkeypatch.setattr(sqlite_file, "time", clock)
+    found = sqlite_file.OpenFile.find(path, read_only=True)
+    assert found.settles_in == pytest.approx(settles_in)
 
 
 async def test_waiting_on_a_file_at_rest_ends_as_soon_as_somebody_writes(folder: Path) -> None:

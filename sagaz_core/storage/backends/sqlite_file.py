@@ -20,8 +20,11 @@ from sagaz_core.errors import StorageUnavailableError
 
 _Stamp: TypeAlias = tuple[int, int, int, int] | None
 
+_SECOND: Final = 1_000_000_000
 _TICK: Final = 20_000_000
-"""Nanoseconds within which a file system may give two writes the same time."""
+_COARSE_TICK: Final = 2 * _SECOND
+"""Nanoseconds within which a file system may give two writes the same time: the coarse ones
+keep whole seconds."""
 
 
 class FileChangedError(StorageUnavailableError):
@@ -39,27 +42,26 @@ class OpenFile:
             locks and log are used.
     """
 
-    path: Path
+    path: str
     identity: tuple[int, int]
     at_rest: dict[str, _Stamp] | None
 
     @classmethod
     def find(cls, path: Path, *, read_only: bool) -> Self:
         """Look at the file that a path leads to now; raises OSError."""
-        path = path.absolute()
-        found = os.stat(path)
-        at_rest = _stamps(path) if read_only else None
+        name = str(path.absolute())
+        found = os.stat(name)
+        at_rest = _stamps(name) if read_only else None
         if at_rest is not None and any(list(at_rest.values())[1:]):
             at_rest = None
-        return cls(path, (found.st_dev, found.st_ino), at_rest)
+        return cls(name, (found.st_dev, found.st_ino), at_rest)
 
     @property
     def settles_in(self) -> float:
         """Seconds until a write could not be overlooked for having the time of the latest one."""
         stamps = self.at_rest.values() if self.at_rest else ()
-        written = max((stamp[3] for stamp in stamps if stamp), default=0)
-        age = time.time_ns() - written
-        return (_TICK - age) / 1e9 if 0 <= age < _TICK else 0.0
+        now = time.time_ns()
+        return max((_settles_in(now, stamp[3]) for stamp in stamps if stamp), default=0.0)
 
     def check(self) -> None:
         """Raise FileChangedError where the path leads elsewhere, or the file rests no longer."""
@@ -81,12 +83,18 @@ class OpenFile:
         return (found.st_dev, found.st_ino) != self.identity
 
 
+def _settles_in(now: int, written: int) -> float:
+    tick = _TICK if written % _SECOND else _COARSE_TICK
+    age = now - written
+    return (tick - age) / _SECOND if 0 <= age < tick else 0.0
+
+
 def log_of(path: Path) -> Path:
     """Return where SQLite keeps what is not in the file yet; it follows symbolic links."""
     return Path(f"{os.path.realpath(path)}-wal")
 
 
-def _stamps(path: Path) -> dict[str, _Stamp]:
+def _stamps(path: str) -> dict[str, _Stamp]:
     real = os.path.realpath(path)
     return {name: _stamp(name) for name in (real, f"{real}-wal", f"{real}-journal")}
 
