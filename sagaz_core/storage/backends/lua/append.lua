@@ -27,21 +27,22 @@ if lease then
     elseif tonumber(held[1] or 0) ~= lease.fence or held[2] ~= saga then
         return {'fenced', before, '', ''}
     end
-    if lease.release then
-        redis.call('DEL', alive)
-        redis.call('HDEL', family, 'held')
-        if lease.recovers then
-            redis.call('HSET', family, 'recovered_by', saga)
-        end
-    else
-        redis.call('HSET', family, 'held', '1')
-        if lease.term > 0 then
-            redis.call('SET', alive, lease.fence, 'PX', lease.term)
-        end
-    end
 end
 
+-- First what a server without memory refuses: what it takes then, the rest would follow.
 redis.call('HSET', row, 'row', ARGV[2], 'head', head, 'ended', ended)
+if lease and lease.release then
+    redis.call('DEL', alive)
+    redis.call('HDEL', family, 'held')
+    if lease.recovers then
+        redis.call('HSET', family, 'recovered_by', saga)
+    end
+elseif lease then
+    redis.call('HSET', family, 'held', '1')
+    if lease.term > 0 then
+        redis.call('SET', alive, lease.fence, 'PX', lease.term)
+    end
+end
 if tags ~= '' then
     redis.call('HSET', row, 'tags', tags)
 end
