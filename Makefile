@@ -28,7 +28,8 @@ torture: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/screen.py
-	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/scale.py --folder build/benchmarks
+	$(BIN)/python benchmarks/long_saga.py --folder build/benchmarks
 
 screenshots: $(READY)
 	$(BIN)/python screenshots/make.py

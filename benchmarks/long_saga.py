@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.scale import build_once, describe_machine, sqlite_store
 from benchmarks.screen import EMPTY_APP
-from benchmarks.stores import LONG_SAGA, Builder
+from benchmarks.stores import LONG_SAGA, Builder, place_in
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
 COUNT = 100_000
@@ -92,14 +92,15 @@ def debugger(url: str) -> tuple[float, float]:
         return megabytes(terminal.pid), megabytes(terminal.pid, "VmHWM")
 
 
-async def build(folder: Path) -> None:
-    """Build the saga, unless it is there."""
+async def build(folder: Path) -> str:
+    """Build the saga, unless it is there, and return its store's address."""
 
-    async def long_sagas(builder: Builder) -> None:
-        await builder.long_sagas(COUNT)
+    async def long_saga(builder: Builder) -> None:
+        await builder.long_saga(LONG_SAGA, COUNT)
 
-    name = f"checkpoints-{COUNT}"
-    await build_once(sqlite_store(folder, name), folder / f"{name}.built", long_sagas)
+    name = f"{LONG_SAGA}-{COUNT}"
+    await build_once(sqlite_store(folder, name), folder / f"{name}.built", long_saga)
+    return f"sqlite:///{folder.resolve()}/{name}.db"
 
 
 def main() -> int:
@@ -110,11 +111,10 @@ def main() -> int:
     print(describe_machine())
     with ExitStack() as stack:
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.mkdir(parents=True, exist_ok=True)
-        asyncio.run(build(folder))
+        url = asyncio.run(build(place_in(folder)))
         print(f"the debugger on a saga of {COUNT:,} checkpoints")
         empty, empty_most = empty_app()
-        ours, ours_most = debugger(f"sqlite:///{folder.resolve()}/checkpoints-{COUNT}.db")
+        ours, ours_most = debugger(url)
     print(f"\n{'resident memory, MB':<34}{'at the end':>12}{'at most':>10}")
     print(f"{'empty Textual app':<34}{empty:>12.1f}{empty_most:>10.1f}")
     print(f"{'the debugger':<34}{ours:>12.1f}{ours_most:>10.1f}")

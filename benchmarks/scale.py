@@ -36,6 +36,7 @@ from benchmarks.stores import (
     RARE_NAME,
     RARE_PREFIX,
     Builder,
+    place_in,
     small_snapshot,
 )
 from sagaz_core.history.blame import blame
@@ -137,11 +138,7 @@ def of_checkpoints(saga_id: str, most: float | None) -> tuple[Operation, ...]:
     )
 
 
-LONG_SAGAS = (
-    ("checkpoints of a saga in a loop", of_checkpoints(LOOPING_SAGA, 3.0)),
-    # A state here names every step completed: on the long saga it is fifty times as large.
-    ("checkpoints, each of a new step", of_checkpoints(LONG_SAGA, None)),
-)
+TITLES = {LOOPING_SAGA: "a saga in a loop", LONG_SAGA: "a saga of steps"}
 
 
 # ---------------------------------------------------------------- stores
@@ -173,21 +170,28 @@ def sqlite_store(folder: Path, name: str) -> SnapshotStorage:
     return SQLiteSnapshotStorage(folder / f"{name}.db")
 
 
+Store = Callable[[str], SnapshotStorage]
+"""Makes the store of a name."""
+
+
 async def open_all(
-    stack: AsyncExitStack,
-    folder: Path,
-    store: Callable[[str], SnapshotStorage],
-    sizes: Sequence[int],
-    *,
-    long: bool,
+    stack: AsyncExitStack, folder: Path, store: Store, saga_id: str | None, sizes: Sequence[int]
 ) -> list[Measured]:
-    """Open the stores of all sizes, building those that are missing."""
+    """Open the stores of all sizes, building those that are missing.
+
+    Args:
+        stack: closes them again.
+        folder: where it is noted which are built.
+        store: makes one.
+        saga_id: which long saga they hold; None: many sagas.
+        sizes: how many checkpoints, or sagas.
+    """
     opened = []
     for size in sizes:
-        name = f"{'checkpoints' if long else 'sagas'}-{size}"
+        name = f"{saga_id or 'sagas'}-{size}"
 
         async def build(builder: Builder, size: int = size) -> None:
-            await (builder.long_sagas(size) if long else builder.sagas(size))
+            await (builder.sagas(size) if saga_id is None else builder.long_saga(saga_id, size))
 
         await build_once(store(name), folder / f"{name}.built", build)
         opened.append(Measured(await stack.enter_async_context(store(name)), size))
@@ -246,20 +250,27 @@ def head(title: str, sizes: Sequence[int]) -> None:
     print(f"\n{title:<38}{columns}{'growth':>11}   aim   (ms, median of {ROUNDS})")
 
 
-async def compare(name: str, folder: Path, store: Callable[[str], SnapshotStorage]) -> bool:
-    """Measure everything on stores of one kind; return whether all aims are met."""
+async def compare_sagas(name: str, folder: Path, store: Store) -> bool:
+    """Measure what is asked of many sagas; return whether all aims are met."""
     async with AsyncExitStack() as stack:
-        stores = await open_all(stack, folder, store, SIZES, long=False)
+        stores = await open_all(stack, folder, store, None, SIZES)
         for each in stores:
             each.middle = await middle_of(each)
         head(f"{name}, sagas", SIZES)
         met = [show(each.name, await measure(each, stores), each.most) for each in OF_SAGAS]
         met.append(show("append of a checkpoint", await measure_appends(stores), 1.5))
+    return all(met)
+
+
+async def compare_checkpoints(
+    name: str, folder: Path, store: Store, saga_id: str, most: float | None
+) -> bool:
+    """Measure what is asked of one saga; return whether all aims are met."""
     async with AsyncExitStack() as stack:
-        stores = await open_all(stack, folder, store, LENGTHS, long=True)
-        for title, operations in LONG_SAGAS:
-            head(f"{name}, {title}", LENGTHS)
-            met += [show(each.name, await measure(each, stores), each.most) for each in operations]
+        stores = await open_all(stack, folder, store, saga_id, LENGTHS)
+        head(f"{name}, checkpoints of {TITLES[saga_id]}", LENGTHS)
+        operations = of_checkpoints(saga_id, most)
+        met = [show(each.name, await measure(each, stores), each.most) for each in operations]
     return all(met)
 
 
@@ -273,17 +284,29 @@ async def middle_of(store: Measured) -> str | None:
 
 
 async def run(folder: Path) -> bool:
-    folder.mkdir(parents=True, exist_ok=True)
-    on_sqlite = await compare("SQLite", folder, lambda name: sqlite_store(folder, name))
+    """Measure both kinds of store."""
+
+    def on_sqlite(name: str) -> SnapshotStorage:
+        return sqlite_store(folder, name)
+
+    met = [
+        await compare_sagas("SQLite", folder, on_sqlite),
+        await compare_checkpoints("SQLite", folder, on_sqlite, LOOPING_SAGA, 3.0),
+        # Each state here names every step completed before: it grows itself, fiftyfold.
+        await compare_checkpoints("SQLite", folder, on_sqlite, LONG_SAGA, None),
+    ]
     place = folder / "redis"
     with RedisServer(place, durable=True) as server:
-        on_redis = await compare(
-            "Redis",
-            place,
-            lambda name: RedisSnapshotStorage(server.url, key_prefix=f"{name}:"),
-        )
+
+        def on_redis(name: str) -> SnapshotStorage:
+            return RedisSnapshotStorage(server.url, key_prefix=f"{name}:")
+
+        met += [
+            await compare_sagas("Redis", place, on_redis),
+            await compare_checkpoints("Redis", place, on_redis, LOOPING_SAGA, 3.0),
+        ]
         server.stop()
-    return on_sqlite and on_redis
+    return all(met)
 
 
 def main() -> int:
@@ -293,7 +316,7 @@ def main() -> int:
     print(describe_machine())
     with ExitStack() as stack:
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        return 0 if asyncio.run(run(folder)) else 1
+        return 0 if asyncio.run(run(place_in(folder))) else 1
 
 
 if __name__ == "__main__":

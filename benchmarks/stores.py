@@ -6,12 +6,16 @@ are larger than those of a run, so that it takes minutes instead of hours.
 
 from __future__ import annotations
 
+import hashlib
 import random
+import shutil
 import string
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
+import sagaz_core.storage
 from sagaz_core.model import SagaSnapshot, Status, StepError
 from sagaz_core.storage.backends.base import Append, Backend, Outcome
 from sagaz_core.storage.capture import Capture, capture
@@ -43,6 +47,30 @@ _ERRORS: Final = (
 _GROUP: Final = 2_000
 _RNG: Final = random.Random(1)
 _POOL: Final = "".join(random.Random(0).choices(string.ascii_letters + string.digits, k=1 << 20))
+
+
+_DECIDES_THE_FORM: Final = (
+    *("chain.py", "codec.py", "difference.py", "meta.py"),
+    *("backends/sql/*.sql", "backends/sqlite_*.py", "backends/lua/*", "backends/redis_*.py"),
+)
+
+
+def place_in(folder: Path) -> Path:
+    """Return the part of a folder for stores of the form that this version writes.
+
+    What is there of other forms is removed.
+    """
+    sources = Path(sagaz_core.storage.__file__).parent
+    digest = hashlib.sha256()
+    for pattern in _DECIDES_THE_FORM:
+        for path in sorted(sources.glob(pattern)):
+            digest.update(path.read_bytes())
+    place = folder / f"stores-{digest.hexdigest()[:12]}"
+    for other in folder.glob("stores-*"):
+        if other != place:
+            shutil.rmtree(other)
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 class _LargeGroups:
@@ -135,18 +163,18 @@ class Builder:
         )
         await writer.append(capture(ended), release=True)
 
-    async def long_sagas(self, count: int) -> None:
-        """Write two failed sagas of so many checkpoints, each with a context of 50 KB."""
-        for saga_id, steps in ((LOOPING_SAGA, 8), (LONG_SAGA, count)):
-            writer = self._storage.writer(
-                saga_id=saga_id, saga_name="ImportSaga", code="shop.sagas:ImportSaga"
-            )
-            before: Capture | None = None
-            for snapshot in long_history(saga_id, count, steps):
-                before = capture(snapshot, reuse=before)
-                await writer.append(before)
-                await self._groups.flush(_GROUP)
-            await self._groups.flush()
+    async def long_saga(self, saga_id: str, count: int) -> None:
+        """Write one failed saga of so many checkpoints, its context of 50 KB."""
+        writer = self._storage.writer(
+            saga_id=saga_id, saga_name="ImportSaga", code="shop.sagas:ImportSaga"
+        )
+        steps = 8 if saga_id == LOOPING_SAGA else count
+        before: Capture | None = None
+        for snapshot in long_history(saga_id, count, steps):
+            before = capture(snapshot, reuse=before)
+            await writer.append(before)
+            await self._groups.flush(_GROUP)
+        await self._groups.flush()
 
 
 def long_history(saga_id: str, count: int, steps: int) -> Iterator[SagaSnapshot]:

@@ -84,6 +84,8 @@ class SagaSession:
         self.saga_id = saga_id
         self.view: SagaView | None = None
         self._moments: OrderedDict[int, Moment] = OrderedDict()
+        self._spare: SagaSnapshot | None = None
+        """The state before the moment read last."""
 
     # -- what is there
 
@@ -272,17 +274,24 @@ class SagaSession:
         if before is None:
             changes, weight = await asyncio.to_thread(_compare, {}, snapshot.state)
             return Moment(sequence, snapshot, None, changes, weight=weight)
-        known = self._moments.get(before)
         try:
-            earlier = known.snapshot if known else None
-            earlier = earlier or await self._state(before)
+            earlier = await self._state(before)
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, snapshot, before, problem=f"#{before}: {error}")
         changes, weight = await asyncio.to_thread(_compare, earlier.state, snapshot.state)
-        shared = _sharing(snapshot, earlier, changes)
-        return Moment(sequence, shared, before, changes, weight=weight)
+        if before in self._moments:
+            snapshot = _sharing(snapshot, earlier, changes)
+        else:
+            # Going backward it is wanted next, and then the one before it is compared with it.
+            self._spare = _sharing(earlier, snapshot, changes)
+        return Moment(sequence, snapshot, before, changes, weight=weight)
 
     async def _state(self, sequence: int) -> SagaSnapshot:
+        known = self._moments.get(sequence)
+        if known is not None and known.snapshot is not None:
+            return known.snapshot
+        if self._spare is not None and self._spare.sequence == sequence:
+            return self._spare
         snapshot = await self._storage.get_checkpoint(self.saga_id, sequence)
         # No pane shows the lists of steps, and they may be as long as the saga.
         return replace(snapshot, completed_steps=[], compensated_steps=[], step_records=())
@@ -326,15 +335,15 @@ class SagaSession:
 
 
 def _sharing(
-    snapshot: SagaSnapshot, earlier: SagaSnapshot, changes: Iterable[Difference]
+    snapshot: SagaSnapshot, neighbour: SagaSnapshot, changes: Iterable[Difference]
 ) -> SagaSnapshot:
-    """Return the snapshot with the very values of the one before wherever they are the same."""
+    """Return a snapshot with its neighbour's own values wherever the two do not differ."""
     changed = {unescape(change.path.split("/", 2)[1]) for change in changes}
     context, results = (
-        {key: value if key in changed else before.get(key, value) for key, value in after.items()}
-        for after, before in (
-            (snapshot.context, earlier.context),
-            (snapshot.results, earlier.results),
+        {key: value if key in changed else other.get(key, value) for key, value in own.items()}
+        for own, other in (
+            (snapshot.context, neighbour.context),
+            (snapshot.results, neighbour.results),
         )
     )
     return replace(snapshot, context=context, results=results)

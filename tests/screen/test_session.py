@@ -61,6 +61,38 @@ async def test_going_on_reads_one_checkpoint_each(storage: CountingStorage) -> N
     assert storage.read == list(range(1, 11))
 
 
+async def test_going_back_reads_one_checkpoint_each(storage: CountingStorage) -> None:
+    session = SagaSession(storage, "count_1")
+    await session.refresh()
+    for sequence in range(40, 30, -1):
+        moment = await session.moment(sequence)
+        assert [(each.before, each.after) for each in moment.changes] == [(sequence - 1, sequence)]
+    assert storage.read == list(range(40, 29, -1))
+
+
+async def test_neighbours_keep_what_they_have_in_common_once() -> None:
+    async with CountingStorage() as storage:
+        snapshots = [
+            SagaSnapshot(
+                saga_id="large",
+                saga_name="Large",
+                context={"n": number, "text": "x" * 1000, "list": [1.0, number // 10]},
+            )
+            for number in range(1, 31)
+        ]
+        await record(storage, snapshots)
+        session = SagaSession(storage, "large")
+        await session.refresh()
+        for sequence in (*range(10, 20), *range(9, 0, -1)):
+            await session.moment(sequence)
+        read = [session.known(number) for number in range(1, 20)]
+        contexts = [each.snapshot.context for each in read if each and each.snapshot]
+        assert [context["n"] for context in contexts] == list(range(1, 20))
+        assert [context["list"] for context in contexts] == [[1.0, n // 10] for n in range(1, 20)]
+        assert len({id(context["text"]) for context in contexts}) == 1
+        assert len({id(context["list"]) for context in contexts}) == 2
+
+
 async def test_neighbours_are_read_ahead_where_the_cursor_goes(storage: CountingStorage) -> None:
     session = SagaSession(storage, "count_1")
     await session.refresh()
