@@ -24,3 +24,22 @@ async def any_storage(
     """An empty store of each kind in turn."""
     async with stores(request.param) as storage:
         yield storage
+
+
+@pytest.fixture(params=["memory to sqlite", "sqlite to redis", "redis to memory"])
+def kinds(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Every kind once as the source and once as the target."""
+    source, _, target = request.param.partition(" to ")
+    return source, target
+
+
+@pytest.fixture
+async def source(kinds: tuple[str, str], stores: Stores) -> AsyncIterator[SnapshotStorage]:
+    async with stores(kinds[0], "source") as storage:
+        yield storage
+
+
+@pytest.fixture
+async def target(kinds: tuple[str, str], stores: Stores) -> AsyncIterator[SnapshotStorage]:
+    async with stores(kinds[1], "target") as storage:
+        yield storage

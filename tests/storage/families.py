@@ -130,6 +130,19 @@ async def replay(
     return replay_id
 
 
+async def fill(storage: SnapshotStorage) -> None:
+    """Record seven sagas of every sort: replays, a long one, a deleted checkpoint."""
+    await record(storage, "plain", tags={"order_id": "8841"})
+    await record(storage, "failed", outcome="failed")
+    await record(storage, "replayed", outcome="failed")
+    await replay(storage, "replayed", 1, succeeds=False)
+    await replay(storage, "replayed", 2)
+    await record(storage, "long", steps=300, size=3000, until=None)
+    hidden = (await storage.list_checkpoints("failed"))[1]
+    await storage.delete_snapshot(hidden.snapshot_id)
+    await storage.save_snapshot(snapshot("of another engine", context={"a": 1}))
+
+
 async def everything(storage: SnapshotStorage) -> dict[str, Any]:
     """Return all that a reader can learn of every saga in a store, each under its id."""
     told: dict[str, Any] = {}
