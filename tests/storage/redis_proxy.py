@@ -31,6 +31,7 @@ class RedisProxy:
         self._losing: bytes | None = None
         self._holding: bytes | None = None
         self._released = asyncio.Event()
+        self._is_cut = False
         self.lost = 0
         """How many replies were lost so far."""
         self.held = asyncio.Event()
@@ -61,6 +62,16 @@ class RedisProxy:
         """Pass on what is held back, though whoever sent it may be gone."""
         self._released.set()
 
+    def cut(self) -> None:
+        """Hang up on everybody, now and until :meth:`mend`."""
+        self._is_cut = True
+        for task in self._tasks:
+            task.cancel()
+
+    def mend(self) -> None:
+        """Let clients through again."""
+        self._is_cut = False
+
     async def start(self) -> None:
         """Begin to listen."""
         self._listening = await asyncio.start_server(
@@ -80,13 +91,15 @@ class RedisProxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())
         with suppress(OSError, asyncio.CancelledError):
+            if self._is_cut:
+                return
             server_reader, server_writer = await asyncio.open_connection(*self._server)
             try:
                 await self._pass_on(reader, writer, server_reader, server_writer)
             finally:
                 server_writer.close()
-        writer.close()
 
     async def _pass_on(
         self,
