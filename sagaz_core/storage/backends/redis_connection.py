@@ -9,7 +9,7 @@ import ssl
 import warnings
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from redis import exceptions
@@ -30,6 +30,7 @@ _OLDEST_SERVER: Final = 7
 """The first version, of Redis and of Valkey, that tells when a key expires."""
 
 Command = tuple[Any, ...]
+Cause = TypeVar("Cause", bound=BaseException)
 
 
 class Script:
@@ -245,7 +246,12 @@ def translate(error: Exception, url: str) -> StorageError:
             return StorageUnavailableError(
                 f"{place} has as many clients as it takes; end some, or raise its maxclients"
             )
-        case _ if (refused := _refused_certificate(error)) is not None:
+        case _ if _comes_from(error, FileNotFoundError) and url.startswith("rediss:"):
+            return StorageUnavailableError(
+                f"a certificate's file that the address of {place} names is not there; check its "
+                "ssl_ca_certs, ssl_certfile and ssl_keyfile"
+            )
+        case _ if (refused := _comes_from(error, ssl.SSLCertVerificationError)) is not None:
             return StorageUnavailableError(
                 f"{place} shows a certificate that is not trusted ({refused.verify_message}); "
                 "name its authority's with ?ssl_ca_certs=FILE at the end of the address"
@@ -269,10 +275,10 @@ def _went_astray(reply: Any) -> bool:
     return isinstance(reply, exceptions.ConnectionError | exceptions.ClusterDownError)
 
 
-def _refused_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """Return the refusal of a server's certificate that an error comes from, if it does."""
+def _comes_from(error: BaseException | None, kind: type[Cause]) -> Cause | None:
+    """Return what of this kind an error comes from; None: nothing."""
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if isinstance(error, kind):
             return error
         error = error.__cause__ or error.__context__
     return None
