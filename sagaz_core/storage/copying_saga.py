@@ -77,34 +77,43 @@ class SagaCopier:
         """Copy a saga as far as its row says it is, and compare all of it."""
         done = SagaCopy(row.saga_id, "unchanged", running=status_of(row) in _GOING)
         try:
+            tags = await self._source.tags(row.saga_id)
             there = await self._target.saga(row.saga_id)
             if there is not None:
                 _check_is_earlier(there, row)
-            head = there.head if there else 0
-            async for page in _pages(self._source, row.saga_id, 1, head):
-                await self._compare(row.saga_id, page)
-                done = replace(done, verified=done.verified + len(page.entries))
-            first = await self._first(row, family) if there is None else Append(row, 0, None)
-            final = self._row_for_target(row)
-            async for page in _pages(self._source, row.saga_id, head + 1, row.head):
-                await self._submit(_appends(final, page, first))
-                await self._compare(row.saga_id, page)
-                done = replace(
-                    done,
-                    kind="continued" if head else "copied",
-                    checkpoints=done.checkpoints + len(page.entries),
-                    bytes=done.bytes + page.bytes,
-                    verified=done.verified + len(page.entries),
-                )
-            if there is not None and head == row.head and _state(there) != _state(row):
-                await self._submit([Append(final, expected_head=head, entry=None)])
-                done = replace(done, kind="continued")
-            await self._check_row(row)
+                async for page in _pages(self._source, row.saga_id, 1, there.head):
+                    await self._compare(row.saga_id, page)
+                    done = replace(done, verified=done.verified + len(page.entries))
+            if there is None or (there.head, _state(there)) != (row.head, _state(row)):
+                async for page in self._go_on(row, there, await self._first(row, family, tags)):
+                    done = replace(
+                        done,
+                        checkpoints=done.checkpoints + len(page.entries),
+                        bytes=done.bytes + page.bytes,
+                        verified=done.verified + len(page.entries),
+                    )
+                await self._check_row(row)
+                done = replace(done, kind="continued" if there else "copied")
+            if set(await self._target.tags(row.saga_id)) != set(tags):
+                raise _ConflictError("it has other tags there")
         except _ConflictError as conflict:
             return replace(done, kind="conflict", reason=str(conflict))
         return done
 
     # -- writing
+
+    async def _go_on(
+        self, row: SagaRow, there: SagaRow | None, first: Append
+    ) -> AsyncIterator[_Page]:
+        """Write what the target lacks, and yield each page once it was read back as it is."""
+        head = there.head if there else 0
+        final = self._row_for_target(row)
+        if head == row.head:
+            await self._submit([Append(final, expected_head=head, entry=None)])
+        async for page in _pages(self._source, row.saga_id, head + 1, row.head):
+            await self._submit(_appends(final, page, first))
+            await self._compare(row.saga_id, page)
+            yield page
 
     def _row_for_target(self, row: SagaRow) -> SagaRow:
         try:
@@ -113,9 +122,10 @@ class SagaCopier:
             raise _ConflictError(str(error)) from error
         return row._replace(expires=expires, alive=False, holder=None, recovered_by=None)
 
-    async def _first(self, row: SagaRow, family: FamilyRow | None) -> Append:
+    async def _first(
+        self, row: SagaRow, family: FamilyRow | None, tags: Sequence[tuple[str, str]]
+    ) -> Append:
         """Return what the saga's first append carries beside its checkpoint."""
-        tags = await self._source.tags(row.saga_id)
         if family is None or row.saga_id != row.root or await self._target.family(row.root):
             return Append(row, 0, None, tags=tags)
         # The family is made with its root, and its lease given back at once.
@@ -160,9 +170,6 @@ class SagaCopier:
         there = await self._target.saga(row.saga_id)
         if there is None or there.head != row.head or _state(there) != _state(row):
             raise _ConflictError("its row reads back as something else")
-        tags = set(await self._source.tags(row.saga_id))
-        if tags != set(await self._target.tags(row.saga_id)):
-            raise _ConflictError("it has other tags there")
 
 
 def _check_is_earlier(there: SagaRow, row: SagaRow) -> None:
