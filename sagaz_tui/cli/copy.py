@@ -31,9 +31,9 @@ def copy_store(
     tag: TagOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """Copy sagas into another store, families whole, and read every checkpoint back.
+    """Copy sagas into another store and read every checkpoint back.
 
-    It may be repeated and interrupted: only what is missing is copied, and nothing is
+    Families are copied whole. It may be repeated and interrupted: only what is missing is copied, and nothing is
     overwritten. A saga that is something else at the target is told, and the exit code is 1.
 
     For example: sagaz copy --from orders.db --to redis://127.0.0.1/0 --status failed

@@ -17,9 +17,9 @@ def examine(
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """Look at a store for what is wrong or may go wrong, and say what to do; changes nothing.
+    """Tell what is wrong with a store and what to do about it.
 
-    The exit code is 0 if nothing is wrong, warnings or not, 1 if something is, 4 if the store
+    It changes nothing. The exit code is 0 if nothing is wrong, warnings or not, 1 if something is, 4 if the store
     cannot be opened.
 
     For example: sagaz doctor --deep --storage-url orders.db

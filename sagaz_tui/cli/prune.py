@@ -20,9 +20,9 @@ def prune_store(
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """Remove the sagas whose retention has ended, and what no saga needs any more.
+    """Remove sagas whose retention has ended, and leftovers.
 
-    A saga in whose family a run is alive is kept. It asks nothing, so that a timer can run it.
+    Leftovers are expired lines of the replay log, and what belongs to no saga any more. A saga in whose family a run is alive is kept. It asks nothing, so that a timer can run it.
 
     For example: sagaz prune --dry-run --storage-url orders.db
     """
