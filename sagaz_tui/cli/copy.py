@@ -33,8 +33,9 @@ def copy_store(
 ) -> None:
     """Copy sagas into another store and read every checkpoint back.
 
-    Families are copied whole. It may be repeated and interrupted: only what is missing is copied, and nothing is
-    overwritten. A saga that is something else at the target is told, and the exit code is 1.
+    Families are copied whole. It may be repeated and interrupted: only what is missing is
+    copied, and nothing is overwritten. A saga that is something else at the target is told, and
+    the exit code is 1.
 
     For example: sagaz copy --from orders.db --to redis://127.0.0.1/0 --status failed
     """

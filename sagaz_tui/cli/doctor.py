@@ -19,8 +19,8 @@ def examine(
 ) -> None:
     """Tell what is wrong with a store and what to do about it.
 
-    It changes nothing. The exit code is 0 if nothing is wrong, warnings or not, 1 if something is, 4 if the store
-    cannot be opened.
+    It changes nothing. The exit code is 0 if nothing is wrong, warnings or not, 1 if something
+    is, 4 if the store cannot be opened.
 
     For example: sagaz doctor --deep --storage-url orders.db
     """
