@@ -42,7 +42,7 @@ async def test_a_sound_file_is_told_sound(path: Path, read_only: bool) -> None:
     found = await check(path, read_only=read_only)
     assert {finding.level for finding in found if "WAL-reset" not in finding.what} == {"ok"}
     told = " ".join(finding.what for finding in found)
-    journal = "nobody has it open to write" if read_only else "it is in WAL mode"
+    journal = "nobody writes to it just now" if read_only else "it is in WAL mode"
     for words in ("every page and index sound", "every row belongs", "schema is 1", journal):
         assert words in told
 

@@ -85,7 +85,7 @@ def check_journal(mode: str | None) -> Finding:
     the file takes the locks of all connections of this process from it.
     """
     if mode is None:
-        return Finding("ok", "nobody has it open to write; sagaz syncs every commit to the disk")
+        return Finding("ok", "nobody writes to it just now; sagaz syncs every commit to the disk")
     if mode == "wal":
         return Finding("ok", "it is in WAL mode, and sagaz syncs every commit to the disk")
     return Finding(
