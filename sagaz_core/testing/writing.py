@@ -99,6 +99,43 @@ class WritingContract(ContractBase):
             assert numbers == list(range(1, head + 1))
             assert len(await storage.list_snapshots(saga_id)) == head
 
+    async def test_within_a_group_a_saga_is_known_as_it_was_left(
+        self, storage: SnapshotStorage
+    ) -> None:
+        kept = append_of("kept")
+        assert kept.entry is not None
+        again = append_of("kept", 2, snapshot_id=kept.entry.snapshot_id)
+        await storage.backend.append([kept])
+        outcomes = await storage.backend.append(
+            [
+                append_of("a"),
+                append_of("b", 2),
+                again,
+                append_of("a", 2),
+                append_of("b"),
+                again,
+                append_of("a", fence=7),
+                append_of("b", 2),
+                append_of("a", 3, fence=7),
+                append_of("a", 3),
+            ]
+        )
+        assert outcomes == [
+            ("stored", 1),
+            ("conflict", 0),
+            ("duplicate", 1),
+            ("stored", 2),
+            ("stored", 1),
+            ("duplicate", 1),
+            ("conflict", 2),
+            ("stored", 2),
+            ("fenced", 2),
+            ("stored", 3),
+        ]
+        for saga_id, head in (("a", 3), ("b", 2)):
+            found = await storage.list_snapshots(saga_id)
+            assert [each.sequence for each in found] == list(range(head, 0, -1))
+
     async def test_an_empty_group_is_nothing(self, storage: SnapshotStorage) -> None:
         assert await storage.backend.append([]) == []
 

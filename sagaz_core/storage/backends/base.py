@@ -113,6 +113,8 @@ class Outcome(NamedTuple):
     ``duplicate``: an entry of this snapshot id is there already, as ``head``.
     ``conflict``: the saga's head is ``head``, not what the writer expected.
     ``fenced``: the family's fence is not the writer's, or it held no such lease.
+
+    Of several reasons to refuse an append, the first in this order is told.
     """
 
     kind: Literal["stored", "duplicate", "conflict", "fenced"]

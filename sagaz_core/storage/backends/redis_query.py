@@ -38,7 +38,8 @@ def enlist(keys: Keys, row: SagaRow, tags: Tags) -> Iterator[Command]:
     """Yield the commands that put a saga where it is looked for."""
     member = pack_place(Place(row.saga_id, row.root))
     if row.expires is not None:
-        yield ("ZADD", keys.expiring, row.expires, member)
+        # What is refused after all must not make it later.
+        yield ("ZADD", keys.expiring, "LT", row.expires, member)
     if row.status not in ENDED:
         yield ("ZADD", keys.going, row.started, member)
         return

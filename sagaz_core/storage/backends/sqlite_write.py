@@ -120,7 +120,6 @@ class _Rows:
             if rows:
                 self._db.executemany(sql, rows)
                 rows.clear()
-        self.sagas_changed.clear()
 
 
 def _append(
