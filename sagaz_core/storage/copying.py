@@ -113,8 +113,8 @@ class _Copy:
         self._query = query
         self._progress = progress
         now = to_micros(utc_now())
-        self._families = FamilyCopier(source, target, GroupCommit(target), now)
-        self._total = 0
+        self._families = FamilyCopier(source, target, GroupCommit(target), now, self._wrote)
+        self._total = self._written = 0
         self._report = CopyReport()
         self._large: set[str] = set()
         """Roots of families of several sagas, each of which may come up."""
@@ -147,10 +147,14 @@ class _Copy:
         self._report = _add(self._report, done)
         self._tell()
 
+    def _wrote(self, checkpoints: int) -> None:
+        self._written += checkpoints
+        self._tell()
+
     def _tell(self) -> None:
         if self._progress is not None:
             done = self._report.sagas
-            self._progress(CopyProgress(done, max(done, self._total), self._report.checkpoints))
+            self._progress(CopyProgress(done, max(done, self._total), self._written))
 
 
 def _add(report: CopyReport, family: FamilyCopy) -> CopyReport:

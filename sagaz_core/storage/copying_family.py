@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,13 +34,21 @@ class FamilyCopier:
         target: where the rows go.
         commits: through which they go there.
         now: microseconds; what has expired until then is left out.
+        written: called with how many checkpoints have just been written and read back.
     """
 
-    def __init__(self, source: Backend, target: Backend, commits: GroupCommit, now: int) -> None:
+    def __init__(
+        self,
+        source: Backend,
+        target: Backend,
+        commits: GroupCommit,
+        now: int,
+        written: Callable[[int], None],
+    ) -> None:
         self._source = source
         self._target = target
         self._now = now
-        self._sagas = SagaCopier(source, target, commits)
+        self._sagas = SagaCopier(source, target, commits, written)
 
     async def copy(self, root: str) -> FamilyCopy:
         """Copy a family as it is now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
@@ -66,12 +66,20 @@ class SagaCopier:
         source: it is only read.
         target: where the rows go.
         commits: through which they go there.
+        written: called with how many checkpoints have just been written and read back.
     """
 
-    def __init__(self, source: Backend, target: Backend, commits: GroupCommit) -> None:
+    def __init__(
+        self,
+        source: Backend,
+        target: Backend,
+        commits: GroupCommit,
+        written: Callable[[int], None],
+    ) -> None:
         self._source = source
         self._target = target
         self._commits = commits
+        self._written = written
 
     async def copy(self, row: SagaRow, family: FamilyRow | None) -> SagaCopy:
         """Copy a saga as far as its row says it is, and compare all of it."""
@@ -113,6 +121,7 @@ class SagaCopier:
         async for page in _pages(self._source, row.saga_id, head + 1, row.head):
             await self._submit(_appends(final, page, first))
             await self._compare(row.saga_id, page)
+            self._written(len(page.entries))
             yield page
 
     def _row_for_target(self, row: SagaRow) -> SagaRow:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sagaz_core.storage.copying import CopyReport, copy_sagas
+from sagaz_core.storage.copying import CopyProgress, CopyReport, copy_sagas
 from sagaz_core.storage.url import open_storage
-from sagaz_tui.cli.bar import progress_bar
+from sagaz_tui.cli.bar import Draw, progress_bar
 from sagaz_tui.cli.exits import say
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_facts, emit_json, emit_rows
@@ -30,15 +30,16 @@ def carry_out(source: str, target: str, filters: Mapping[str, Any]) -> CopyRepor
     here = load_settings(storage_url=source, flag="--from")
     there = load_settings(storage_url=target, flag="--to")
 
-    async def copy(draw: Callable[[int, int], None]) -> CopyReport:
+    async def copy(draw: Draw) -> CopyReport:
+        def tell_progress(now: CopyProgress) -> None:
+            draw(now.done, now.total, f"{now.checkpoints} checkpoints")
+
         origin = open_storage(here.storage_url, read_only=True)
         copied = open_storage(there.storage_url, read_only=there.read_only)
         async with contextlib.AsyncExitStack() as stores:
             stores.push_async_callback(copied.close)
             await stores.enter_async_context(origin)
-            return await copy_sagas(
-                origin, copied, progress=lambda now: draw(now.done, now.total), **filters
-            )
+            return await copy_sagas(origin, copied, progress=tell_progress, **filters)
 
     try:
         with progress_bar("copying sagas") as draw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
         seen = terminal.read(1 << 16)
     assert b"copying sagas" in seen
     assert b"3/3" in seen
+    assert re.search(rb"\d+ checkpoints", seen)
     assert b"copied" in done.stdout
     assert b"\x1b" not in done.stdout
 

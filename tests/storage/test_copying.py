@@ -234,6 +234,15 @@ async def test_progress_reaches_the_number_of_sagas(stores: Stores) -> None:
     assert [each.done for each in told] == sorted(each.done for each in told)
 
 
+async def test_progress_goes_on_within_a_long_saga(stores: Stores) -> None:
+    async with stores("memory") as source, stores("memory") as target:
+        await record(source, "long", steps=599)
+        told: list[CopyProgress] = []
+        await copy_sagas(source, target, progress=told.append)
+    within = [each.checkpoints for each in told if each.done == 0]
+    assert within == [0, 16, 80, 336, 592, 600]
+
+
 async def test_a_store_is_not_copied_into_itself(stores: Stores, tmp_path: Path) -> None:
     async with stores("sqlite", "one") as source:
         await record(source, "a")
