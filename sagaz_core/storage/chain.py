@@ -6,7 +6,7 @@ value as the difference to what it was before. The checksum runs through the cha
 after the wrong one, or after a damaged one, is found out instead of decoding to something that
 never was.
 
-A keyframe comes as soon as the deltas since the last outweigh it, after 255 of them at the
+A keyframe comes as soon as the deltas since the last outweigh it, after 127 of them at the
 latest, and earlier where values are so large that reading on would take long.
 """
 
@@ -19,11 +19,11 @@ from typing import Any, Final, NamedTuple
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.difference import compress, decompress, difference, restore
-from sagaz_core.storage.names import Names
+from sagaz_core.storage.difference import compress, decompress, difference, patch, restore
+from sagaz_core.storage.names import Names, store_names
 
 _DELTA, _KEYFRAME = 1, 2
-_MAX_DELTAS: Final = 255
+_MAX_DELTAS: Final = 127
 _MIN_WEIGHT: Final = 1024
 """Below this many bytes of state a keyframe saves less than it costs."""
 _MAX_REBUILT: Final = 256 * 1024 * 1024
@@ -32,6 +32,20 @@ _MAX_REBUILT: Final = 256 * 1024 * 1024
 _Keys = tuple[frozenset[str], frozenset[str]]
 """Of context and of results."""
 _NONE: Final[frozenset[str]] = frozenset()
+
+
+DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError)
+"""What decoding raises that meets other bytes than were encoded."""
+
+
+class DamagedBodyError(CorruptEntryError):
+    """A body cannot be decoded; ``index`` counts those from the keyframe before it on, from 0."""
+
+    def __init__(self, index: int, error: Exception) -> None:
+        super().__init__(
+            f"it cannot be decoded: {error}; the ones up to the keyframe before it still can"
+        )
+        self.index = index
 
 
 class State(NamedTuple):
@@ -114,8 +128,8 @@ class Chain:
         whole = [
             dict(state.context),
             dict(state.results),
-            list(state.completed),
-            list(state.compensated),
+            store_names(state.completed),
+            store_names(state.compensated),
         ]
         return _link(state, _KEYFRAME, compress(ormsgpack.packb(whole)), 0, changed)
 
@@ -144,7 +158,7 @@ class Chain:
         """
         try:
             return self._apply(body)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except DAMAGE as error:
             raise CorruptEntryError(
                 f"it cannot be decoded: {error}; the ones up to the keyframe before it still can"
             ) from error
@@ -157,7 +171,7 @@ class Chain:
             raise ValueError("its checksum does not match")
         if form == _KEYFRAME:
             context, results, completed, compensated = ormsgpack.unpackb(decompress(content))
-            state = State(context, results, Names.of(completed), Names.of(compensated))
+            state = State(context, results, Names.read(completed), Names.read(compensated))
             changed: _Keys = (frozenset(), frozenset())
         else:
             parts = ormsgpack.unpackb(content)
@@ -190,6 +204,61 @@ class Chain:
             self._rebuilt_left -= len(state.context.get(key, b""))
         for key in changed[1]:
             self._rebuilt_left -= len(state.results.get(key, b""))
+
+
+def last_state(bodies: Iterable[bytes]) -> State:
+    """Return the state after the last of some bodies, the first of which is a keyframe.
+
+    For reading that one alone: the states between are not made.
+
+    Raises:
+        DamagedBodyError: one of them is damaged or does not follow the one before.
+    """
+    context: dict[str, Any] = {}
+    results: dict[str, Any] = {}
+    completed: Sequence[str] = ()
+    compensated: Sequence[str] = ()
+    check = index = 0
+    try:
+        for body in bodies:
+            form, previous, check = body[0], check, int.from_bytes(body[1:5], "big")
+            content = body[5:]
+            if zlib.crc32(content, 0 if form == _KEYFRAME else previous) != check:
+                raise ValueError("its checksum does not match")
+            if form == _KEYFRAME:
+                context, results, *names = ormsgpack.unpackb(decompress(content))
+                completed, compensated = map(Names.of, names)
+                index += 1
+                continue
+            if form != _DELTA:
+                raise ValueError(f"it has the form {form} of a newer sagaz; upgrade to read it")
+            parts = ormsgpack.unpackb(content)
+            _change(context, parts[0:2])
+            if len(parts) > 2:
+                _change(results, parts[2:4])
+                completed = _with_tail(completed, parts[4]) if len(parts) > 4 else completed
+                compensated = _with_tail(compensated, parts[5]) if len(parts) > 5 else compensated
+            index += 1
+    except DAMAGE as error:
+        raise DamagedBodyError(index, error) from error
+    return State(context, results, completed, compensated)
+
+
+def _change(values: dict[str, Any], parts: list[Any]) -> None:
+    """Set and remove values in place, large ones as bytearrays."""
+    if len(parts) > 1:
+        for key in parts[1] or ():
+            del values[key]
+    for key, stored in (parts[0] or {}).items() if parts else ():
+        if isinstance(stored, bytes):
+            values[key] = stored
+            continue
+        value = values.get(key, b"")
+        if not isinstance(value, bytearray):
+            value = bytearray(value)
+        if not patch(value, stored):
+            value = restore(value, stored)
+        values[key] = value
 
 
 def _link(state: State, form: int, content: bytes, previous: int, changed: _Keys) -> Link:

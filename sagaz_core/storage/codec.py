@@ -12,7 +12,7 @@ as that zone where the reading machine's tables give it the same offset, and eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import chain
@@ -87,6 +87,13 @@ def pack_quickly(value: Any) -> bytes | None:
 def unpack(packed: bytes) -> Any:
     """Return a fresh value from its bytes; raises ValueError if they are damaged."""
     return ormsgpack.unpackb(packed, ext_hook=_from_extension)
+
+
+def unpack_each(packed: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return fresh values from theirs each; raises ValueError if any are damaged."""
+    # As one list, which is several times faster than one by one.
+    values = unpack(b"".join([_array_header(len(packed)), *packed.values()]))
+    return dict(zip(packed, values, strict=True))
 
 
 def escape_pointer(key: str) -> str:

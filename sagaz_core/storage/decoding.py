@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container
-from typing import Any, Final
+from typing import Final
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
-from sagaz_core.storage.chain import Chain, State
-from sagaz_core.storage.codec import unpack
+from sagaz_core.storage.chain import Chain, DamagedBodyError, State, last_state
+from sagaz_core.storage.codec import unpack_each
 from sagaz_core.storage.meta import unpack_meta
 from sagaz_core.storage.times import from_micros
 
 _PAGE: Final = 128
 
 
-async def read_checkpoint(backend: Backend, row: SagaRow, sequence: int) -> SagaSnapshot | None:
+async def read_checkpoint(backend: Backend, saga_id: str, sequence: int) -> SagaSnapshot | None:
     """Return one checkpoint of a saga; None if there is none of this number, or it is hidden."""
-    found = await backend.entries(row.saga_id, sequence, sequence)
-    if not found:
+    found = await backend.chained(saga_id, sequence)
+    if found is None:
         return None
-    chain = await _chain_before(backend, row.saga_id, found[0])
-    if chain is None:
-        return None
-    return _snapshot(row, found[0], _apply(chain, row.saga_id, found[0]))
+    try:
+        state = last_state([*found.before, found.entry.body or b""])
+    except DamagedBodyError as error:
+        raise CorruptEntryError(
+            f"checkpoint {found.entry.keyframe + error.index} of {saga_id!r}: {error}"
+        ) from error
+    return _snapshot(found.saga, found.entry, state)
 
 
 async def read_chain(backend: Backend, row: SagaRow) -> Chain:
@@ -109,11 +112,11 @@ def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
         raise CorruptEntryError(f"checkpoint {entry.seq} of {saga_id!r}: {error}") from error
 
 
-def _snapshot(row: SagaRow, entry: EntryRow, state: State) -> SagaSnapshot:
+def _snapshot(row: SagaRow, entry: EntryRow, state: State, *, steps: bool = True) -> SagaSnapshot:
     meta = unpack_meta(entry.meta)
     try:
-        context = _unpack_values(state.context)
-        results = _unpack_values(state.results)
+        context = unpack_each(state.context)
+        results = unpack_each(state.results)
     except ValueError as error:
         raise CorruptEntryError(
             f"checkpoint {entry.seq} of {row.saga_id!r} cannot be decoded: {error}"
@@ -127,9 +130,9 @@ def _snapshot(row: SagaRow, entry: EntryRow, state: State) -> SagaSnapshot:
         step_index=meta.step_index,
         context=context,
         results=results,
-        completed_steps=list(state.completed),
+        completed_steps=list(state.completed) if steps else [],
         running_steps=list(meta.running_steps),
-        compensated_steps=list(state.compensated),
+        compensated_steps=list(state.compensated) if steps else [],
         compensation=meta.compensation,
         created_at=from_micros(entry.at),
         snapshot_id=entry.snapshot_id,
@@ -141,7 +144,3 @@ def _snapshot(row: SagaRow, entry: EntryRow, state: State) -> SagaSnapshot:
         gap=meta.gap,
         sequence=entry.seq,
     )
-
-
-def _unpack_values(values: Any) -> dict[str, Any]:
-    return {key: unpack(value) for key, value in values.items()}

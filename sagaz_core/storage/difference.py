@@ -49,12 +49,12 @@ def difference(before: bytes | None, value: bytes) -> bytes | Difference:
     return value if parts == [value] else parts
 
 
-def restore(before: bytes | None, stored: bytes | Difference) -> bytes:
+def restore(before: bytes | bytearray | None, stored: bytes | Difference) -> bytes:
     """Undo :func:`difference`; raises ValueError if it was made from another value."""
     if isinstance(stored, bytes):
         return stored
     before = before or b""
-    found: list[bytes] = []
+    found: list[bytes | bytearray] = []
     for part in stored:
         if isinstance(part, bytes):
             found.append(part)
@@ -63,8 +63,34 @@ def restore(before: bytes | None, stored: bytes | Difference) -> bytes:
         if start < 0 or length < 0 or start + length > len(before):
             raise ValueError("it refers to more than there was of the value before")
         run = before[start : start + length]
-        found.append(decompress_frame(frame[0], run) if frame else run)
+        found.append(decompress_frame(frame[0], bytes(run)) if frame else run)
     return b"".join(found)
+
+
+def patch(value: bytearray, stored: Difference) -> bool:
+    """Undo :func:`difference` within the value before, if all that is kept stays in its place.
+
+    Returns False, and has changed nothing, if some of it moves or a frame is to be read.
+    """
+    position = 0
+    for part in stored:
+        if isinstance(part, bytes):
+            position += len(part)
+        elif len(part) != 2 or part[0] != position:
+            return False
+        else:
+            position += part[1]
+            if part[1] < 0 or position > len(value):
+                return False
+    position = 0
+    for part in stored:
+        if isinstance(part, bytes):
+            value[position : position + len(part)] = part
+            position += len(part)
+        else:
+            position += part[1]
+    del value[position:]
+    return True
 
 
 def compress(content: bytes) -> bytes:

@@ -100,17 +100,25 @@ class StoreReader:
         place = await (await self._reader()).locate(None, snapshot_id=snapshot_id)
         return None if place is None else await self._read(*place)
 
-    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
+    async def get_checkpoint(
+        self, saga_id: str, sequence: int, *, steps: bool = True
+    ) -> SagaSnapshot:
         """Return the checkpoint of this number.
+
+        Args:
+            saga_id: the saga.
+            sequence: the checkpoint's number.
+            steps: whether to read the lists of completed and compensated steps, which may be as
+                long as the saga; otherwise they are empty.
 
         Raises:
             SagaNotFoundError: there is no such saga.
             SnapshotNotFoundError: the saga has no such checkpoint.
             CorruptEntryError: it is there and cannot be decoded.
         """
-        row = await self._row(saga_id)
-        found = await decoding.read_checkpoint(self.backend, row, sequence)
+        found = await decoding.read_checkpoint(await self._reader(), saga_id, sequence)
         if found is None:
+            await self._row(saga_id)
             raise SnapshotNotFoundError(
                 f"saga {saga_id!r} has no checkpoint {sequence}; "
                 f"`sagaz show {saga_id}` lists the ones it has"
@@ -364,5 +372,4 @@ class StoreReader:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))
 
     async def _read(self, saga_id: str, sequence: int) -> SagaSnapshot | None:
-        row = await self.backend.saga(saga_id)
-        return None if row is None else await decoding.read_checkpoint(self.backend, row, sequence)
+        return await decoding.read_checkpoint(self.backend, saga_id, sequence)

@@ -254,8 +254,7 @@ class SagaWriter:
     async def _check_duplicate(self, capture: Capture) -> None:
         place = await self._backend.locate(None, snapshot_id=capture.snapshot_id)
         if place is not None and place[0] == self.saga_id:
-            row = await self._backend.saga(self.saga_id)
-            stored = None if row is None else await read_checkpoint(self._backend, row, place[1])
+            stored = await read_checkpoint(self._backend, self.saga_id, place[1])
             if stored is not None and _same_content(stored, capture):
                 return
         raise DuplicateSnapshotError(

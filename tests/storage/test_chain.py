@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import ormsgpack
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage import difference as differences
-from sagaz_core.storage.chain import Chain, State
+from sagaz_core.storage.chain import Chain, DamagedBodyError, State, last_state
 from sagaz_core.storage.codec import pack
-from sagaz_core.storage.difference import compress, decompress_frame, difference, restore
+from sagaz_core.storage.difference import compress, decompress_frame, difference, patch, restore
 from sagaz_core.storage.names import Names
 
 
@@ -56,6 +57,28 @@ def test_every_state_comes_back(states: list[State]) -> None:
         assert chain.apply(body) == each
 
 
+@settings(deadline=None)
+@given(st.lists(st.builds(State, values, values, steps, steps), min_size=1, max_size=30))
+def test_a_state_read_alone_is_the_one_that_the_chain_gives(states: list[State]) -> None:
+    written = bodies(states)
+    start = 0
+    for number, body in enumerate(written):
+        if body[0] == written[0][0]:
+            start = number
+        assert last_state(written[start : number + 1]) == states[number]
+
+
+def test_a_damaged_body_is_told_by_its_place() -> None:
+    written = bodies([state({"n": number, "text": text(0, 2000)}) for number in range(5)])
+    damaged = written[3][:-1] + bytes([written[3][-1] ^ 1])
+    with pytest.raises(DamagedBodyError, match="checksum") as caught:
+        last_state([*written[:3], damaged, written[4]])
+    assert caught.value.index == 3
+    with pytest.raises(DamagedBodyError, match="checksum") as caught:
+        last_state([*written[:3], written[4]])
+    assert caught.value.index == 3
+
+
 @given(st.binary(max_size=400), st.binary(max_size=400), st.binary(max_size=60))
 @settings(max_examples=200)
 def test_a_difference_gives_back_the_value(base: bytes, value: bytes, shared: bytes) -> None:
@@ -65,10 +88,14 @@ def test_a_difference_gives_back_the_value(base: bytes, value: bytes, shared: by
         (base + shared * 4, value + shared * 4),
         (pack(list(base)), pack([*base, *value])),
     ):
-        assert restore(before, difference(before, after)) == after
+        stored = difference(before, after)
+        assert restore(before, stored) == after
+        changed = bytearray(before)
+        if isinstance(stored, list):
+            assert changed == (after if patch(changed, stored) else before)
 
 
-def test_a_keyframe_comes_after_255_differences_at_the_latest() -> None:
+def test_a_keyframe_comes_after_127_differences_at_the_latest() -> None:
     states = [state({"large": text(0, 100_000), "n": number}) for number in range(600)]
     chain, since, longest = Chain(), 0, 0
     for each in states:
@@ -76,7 +103,7 @@ def test_a_keyframe_comes_after_255_differences_at_the_latest() -> None:
         chain.accept(link)
         since = 0 if link.is_keyframe else since + 1
         longest = max(longest, since)
-    assert longest == 255
+    assert longest == 127
 
 
 def test_a_keyframe_comes_when_the_differences_outweigh_it() -> None:
@@ -174,14 +201,16 @@ def test_what_does_not_compress_is_stored_as_it_is() -> None:
 def test_lists_of_steps_that_share_their_beginning_are_each_their_own(
     changes: list[tuple[int, list[str]]],
 ) -> None:
-    plain: list[list[str]] = [[]]
-    shared = [Names()]
+    begun = ["w"] * 3
+    plain: list[list[str]] = [[], begun]
+    shared = [Names(), Names.read([3, ormsgpack.packb(begun)])]
     for place, (kept, following) in enumerate(changes):
         # From any of those before, not only from the last one.
         earlier = (place * 7) % len(plain)
         plain.append([*plain[earlier][:kept], *following])
         shared.append(shared[earlier].then(kept, following))
     assert [list(each) for each in shared] == plain
+    assert [each[-1:] for each in shared] == [each[-1:] for each in plain]
     assert [len(each) for each in shared] == [len(each) for each in plain]
     assert all(names == tuple(each) for names, each in zip(shared, plain, strict=True))
 
@@ -195,3 +224,15 @@ def test_a_state_far_in_costs_no_copy_of_the_steps_before_for_each_change_on_the
     ]
     assert [len(names) for names in read] == list(range(19_000, 19_200))
     assert len({id(names._shared) for names in read if isinstance(names, Names)}) <= 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 501, 3_000])
+def test_however_many_steps_there_are_their_names_come_back(count: int) -> None:
+    names = tuple(f"step_{number}" for number in range(count))
+    states = [State({}, {}, names[: count - 3], names), State({}, {}, names, names[: count // 2])]
+    chain = Chain()
+    assert [chain.apply(body) for body in bodies(states)] == states
+    (body,) = bodies(states[:1])
+    chain = Chain()
+    chain.apply(body)
+    assert chain.encode(states[1]).state == states[1]

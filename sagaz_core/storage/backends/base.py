@@ -71,6 +71,15 @@ class MarkRow(NamedTuple):
     step: str | None
 
 
+class Chained(NamedTuple):
+    """What one checkpoint is read from."""
+
+    saga: SagaRow
+    entry: EntryRow
+    before: list[bytes]
+    """The bodies that its own builds on, from the keyframe on."""
+
+
 class TouchRow(NamedTuple):
     """A top-level key changed by an entry, and the step that caused it."""
 
@@ -306,6 +315,23 @@ class Backend(ABC):
         hidden: bool = False,
     ) -> list[EntryRow]:
         """Return entries with ``lo <= seq <= hi`` in order; hidden ones only if asked for."""
+
+    async def chained(self, saga_id: str, seq: int) -> Chained | None:
+        """Return an entry with all that it takes to read it; None if there is none, or hidden.
+
+        A backend that can tell it in one trip does.
+        """
+        saga = await self.saga(saga_id)
+        found = await self.entries(saga_id, seq, seq)
+        if saga is None or not found:
+            return None
+        keyframe = found[0].keyframe
+        before = (
+            await self.entries(saga_id, keyframe, seq - 1, hidden=True) if keyframe < seq else []
+        )
+        if len(before) < seq - keyframe and await self.saga(saga_id) is None:
+            return None
+        return Chained(saga, found[0], [entry.body or b"" for entry in before])
 
     @abstractmethod
     async def locate(

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from sagaz_core.storage.backends.base import (
     Append,
     Backend,
+    Chained,
     EntryRow,
     FamilyRow,
     Finding,
@@ -46,6 +47,12 @@ POLL_SECONDS: Final = 0.1
 """How often another process's commits are looked for."""
 
 _RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
+
+_ENTRY: Final = (
+    "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta,"
+)
+"""What :func:`_entry_row` reads, but for the body."""
+_OF_SAGA: Final = "FROM saga s JOIN entry e ON e.saga = s.pk WHERE s.id = ?"
 
 
 class SQLiteBackend(Backend):
@@ -144,27 +151,15 @@ class SQLiteBackend(Backend):
         hidden: bool = False,
     ) -> list[EntryRow]:
         rows = await self._rows(
-            "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, "
-            f"e.meta, {'e.body' if bodies else 'NULL'} FROM saga s JOIN entry e ON e.saga = s.pk "
-            "WHERE s.id = ? AND e.seq BETWEEN ? AND ? "
+            f"{_ENTRY} {'e.body' if bodies else 'NULL'} {_OF_SAGA} AND e.seq BETWEEN ? AND ? "
             f"{'' if hidden else 'AND NOT e.hidden '}"
             f"ORDER BY e.seq {'DESC' if reverse else 'ASC'} LIMIT ?",
             (saga_id, lo, hi, -1 if limit is None else limit),
         )
-        return [
-            EntryRow(
-                seq=seq,
-                keyframe=keyframe,
-                at=at,
-                kind=KINDS[kind],
-                step=step,
-                snapshot_id=read_id(derived_id(ids, seq) if stored is None else stored),
-                hidden=bool(is_hidden),
-                meta=meta,
-                body=body,
-            )
-            for seq, keyframe, at, kind, step, stored, ids, is_hidden, meta, body in rows
-        ]
+        return [_entry_row(row) for row in rows]
+
+    async def chained(self, saga_id: str, seq: int) -> Chained | None:
+        return await self._file.run(_read_chained, saga_id, seq)
 
     async def locate(
         self,
@@ -305,6 +300,22 @@ class SQLiteSnapshotStorage(SnapshotStorage):
 # ---------------------------------------------------------------- on the connection's thread
 
 
+def _read_chained(db: sqlite3.Connection, saga_id: str, seq: int) -> Chained | None:
+    with one_moment(db):
+        saga = db.execute(f"{SAGA} WHERE s.id = ?", (saga_id,)).fetchone()
+        found = db.execute(
+            f"{_ENTRY} e.body {_OF_SAGA} AND e.seq = ? AND NOT e.hidden", (saga_id, seq)
+        ).fetchone()
+        if found is None:
+            return None
+        entry = _entry_row(found)
+        before = db.execute(
+            f"SELECT e.body {_OF_SAGA} AND e.seq BETWEEN ? AND ? ORDER BY e.seq",
+            (saga_id, entry.keyframe, seq - 1),
+        ).fetchall()
+    return Chained(saga_row(saga, now_micros()), entry, [body for (body,) in before])
+
+
 def _latest_until(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
     """Find the latest entry not after a time by halving: a saga's times never go back."""
     with one_moment(db):
@@ -370,6 +381,21 @@ def _describe(db: sqlite3.Connection, path: Path, at_rest: bool) -> StoreInfo:
             "journal_mode": "at rest" if at_rest else one("PRAGMA journal_mode"),
             "newest_schema": str(len(migrations())),
         },
+    )
+
+
+def _entry_row(row: Sequence[Any]) -> EntryRow:
+    seq, keyframe, at, kind, step, stored, ids, hidden, meta, body = row
+    return EntryRow(
+        seq=seq,
+        keyframe=keyframe,
+        at=at,
+        kind=KINDS[kind],
+        step=step,
+        snapshot_id=read_id(derived_id(ids, seq) if stored is None else stored),
+        hidden=bool(hidden),
+        meta=meta,
+        body=body,
     )
 
 
