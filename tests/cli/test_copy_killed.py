@@ -62,17 +62,24 @@ def checkpoints(path: Path) -> int:
         return 0
 
 
-def copy_and_kill(source: Path, target: Path, after: int) -> None:
-    """Start a copy and kill it once so many checkpoints are there, or let it end before."""
+def copy_and_kill(
+    source: Path, target: Path, after: int, signum: int = signal.SIGKILL
+) -> tuple[int, str]:
+    """Start a copy and stop it once so many checkpoints are there; returns how it ended."""
     arguments = ["copy", "--from", str(source), "--to", str(target)]
     with subprocess.Popen(
-        [sys.executable, "-m", "sagaz_tui", *arguments], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "sagaz_tui", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as copying:
         deadline = time.monotonic() + 30
         while copying.poll() is None and checkpoints(target) < after:
             assert time.monotonic() < deadline
         if copying.poll() is None:
-            os.kill(copying.pid, signal.SIGKILL)
+            os.kill(copying.pid, signum)
+        _, said = copying.communicate()
+    return copying.returncode, said
 
 
 def go_on(command: Command, source: Path, target: Path) -> None:
@@ -88,6 +95,16 @@ def test_the_next_copy_goes_on_from_there(
     command: Command, source: Path, tmp_path: Path, after: int
 ) -> None:
     copy_and_kill(source, tmp_path / "new.db", after)
+    go_on(command, source, tmp_path / "new.db")
+
+
+def test_one_that_is_interrupted_says_how_to_go_on(
+    command: Command, source: Path, tmp_path: Path
+) -> None:
+    code, said = copy_and_kill(source, tmp_path / "new.db", 1, signal.SIGINT)
+    assert code == 130
+    assert said.startswith("sagaz: stopped; the same command goes on from here\n")
+    assert "Traceback" not in said
     go_on(command, source, tmp_path / "new.db")
 
 
