@@ -292,9 +292,9 @@ class SagaSession:
             return known.snapshot
         if self._spare is not None and self._spare.sequence == sequence:
             return self._spare
-        snapshot = await self._storage.get_checkpoint(self.saga_id, sequence)
-        # No pane shows the lists of steps, and they may be as long as the saga.
-        return replace(snapshot, completed_steps=[], compensated_steps=[], step_records=())
+        # No pane shows how the steps went that ended since the checkpoint before: the row does.
+        snapshot = await self._storage.get_checkpoint(self.saga_id, sequence, steps=False)
+        return replace(snapshot, step_records=())
 
     # -- touches
 

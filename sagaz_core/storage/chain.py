@@ -227,7 +227,7 @@ def last_state(bodies: Iterable[bytes]) -> State:
                 raise ValueError("its checksum does not match")
             if form == _KEYFRAME:
                 context, results, *names = ormsgpack.unpackb(decompress(content))
-                completed, compensated = map(Names.of, names)
+                completed, compensated = map(Names.read, names)
                 index += 1
                 continue
             if form != _DELTA:

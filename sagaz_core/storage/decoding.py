@@ -16,8 +16,13 @@ from sagaz_core.storage.times import from_micros
 _PAGE: Final = 128
 
 
-async def read_checkpoint(backend: Backend, saga_id: str, sequence: int) -> SagaSnapshot | None:
-    """Return one checkpoint of a saga; None if there is none of this number, or it is hidden."""
+async def read_checkpoint(
+    backend: Backend, saga_id: str, sequence: int, *, steps: bool = True
+) -> SagaSnapshot | None:
+    """Return one checkpoint of a saga; None if there is none of this number, or it is hidden.
+
+    Without ``steps`` its lists of completed and compensated steps stay empty.
+    """
     found = await backend.chained(saga_id, sequence)
     if found is None:
         return None
@@ -27,7 +32,7 @@ async def read_checkpoint(backend: Backend, saga_id: str, sequence: int) -> Saga
         raise CorruptEntryError(
             f"checkpoint {found.entry.keyframe + error.index} of {saga_id!r}: {error}"
         ) from error
-    return _snapshot(found.saga, found.entry, state)
+    return _snapshot(found.saga, found.entry, state, steps=steps)
 
 
 async def read_chain(backend: Backend, row: SagaRow) -> Chain:

@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from typing import Any, Final, overload
+
+import ormsgpack
+
+_LONG: Final = 500
+"""More names than these are stored so that they need not be read with the rest of a state."""
+
+
+class _Beginning:
+    """Names as they are stored, made into a list when somebody asks for one."""
+
+    __slots__ = ("_packed", "count", "names_read")
+
+    def __init__(self, count: int, packed: bytes) -> None:
+        self.count = count
+        self._packed = packed
+        self.names_read: list[str] | None = None
+
+    def names(self) -> list[str]:
+        if self.names_read is None:
+            self.names_read = ormsgpack.unpackb(self._packed)
+        return self.names_read
 
 
 class Names(Sequence[str]):
@@ -13,26 +34,38 @@ class Names(Sequence[str]):
     hundreds of others.
     """
 
-    __slots__ = ("_length", "_shared")
+    __slots__ = ("_beginning", "_length", "_shared")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
+        self._beginning: _Beginning | None = None
         self._shared = list(names)
         self._length = len(self._shared)
 
     @classmethod
-    def of(cls, names: list[str]) -> Names:
-        """Return a list that nobody else holds as one of these, without copying it."""
-        taken = cls()
-        taken._shared, taken._length = names, len(names)
-        return taken
+    def read(cls, stored: list[Any]) -> Names:
+        """Undo :func:`store_names`; the list is nobody else's from then on."""
+        read = cls()
+        if stored and isinstance(stored[0], int):
+            read._beginning = _Beginning(*stored)
+            read._length = read._beginning.count
+        else:
+            read._shared, read._length = stored, len(stored)
+        return read
 
     def then(self, kept: int, following: Iterable[str]) -> Names:
         """Return the list of the first ``kept`` names and those that follow."""
-        kept = min(kept, self._length)
+        beginning = self._beginning
+        before = 0 if beginning is None else beginning.count
+        if kept < before:
+            return Names([*self._names()[:kept], *following])
+        kept = min(kept, self._length) - before
+        after = Names()
+        after._beginning = beginning
         # Beyond its own end none of them looks.
-        shared = self._shared if kept == len(self._shared) else self._shared[:kept]
-        shared += following
-        return Names.of(shared)
+        after._shared = self._shared if kept == len(self._shared) else self._shared[:kept]
+        after._shared += following
+        after._length = before + len(after._shared)
+        return after
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -53,5 +86,13 @@ class Names(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
     def _names(self) -> list[str]:
-        shared = self._shared
-        return shared if len(shared) == self._length else shared[: self._length]
+        shared, beginning = self._shared, self._beginning
+        own = self._length - (0 if beginning is None else beginning.count)
+        if len(shared) != own:
+            shared = shared[:own]
+        return shared if beginning is None else beginning.names() + shared
+
+
+def store_names(names: Sequence[str]) -> list[Any]:
+    """Return what to store of names: themselves, or of many their number and one packed value."""
+    return [len(names), ormsgpack.packb(list(names))] if len(names) > _LONG else list(names)

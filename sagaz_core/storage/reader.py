@@ -116,7 +116,7 @@ class StoreReader:
             SnapshotNotFoundError: the saga has no such checkpoint.
             CorruptEntryError: it is there and cannot be decoded.
         """
-        found = await decoding.read_checkpoint(await self._reader(), saga_id, sequence)
+        found = await decoding.read_checkpoint(await self._reader(), saga_id, sequence, steps=steps)
         if found is None:
             await self._row(saga_id)
             raise SnapshotNotFoundError(

@@ -380,9 +380,11 @@ class ShakyStorage(InMemorySnapshotStorage):
         self._check()
         return await super().get_saga(saga_id)
 
-    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
+    async def get_checkpoint(
+        self, saga_id: str, sequence: int, *, steps: bool = True
+    ) -> SagaSnapshot:
         self._check()
-        return await super().get_checkpoint(saga_id, sequence)
+        return await super().get_checkpoint(saga_id, sequence, steps=steps)
 
     def _check(self) -> None:
         if self.down:

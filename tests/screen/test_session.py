@@ -20,9 +20,11 @@ class CountingStorage(InMemorySnapshotStorage):
         super().__init__()
         self.read: list[int] = []
 
-    async def get_checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
+    async def get_checkpoint(
+        self, saga_id: str, sequence: int, *, steps: bool = True
+    ) -> SagaSnapshot:
         self.read.append(sequence)
-        return await super().get_checkpoint(saga_id, sequence)
+        return await super().get_checkpoint(saga_id, sequence, steps=steps)
 
 
 @pytest.fixture
