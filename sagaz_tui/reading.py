@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -126,8 +127,10 @@ class MomentReader:
                 await asyncio.sleep(_FRAME)
                 await self._read_ahead(sequence)
             except StorageError:
-                # The watch sees it too, says so, and has the wish made again on return.
-                continue
+                # The watch says so, if it sees it too; one that waited may have seen nothing.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wish.wait(), _RETRY_FIRST)
+                self._wish.set()
 
     async def _read_ahead(self, sequence: int) -> None:
         for neighbour in self._session.unread_near(sequence, self._direction):

@@ -117,6 +117,8 @@ class SagasScreen(SagazScreen[None]):
         try:
             await self._load(feed)
         except StorageError as error:
+            # Whoever follows next loads them first, even if nothing has been written.
+            self._cursor = None
             self._lost(error, 1.0)
         if self.is_current:
             self._start_following()
