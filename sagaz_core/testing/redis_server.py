@@ -30,8 +30,8 @@ class RedisServer:
         self, folder: Path, *, durable: bool = False, options: dict[str, str] | None = None
     ) -> None:
         self.folder = folder
-        self.port = _free_port()
-        self._options = {
+        self.port = free_port()
+        self.options = {
             "bind": "127.0.0.1",
             "dir": str(folder),
             "save": "",
@@ -52,7 +52,7 @@ class RedisServer:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [str(get_binary_path()), "--port", str(self.port)]
-        for name, value in self._options.items():
+        for name, value in self.options.items():
             command += [f"--{name}", value]
         log = self.folder / "server.log"
         with log.open("ab") as output:
@@ -114,7 +114,8 @@ class RedisServer:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -18,7 +18,7 @@ from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.writer import SagaWriter
-from sagaz_core.testing.base import snapshot
+from sagaz_core.testing.base import T0, snapshot
 from sagaz_core.testing.rows import append_of
 from tests.storage.alike import Alike
 
@@ -145,13 +145,13 @@ class StoresAlike(RuleBasedStateMachine):
             ids.append(append.entry.snapshot_id)
             if how == "claim":
                 append = append._replace(claim=saga_id in ROOTS, fence=1)
-            elif how == "no entry":
+            elif how == "no entry" and append.expected_head:
                 append = append._replace(
                     entry=None,
                     touches=(),
                     saga=append.saga._replace(head=append.expected_head),
                 )
-            elif how:
+            elif how in ("release", "recovers"):
                 append = append._replace(release=True, recovers=how == "recovers")
             appends.append(append)
         self.stores.ask(lambda storage: storage.backend.append(appends))
@@ -292,15 +292,15 @@ class StoresAlike(RuleBasedStateMachine):
             lambda storage: storage.backend.put(record, expected_version=expected_version)
         )
 
-    @rule(replay_id=st.sampled_from(tuple(REPLAYS)), at=moments)
-    def log_a_replay(self, replay_id: str, at: datetime) -> None:
+    @rule(replay_id=st.sampled_from(tuple(REPLAYS)), seconds=numbers)
+    def log_a_replay(self, replay_id: str, seconds: int) -> None:
         entry = ReplayLogEntry(
             replay_id=replay_id,
             original_saga_id=REPLAYS[replay_id],
             from_step="a",
             snapshot_id=None,
             sequence=None,
-            started_at=at,
+            started_at=T0 + timedelta(seconds=seconds),
         )
         self.stores.ask(lambda storage: storage.save_replay_log(entry))
 

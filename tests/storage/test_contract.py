@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +16,7 @@ from sagaz_core.storage.backends.memory import MemoryBackend
 from sagaz_core.storage.backends.redis import RedisBackend
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.testing import StorageContract, VolatileStorageContract
+from sagaz_core.testing.redis_cluster import RedisClusterServers
 
 
 class TestMemory(VolatileStorageContract):
@@ -52,6 +54,25 @@ class TestRedis(StorageContract):
     async def make_too_new(self, place: Path) -> None:
         async with redis.asyncio.from_url(self.url) as client:
             await client.set(f"{place}:schema", 999)
+
+
+class TestRedisCluster(TestRedis):
+    """The store on three servers that share it by slots."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_cluster_url: str) -> None:
+        self.url = redis_cluster_url
+
+    async def make_too_new(self, place: Path) -> None:
+        async with redis.asyncio.RedisCluster.from_url(self.url) as client:
+            await client.set(f"{place}:schema", 999)
+
+
+@pytest.fixture(scope="module")
+def redis_cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster."""
+    with RedisClusterServers(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster.url
 
 
 def test_no_promise_of_the_contract_hides_another_of_the_same_name() -> None:
