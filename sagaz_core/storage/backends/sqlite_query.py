@@ -266,7 +266,7 @@ def _conditions(query: SagaQuery, time: str) -> tuple[list[str], list[Any]]:
     ):
         if value is not None:
             add(condition, value)
-    if query.error is not None:
+    if query.error:
         # SQLite itself knows upper and lower case of ASCII only.
         lower = "lower" if query.error.isascii() else _LOWER
         add(f"instr({lower}(s.error), ?) > 0", query.error.lower())
