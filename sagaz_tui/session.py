@@ -101,7 +101,10 @@ class SagaSession:
         """
         saga = await self._storage.get_saga(self.saga_id)
         if saga is None:
+            self._forget()
             raise SagaNotFoundError(self.saga_id)
+        if self.view is not None and _began_anew(self.view.saga, saga):
+            self._forget()
         known = self.view
         if known is not None and known.saga == saga:
             return False
@@ -113,6 +116,11 @@ class SagaSession:
             await self._read_on(view.checkpoints)
         self.view = await self._with_ends(view)
         return True
+
+    def _forget(self) -> None:
+        """Forget what was read: the store has lost it, or it was removed."""
+        self.view, self._spare = None, None
+        self._moments.clear()
 
     async def _run(self, saga: SagaSummary) -> RunInfo:
         try:
@@ -332,6 +340,11 @@ class SagaSession:
                 return found[-1].sequence
             first, length = last + 1, length * _LONGER
         return None
+
+
+def _began_anew(before: SagaSummary, now: SagaSummary) -> bool:
+    """Whether what is recorded under an id is another history than it was."""
+    return before.started_at != now.started_at or before.checkpoints > now.checkpoints
 
 
 def _sharing(

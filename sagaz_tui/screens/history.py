@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.events import Resize
 from textual.widgets import Static
 
 from sagaz_core.errors import StorageError
 from sagaz_core.model import MISSING
+from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.cursor import Cursor
 from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
 from sagaz_tui.reading import MomentReader, Silence, Watch
@@ -59,6 +61,8 @@ class HistoryScreen(SagazScreen[None]):
         """Set once the kinds of all checkpoints are known."""
         self._cursor = Cursor(0, following=True, unseen_after=0)
         self._shown: tuple[int, int | None] | None = None
+        self._opened: Checkpoints | None = None
+        """The history that the cursor is in."""
         self._stale = ""
 
     def compose(self) -> ComposeResult:
@@ -108,9 +112,11 @@ class HistoryScreen(SagazScreen[None]):
         if view is None:
             return
         last = view.checkpoints.last_number
-        if self._ready.is_set():
+        if view.checkpoints is self._opened:
             self._cursor = self._cursor.grown(last)
         else:
+            self._opened, self._shown = view.checkpoints, None
+            self._whole.clear()
             first = opening_cursor(view)
             self._cursor = Cursor(first, following=first == last, unseen_after=last)
             self.remove_class("-missing")
@@ -125,15 +131,19 @@ class HistoryScreen(SagazScreen[None]):
         while not self._whole.is_set():
             try:
                 async for _ in self._session.read_earlier():
+                    # What was undone or in conflict by now may be news to the panes.
+                    self._shown = None
                     if loop.time() > shown_at + _BETWEEN_PICTURES:
-                        self._show_place()
+                        self._show_read()
                         shown_at = loop.time()
             except StorageError:
                 # The watch says that the store is out of reach.
                 await asyncio.sleep(_RETRY)
             else:
                 self._whole.set()
-        self._show()
+        self._show_read()
+        if self._shown is None:
+            self._reader.want(self._cursor.sequence)
 
     def _say_missing(self) -> None:
         self.add_class("-missing")
@@ -164,7 +174,12 @@ class HistoryScreen(SagazScreen[None]):
         # Where the store is out of reach, what is known is shown.
         with suppress(StorageError):
             await self._session.read_rows(sequence)
-        self._show_place()
+        self._show_read()
+
+    def _show_read(self) -> None:
+        # The screen may be taken down meanwhile.
+        with suppress(NoMatches):
+            self._show_place()
 
     def _show_place(self) -> None:
         view = self._view
