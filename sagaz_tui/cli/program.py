@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from sagaz_tui.cli import config, copy, demo, doctor, prune, replay, sagas, screen, state
+from sagaz_tui.cli import (
+    config,
+    copy,
+    demo,
+    doctor,
+    lineage,
+    prune,
+    replay,
+    sagas,
+    screen,
+    state,
+)
 
 app = typer.Typer(
     name="sagaz",
@@ -20,6 +31,7 @@ app.command("sagas")(sagas.list_sagas)
 app.command("show")(sagas.show_saga)
 app.command("diff")(state.show_diff)
 app.command("blame")(state.show_blame)
+app.command("lineage")(lineage.show_lineage)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
 app.command("prune")(prune.prune_store)
