@@ -179,6 +179,23 @@ async def test_runs_whose_connections_all_break_are_recorded_without_a_gap(
     assert sorted(ledger) == sorted(f"{each} {step}" for each in ids for step in range(4))
 
 
+async def test_readers_whose_connections_all_break_get_their_own_answers(
+    storage: RedisSnapshotStorage, cluster: RedisClusterServers
+) -> None:
+    ids = [each for server in cluster.servers for each in ids_on(cluster, server, 2)]
+    for saga_id in ids:
+        await run(storage, saga_id, Ledger(), nothing)
+    for _ in range(10):
+        reading = [asyncio.ensure_future(storage.get_checkpoint(each, 3)) for each in ids * 10]
+        await asyncio.sleep(0)
+        for server in cluster.servers:
+            await ask(server, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        found = await asyncio.gather(*reading)
+        assert [(each.saga_id, each.context) for each in found] == [
+            (each, {"id": each}) for each in ids * 10
+        ]
+
+
 async def test_one_server_that_stands_still_holds_up_no_business_and_is_recorded_on_again(
     storage: RedisSnapshotStorage,
     cluster: RedisClusterServers,

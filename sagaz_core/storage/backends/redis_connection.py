@@ -23,6 +23,9 @@ from sagaz_core.errors import ReadOnlyStoreError, StorageError, StorageUnavailab
 REPLY_SECONDS: Final = 5.0
 """How long a reply is waited for."""
 
+_CLUSTER_PAUSES: Final = (0.0, 0.1, 0.4)
+"""Seconds before each further try, where a cluster's servers or slots have changed."""
+
 _AT_ONCE: Final = 64
 """Batches that are on their way at the same time, each on a connection of its own."""
 
@@ -86,9 +89,12 @@ class RedisConnection:
             StorageError: one of them could not be run; others may have been.
         """
         replies = await self._send(commands)
-        if isinstance(self._client, RedisCluster) and any(map(_went_astray, replies)):
+        for pause in _CLUSTER_PAUSES:
+            if not (isinstance(self._client, RedisCluster) and any(map(_went_astray, replies))):
+                break
             # The driver tries again by itself only on a single server. What ran already is sent
             # once more; each write finds out that it did.
+            await asyncio.sleep(pause)
             await self._client.aclose()
             replies = await self._send(commands)
         if any(isinstance(reply, exceptions.NoScriptError) for reply in replies):
