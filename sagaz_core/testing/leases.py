@@ -88,6 +88,17 @@ class LeaseContract(ContractBase):
         )
         assert again.fence > lease.fence
 
+    async def test_removing_what_is_not_there_takes_no_lease_along(
+        self, storage: SnapshotStorage, other: SnapshotStorage
+    ) -> None:
+        await storage.save_snapshot(snapshot("saga"))
+        await other.get_saga("saga")
+        await storage.backend.delete(["saga"])
+        lease = await storage.acquire_lease("saga", owner="me", holder="saga~r1")
+        for each in (storage, other):
+            assert await each.backend.delete(["saga", "saga~r1"]) == 0
+        assert await lease.beat()
+
     async def test_of_many_who_want_a_lease_at_once_one_gets_it(
         self, storage: SnapshotStorage
     ) -> None:

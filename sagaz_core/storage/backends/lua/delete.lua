@@ -5,8 +5,8 @@ local gone = redis.call('XLEN', KEYS[5])
 for number = 4, 9 do
     redis.call('UNLINK', KEYS[number])
 end
-redis.call('SREM', KEYS[3], ARGV[1])
-if redis.call('EXISTS', KEYS[3]) == 0 then
+-- One that was gone already takes no lease along that somebody has taken since.
+if redis.call('SREM', KEYS[3], ARGV[1]) == 1 and redis.call('EXISTS', KEYS[3]) == 0 then
     redis.call('DEL', KEYS[1], KEYS[2])
 end
 return gone
