@@ -71,6 +71,7 @@ class SagaWriter:
         owner: str,
         term: float,
         new_ids: bool,
+        is_open: Callable[[], bool],
         open_store: Callable[[], Awaitable[Backend]],
     ) -> None:
         self.saga_id = identity.saga_id
@@ -82,6 +83,7 @@ class SagaWriter:
         self._owner = owner
         self._term = term_in_micros(term)
         self._new_ids = new_ids
+        self._is_open = is_open
         self._open_store = open_store
         self._lock = asyncio.Lock()
         self._chain = Chain()
@@ -90,7 +92,7 @@ class SagaWriter:
         self._head_known = True
         self._in_flight: tuple[Ticket, Link | None] | None = None
         self._unsure: set[str] = set()
-        """Ids of snapshots of which it was never heard whether they are stored."""
+        """Ids of snapshots that were handed in and not heard to be stored, but may be."""
 
     @property
     def head(self) -> int:
@@ -123,7 +125,8 @@ class SagaWriter:
             StorageUnavailableError: it could not be written; whether it was is found out by
                 the next append.
         """
-        await self._open_store()
+        if not self._is_open():
+            await self._open_store()
         async with self._lock:
             if self._in_flight is not None or not self._head_known:
                 await self._settle()
@@ -229,6 +232,7 @@ class SagaWriter:
     async def _number(self, outcome: Outcome, capture: Capture) -> int:
         if outcome.kind == "duplicate":
             await self._check_duplicate(capture)
+            self._unsure.add(capture.snapshot_id)
             return outcome.head
         self._refuse(outcome)
         return outcome.head
@@ -304,7 +308,9 @@ class SagaWriter:
             cause = _cause(capture, before is None, earlier)
             touches += [TouchRow(key, row.head, causes.get(key, cause)) for key in context_keys]
             touches += [
-                TouchRow(key, row.head, causes.get(key, key)) for key in result_keys - context_keys
+                TouchRow(key, row.head, causes.get(key, key))
+                for key in result_keys
+                if key not in context_keys
             ]
         return self._append_of(row, entry, touches=touches, release=release), link
 
