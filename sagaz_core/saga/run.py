@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from sagaz_core.errors import LeaseLostError, RunRefusedError, SnapshotCaptureError
 from sagaz_core.model import Compensation, Kind, SagaResult, StepError
-from sagaz_core.saga.attempts import Attempts, Ending, cancel_requested, current_context
+from sagaz_core.saga.attempts import Attempts, Ending, current_context
 from sagaz_core.saga.branches import Branches
 from sagaz_core.saga.calling import call, describe_error
 from sagaz_core.saga.context import StepContext
@@ -20,6 +20,11 @@ from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Step
 
 _log = logging.getLogger("sagaz")
+
+
+async def _not_recorded() -> bool:
+    return False
+
 
 _BEGINNING: Final = StartPoint(context={}, results={}, restored=(), from_step="")
 
@@ -141,7 +146,7 @@ class Run:
         asked = task.cancelling() if task else 0
         for step in steps:
             await self._perform(step)
-            if cancel_requested(asked):
+            if task is not None and task.cancelling() > asked:
                 self._cancelled = True
                 self._fail(asyncio.CancelledError())
             if self._error is not None:
@@ -311,7 +316,7 @@ class Run:
 
     # -- recording
 
-    async def _record(
+    def _record(
         self,
         kind: Kind,
         step_name: str | None = None,
@@ -320,11 +325,11 @@ class Run:
         error: StepError | None = None,
         attempts: int = 0,
         label: str | None = None,
-    ) -> bool:
+    ) -> Awaitable[bool]:
         recording = self._recording
         if recording is None:
-            return False
-        return await recording.checkpoint(
+            return _not_recorded()
+        return recording.checkpoint(
             kind,
             self._context if context is None else context,
             results=self._results,

@@ -24,7 +24,7 @@ from sagaz_core.storage.names import Names, store_names
 
 _DELTA, _KEYFRAME = 1, 2
 _MAX_DELTAS: Final = 127
-_MIN_WEIGHT: Final = 1024
+_MIN_WEIGHT: Final = 4096
 """Below this many bytes of state a keyframe saves less than it costs."""
 _MAX_REBUILT: Final = 256 * 1024 * 1024
 """Bytes of values that reading a state may put together on the way: some 0.1 s."""

@@ -158,7 +158,13 @@ def _shared_runs(before: bytes, value: bytes, parts: Difference) -> int:
 def _shared_prefix(a: bytes, b: bytes, start: int) -> int:
     """Return how many bytes from ``start`` on are the same, by halving."""
     lo, hi = 0, max(min(len(a), len(b)) - start, 0)
-    probe = hi
+    # The beginning first: where that differs, all of it need not be looked at.
+    probe = min(hi, _MIN_SHARED)
+    if a[start : start + probe] == b[start : start + probe]:
+        lo, probe = probe, hi
+    else:
+        hi = probe - 1
+        probe = (hi + 1) // 2
     while lo < hi:
         if a[start + lo : start + probe] == b[start + lo : start + probe]:
             lo = probe

@@ -127,6 +127,7 @@ class SnapshotStorage(StoreReader):
             owner=owner,
             term=term,
             new_ids=new_ids,
+            is_open=lambda: self._is_open,
             open_store=self._writable,
         )
 

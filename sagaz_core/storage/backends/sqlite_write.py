@@ -23,7 +23,7 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.backends.sqlite_ids import is_derived, place_of, shared_part, stored_id
 
 _KNOWN: Final = (
-    "SELECT s.id, s.pk, s.head, s.ids, f.fence, f.holder, f.alive_until "
+    "SELECT s.id, s.pk, s.head, s.ended, s.ids, f.fence, f.holder, f.alive_until "
     "FROM saga s LEFT JOIN family f ON f.root = s.root"
 )
 _FAMILY: Final = "SELECT fence, holder, alive_until FROM family WHERE root = ?"
@@ -42,6 +42,11 @@ _NEW_SAGA: Final = (
 _SAGA: Final = (
     "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
     "updated = ?, ended = ?, head = ?, keyframe = ?, expires = ? WHERE pk = ?"
+)
+# Without the column by which the indexes are chosen: naming it would rewrite one each time.
+_GOING: Final = (
+    "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
+    "updated = ?, head = ?, keyframe = ?, expires = ? WHERE pk = ?"
 )
 _ENTRY: Final = (
     "INSERT INTO entry (saga, seq, keyframe, at, kind, step, snapshot_id, meta, body) "
@@ -82,6 +87,7 @@ class _Known(NamedTuple):
 
     pk: int
     head: int
+    ended: int | None
     ids: bytes | None
     fence: int | None
     holder: str | None
@@ -105,6 +111,7 @@ class _Rows:
         self._db = db
         self.entries: list[tuple[Any, ...]] = []
         self.sagas: list[tuple[Any, ...]] = []
+        self.going: list[tuple[Any, ...]] = []
         self.leases: list[tuple[Any, ...]] = []
         self.touches: list[tuple[Any, ...]] = []
         self.sagas_changed: set[str] = set()
@@ -113,6 +120,7 @@ class _Rows:
         """Write what was collected since the last time."""
         for sql, rows in (
             (_ENTRY, self.entries),
+            (_GOING, self.going),
             (_SAGA, self.sagas),
             (_LEASE, self.leases),
             (_TOUCH, self.touches),
@@ -149,7 +157,10 @@ def _append(
         pk = _insert_saga(db, row, ids)
     else:
         pk = known.pk
-        rows.sagas.append(_saga_values(row, pk))
+        if known.ended is None and _ended(row) is None:
+            rows.going.append(_going_values(row, pk))
+        else:
+            rows.sagas.append(_saga_values(row, pk))
     if entry is not None:
         rows.entries.append(_entry_values(pk, entry, derived))
     if append.fence is not None:
@@ -217,6 +228,21 @@ def _insert_saga(db: sqlite3.Connection, row: SagaRow, ids: bytes | None) -> int
     )
     assert inserted.lastrowid is not None
     return inserted.lastrowid
+
+
+def _going_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
+    return (
+        row.status,
+        row.compensation,
+        row.step,
+        row.error,
+        row.error_group,
+        row.updated,
+        row.head,
+        row.keyframe,
+        row.expires,
+        pk,
+    )
 
 
 def _saga_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
