@@ -110,6 +110,17 @@ class ExpiryContract(ContractBase):
         assert await storage.get_saga("alive") is not None
         assert await storage.get_saga("ended") is None
 
+    async def test_a_family_of_which_a_run_is_alive_is_kept_whole(
+        self, storage: SnapshotStorage
+    ) -> None:
+        await storage.save_snapshot(
+            snapshot("a", status="failed", retention_until=hence(minutes=5))
+        )
+        lease = await storage.acquire_lease("a", owner="me", holder="a~r1")
+        assert await storage.delete_expired_snapshots(now=hence(minutes=10)) == 0
+        await lease.release()
+        assert await storage.delete_expired_snapshots(now=hence(minutes=10)) == 1
+
     async def test_a_family_outlives_its_root(self, storage: SnapshotStorage) -> None:
         await storage.save_snapshot(
             snapshot("a", status="failed", retention_until=hence(seconds=_SOON))

@@ -300,7 +300,10 @@ class Backend(ABC):
 
     @abstractmethod
     async def expired(self, now: int) -> list[str]:
-        """Return the ids of the sagas that expire not after ``now`` and that no run is alive in."""
+        """Return the ids of the sagas that expire not after ``now``, of families at rest.
+
+        What a run that is alive grew from is kept for as long.
+        """
 
     @abstractmethod
     async def entries(
