@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 
-def _checked_id(saga_id: str | None) -> str | None:
+def checked_id(saga_id: str | None) -> str | None:
+    """Return a saga's id as it was given; raises InvalidSagaIdError if it cannot be one."""
     if saga_id is None:
         return None
     from sagaz_core.storage.listing import check_saga_id
@@ -33,10 +34,10 @@ FormatOption = Annotated[
     Format, typer.Option("--format", help="Lines of text, a table, or JSON on stdout.")
 ]
 SagaIdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The saga's id.", callback=_checked_id)
+    str, typer.Argument(metavar="ID", help="The saga's id.", callback=checked_id)
 ]
 OptionalSagaIdArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[ID]", help="Open this saga's debugger.", callback=_checked_id),
+    typer.Argument(metavar="[ID]", help="Open this saga's debugger.", callback=checked_id),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from sagaz_tui.cli import (
+    compare,
     config,
     copy,
     demo,
@@ -31,6 +32,7 @@ app.command("sagas")(sagas.list_sagas)
 app.command("show")(sagas.show_saga)
 app.command("diff")(state.show_diff)
 app.command("blame")(state.show_blame)
+app.command("compare")(compare.show_comparison)
 app.command("lineage")(lineage.show_lineage)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
