@@ -1,0 +1,41 @@
+"""Reading in the background, from a store that fails to answer now and then."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_tui import reading
+from sagaz_tui.reading import MomentReader
+from sagaz_tui.session import Moment, SagaSession
+from tests.screen.recorded import order_snapshots
+
+
+async def test_a_moment_that_could_not_be_read_is_read_again_without_being_wished_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "_RETRY_FIRST", 0.01)
+    storage = InMemorySnapshotStorage()
+    for snapshot in order_snapshots():
+        await storage.save_snapshot(snapshot)
+    session = SagaSession(storage, "order_1")
+    await session.refresh()
+    read, failures, found = session.moment, 0, asyncio.get_running_loop().create_future()
+
+    async def fail_twice(sequence: int) -> Moment:
+        nonlocal failures
+        if failures < 2:
+            failures += 1
+            raise StorageUnavailableError("the store is away; try again")
+        return await read(sequence)
+
+    monkeypatch.setattr(session, "moment", fail_twice)
+    reader = MomentReader(session, found.set_result)
+    running = asyncio.create_task(reader.run())
+    reader.want(2)
+    assert await asyncio.wait_for(found, 5) == 2
+    assert failures == 2
+    running.cancel()
