@@ -17,9 +17,10 @@ from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of
 from sagaz_core.storage.meta import pack_replay_log
 from sagaz_core.storage.pruning import PruneReport
 from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
+from sagaz_core.storage.saga_rows import SagaIdentity
 from sagaz_core.storage.saver_cache import SaverCache
 from sagaz_core.storage.times import to_micros
-from sagaz_core.storage.writer import SagaIdentity, SagaWriter
+from sagaz_core.storage.writer import SagaWriter
 
 _log = logging.getLogger("sagaz")
 

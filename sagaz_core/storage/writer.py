@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from sagaz_core.errors import (
@@ -14,7 +13,7 @@ from sagaz_core.errors import (
     LeaseLostError,
     StorageError,
 )
-from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status, StepError
+from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status
 from sagaz_core.storage.backends.base import (
     Append,
     Backend,
@@ -26,31 +25,17 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.capture import capture as capture_snapshot
 from sagaz_core.storage.chain import Chain, Link, State
-from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.commits import GroupCommit, Ticket
 from sagaz_core.storage.decoding import read_chain, read_checkpoint
-from sagaz_core.storage.error_groups import group_error
 from sagaz_core.storage.lease import term_in_micros
 from sagaz_core.storage.meta import pack_meta
+from sagaz_core.storage.saga_rows import SagaIdentity, first_row, next_row
 from sagaz_core.storage.times import now_micros
 
 _DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
     {"after_step", "step_failed", "after_compensation", "compensation_failed"}
 )
 """Kinds at which the step they name has just run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SagaIdentity:
-    """What a saga is from its first checkpoint on."""
-
-    saga_id: str
-    saga_name: str
-    code: str
-    root_id: str
-    parent_id: str | None
-    parent_sequence: int | None
-    tags: tuple[tuple[str, str], ...]
 
 
 class SagaWriter:
@@ -287,10 +272,11 @@ class SagaWriter:
             capture.changed,
         )
         before = self._row
+        expires = self._backend.expires_at(capture.retention_until)
         row = (
-            self._first_row(capture)
+            first_row(self._identity, capture, expires)
             if before is None
-            else self._next_row(before, capture, link.is_keyframe)
+            else next_row(before, capture, expires, is_keyframe=link.is_keyframe)
         )
         entry = EntryRow(
             row.head,
@@ -337,67 +323,6 @@ class SagaWriter:
             recovers=release and row.status == "completed" and row.parent is not None,
             new_id=self._new_ids,
         )
-
-    def _first_row(self, capture: Capture) -> SagaRow:
-        identity = self._identity
-        error, group = _described(capture.error)
-        return SagaRow(
-            saga_id=identity.saga_id,
-            root=identity.root_id,
-            parent=identity.parent_id,
-            parent_seq=identity.parent_sequence,
-            name=identity.saga_name,
-            code=identity.code,
-            status=capture.status,
-            compensation=capture.compensation,
-            step=capture.step_name,
-            error=error,
-            error_group=group,
-            started=capture.at,
-            updated=capture.at,
-            head=1,
-            keyframe=1,
-            expires=self._backend.expires_at(capture.retention_until),
-        )
-
-    def _next_row(self, before: SagaRow, capture: Capture, is_keyframe: bool) -> SagaRow:
-        """Return the saga's row as it is with this checkpoint, the row ``before`` once stored."""
-        error, group, step = before.error, before.error_group, before.step
-        if capture.status == "completed":
-            error, group, step = None, None, capture.step_name
-        elif error is None:
-            # From the failure on, the row keeps pointing to it, whatever the rollback does.
-            step = capture.step_name or step
-            error, group = _described(capture.error)
-        # It expires at the latest moment that any checkpoint asks for; None is never.
-        expires = self._backend.expires_at(capture.retention_until)
-        if expires is not None:
-            expires = None if before.expires is None else max(before.expires, expires)
-        return SagaRow(
-            saga_id=before.saga_id,
-            root=before.root,
-            parent=before.parent,
-            parent_seq=before.parent_seq,
-            name=before.name,
-            code=before.code,
-            status=capture.status,
-            compensation=capture.compensation,
-            step=step,
-            error=error,
-            error_group=group,
-            started=before.started,
-            updated=max(capture.at, before.updated),
-            head=before.head + 1,
-            keyframe=before.head + 1 if is_keyframe else before.keyframe,
-            expires=expires,
-        )
-
-
-def _described(error: StepError | None) -> tuple[str | None, str | None]:
-    """Return an error's headline and its group."""
-    if error is None:
-        return None, None
-    return valid_text(error.headline), valid_text(group_error(error.type, error.message))
 
 
 def _cause(capture: Capture, is_first: bool, earlier: Sequence[str]) -> str | None:

@@ -28,8 +28,15 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.sqlite_check import check_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
-from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
-from sagaz_core.storage.backends.sqlite_query import SAGA, count, one_moment, read_page, saga_row
+from sagaz_core.storage.backends.sqlite_entries import (
+    hide_entry,
+    last_touches,
+    latest_until,
+    read_chained,
+    read_entries,
+)
+from sagaz_core.storage.backends.sqlite_ids import place_of
+from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
 from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
 from sagaz_core.storage.backends.sqlite_schema import migrations
 from sagaz_core.storage.backends.sqlite_write import (
@@ -47,12 +54,6 @@ POLL_SECONDS: Final = 0.1
 """How often another process's commits are looked for."""
 
 _RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
-
-_ENTRY: Final = (
-    "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta,"
-)
-"""What :func:`_entry_row` reads, but for the body."""
-_OF_SAGA: Final = "FROM saga s JOIN entry e ON e.saga = s.pk WHERE s.id = ?"
 
 
 class SQLiteBackend(Backend):
@@ -86,7 +87,7 @@ class SQLiteBackend(Backend):
         return outcomes
 
     async def hide(self, snapshot_id: str) -> bool:
-        hidden = await self._file.write(_hide, snapshot_id)
+        hidden = await self._file.write(hide_entry, snapshot_id)
         self._changes.tell()
         return hidden
 
@@ -154,16 +155,19 @@ class SQLiteBackend(Backend):
         bodies: bool = True,
         hidden: bool = False,
     ) -> list[EntryRow]:
-        rows = await self._rows(
-            f"{_ENTRY} {'e.body' if bodies else 'NULL'} {_OF_SAGA} AND e.seq BETWEEN ? AND ? "
-            f"{'' if hidden else 'AND NOT e.hidden '}"
-            f"ORDER BY e.seq {'DESC' if reverse else 'ASC'} LIMIT ?",
-            (saga_id, lo, hi, -1 if limit is None else limit),
+        return await self._file.run(
+            read_entries,
+            saga_id,
+            lo,
+            hi,
+            reverse=reverse,
+            limit=limit,
+            bodies=bodies,
+            hidden=hidden,
         )
-        return [_entry_row(row) for row in rows]
 
     async def chained(self, saga_id: str, seq: int) -> Chained | None:
-        return await self._file.run(_read_chained, saga_id, seq)
+        return await self._file.run(read_chained, saga_id, seq)
 
     async def locate(
         self,
@@ -179,7 +183,7 @@ class SQLiteBackend(Backend):
             return place.saga_id, place.seq
         if saga_id is None or at is None:
             return None
-        seq = await self._file.run(_latest_until, saga_id, at)
+        seq = await self._file.run(latest_until, saga_id, at)
         return None if seq is None else (saga_id, seq)
 
     async def touches(
@@ -194,7 +198,7 @@ class SQLiteBackend(Backend):
         return [TouchRow(*row) for row in rows]
 
     async def last_touches(self, saga_id: str, keys: Sequence[str], until: int) -> list[TouchRow]:
-        return await self._file.run(_last_touches, saga_id, list(dict.fromkeys(keys)), until)
+        return await self._file.run(last_touches, saga_id, list(dict.fromkeys(keys)), until)
 
     async def marks(self, saga_id: str, lo: int, hi: int) -> list[MarkRow]:
         rows = await self._rows(
@@ -304,69 +308,6 @@ class SQLiteSnapshotStorage(SnapshotStorage):
 # ---------------------------------------------------------------- on the connection's thread
 
 
-def _read_chained(db: sqlite3.Connection, saga_id: str, seq: int) -> Chained | None:
-    with one_moment(db):
-        saga = db.execute(f"{SAGA} WHERE s.id = ?", (saga_id,)).fetchone()
-        found = db.execute(
-            f"{_ENTRY} e.body {_OF_SAGA} AND e.seq = ? AND NOT e.hidden", (saga_id, seq)
-        ).fetchone()
-        if found is None:
-            return None
-        entry = _entry_row(found)
-        before = db.execute(
-            f"SELECT e.body {_OF_SAGA} AND e.seq BETWEEN ? AND ? ORDER BY e.seq",
-            (saga_id, entry.keyframe, seq - 1),
-        ).fetchall()
-    return Chained(saga_row(saga, now_micros()), entry, [body for (body,) in before])
-
-
-def _latest_until(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
-    """Find the latest entry not after a time by halving: a saga's times never go back."""
-    with one_moment(db):
-        return _halve(db, saga_id, at)
-
-
-def _halve(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
-    found = db.execute("SELECT pk, head FROM saga WHERE id = ?", (saga_id,)).fetchone()
-    if found is None:
-        return None
-    pk, hi = found
-    lo = 0
-    while lo < hi:
-        middle = (lo + hi + 1) // 2
-        (taken,) = db.execute(
-            "SELECT at FROM entry WHERE saga = ? AND seq = ?", (pk, middle)
-        ).fetchone()
-        if taken <= at:
-            lo = middle
-        else:
-            hi = middle - 1
-    (seq,) = db.execute(
-        "SELECT max(seq) FROM entry WHERE saga = ? AND seq <= ? AND NOT hidden", (pk, lo)
-    ).fetchone()
-    return None if seq is None else int(seq)
-
-
-def _last_touches(
-    db: sqlite3.Connection, saga_id: str, keys: Sequence[str], until: int
-) -> list[TouchRow]:
-    found = db.execute("SELECT pk FROM saga WHERE id = ?", (saga_id,)).fetchone()
-    sql = (
-        "SELECT key, seq, step FROM touch WHERE saga = ? AND key = ? AND seq <= ? "
-        "ORDER BY seq DESC LIMIT 1"
-    )
-    latest = [db.execute(sql, (*found, key, until)).fetchone() for key in keys if found]
-    return [TouchRow(*row) for row in latest if row]
-
-
-def _hide(db: sqlite3.Connection, snapshot_id: str) -> bool:
-    place = place_of(db, snapshot_id)
-    if place is None or place.hidden:
-        return False
-    db.execute("UPDATE entry SET hidden = 1 WHERE saga = ? AND seq = ?", (place.pk, place.seq))
-    return True
-
-
 def _data_version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA data_version").fetchone()[0])
 
@@ -385,21 +326,6 @@ def _describe(db: sqlite3.Connection, path: Path, at_rest: bool) -> StoreInfo:
             "journal_mode": "at rest" if at_rest else one("PRAGMA journal_mode"),
             "newest_schema": str(len(migrations())),
         },
-    )
-
-
-def _entry_row(row: Sequence[Any]) -> EntryRow:
-    seq, keyframe, at, kind, step, stored, ids, hidden, meta, body = row
-    return EntryRow(
-        seq=seq,
-        keyframe=keyframe,
-        at=at,
-        kind=KINDS[kind],
-        step=step,
-        snapshot_id=read_id(derived_id(ids, seq) if stored is None else stored),
-        hidden=bool(hidden),
-        meta=meta,
-        body=body,
     )
 
 
