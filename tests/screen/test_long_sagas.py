@@ -169,3 +169,19 @@ async def test_rows_scrolled_to_are_read(backend: CountingBackend) -> None:
         timeline = pilot.app.screen.query_one("Timeline")
         timeline.scroll_to(y=5_000, animate=False, force=True)
         await until_painted(pilot, " 5003 ○ before step_05003", " 5010 ○ before step_05010")
+
+
+async def test_what_was_undone_long_ago_is_marked_once_it_is_known(tmp_path: Path) -> None:
+    backend = CountingBackend(tmp_path / "undone.db")
+    async with SnapshotStorage(backend) as storage:
+        done: dict[str, Any] = {"results": {"reserve": {"id": 7}}, "completed_steps": ["reserve"]}
+        kinds = {3: "before_compensation", 4: "after_compensation"}
+        await backend.append(
+            [
+                append_of("long", n, kind=kinds.get(n, "manual"), step="reserve", **done)
+                for n in range(1, 2_500)
+            ]
+        )
+        app = SagazApp(storage, Settings(), "long")
+        async with app.run_test(size=(120, 30)) as pilot:
+            await until_painted(pilot, "2 Context @#2499 ", "⊘ undone at #4")
