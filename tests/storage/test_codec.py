@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from sagaz_core.model import NotStored
@@ -25,6 +24,7 @@ from sagaz_core.storage.codec import (
     pack_with_markers,
     unpack,
 )
+from sagaz_core.testing.strategies import shape, values
 
 Point = namedtuple("Point", "x y")
 
@@ -56,49 +56,6 @@ class Odd(tzinfo):
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.integers(min_value=-(1 << 200), max_value=1 << 200)
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"]))
-    | st.binary()
-    | st.datetimes()
-    | st.datetimes(timezones=st.just(UTC))
-    | st.dates()
-    | st.times()
-    | st.timedeltas()
-    | st.decimals(allow_nan=False)
-    | st.uuids()
-)
-hashable = st.recursive(
-    scalars, lambda each: st.tuples(each, each) | st.frozensets(each, max_size=3)
-)
-values = st.recursive(
-    scalars,
-    lambda each: (
-        st.lists(each, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), each, max_size=4)
-        | st.lists(each, max_size=3).map(tuple)
-        | st.sets(hashable, max_size=3)
-        | st.frozensets(hashable, max_size=3)
-    ),
-    max_leaves=20,
-)
-
-
-def shape(value: Any) -> Any:
-    """A value with every type spelled out, so that 1, 1.0 and True differ."""
-    kind = type(value)
-    if kind is dict:
-        return ("dict", [(key, shape(item)) for key, item in value.items()])
-    if kind in (list, tuple):
-        return (kind.__name__, [shape(item) for item in value])
-    if kind in (set, frozenset):
-        return (kind.__name__, sorted((shape(item) for item in value), key=repr))
-    return (kind.__name__, repr(value))
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
