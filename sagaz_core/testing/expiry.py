@@ -11,6 +11,7 @@ from datetime import timedelta
 from sagaz_core.model import ReplayLogEntry
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.times import to_micros
 from sagaz_core.testing.base import PATIENCE, ContractBase, hence, snapshot
 
 _SOON = 0.7
@@ -106,6 +107,7 @@ class ExpiryContract(ContractBase):
             await writer.append(
                 capture(snapshot(saga_id, retention_until=hence(minutes=5))), release=not claim
             )
+        assert await storage.backend.expired(to_micros(hence(minutes=10))) == ["ended"]
         assert await storage.delete_expired_snapshots(now=hence(minutes=10)) == 1
         assert await storage.get_saga("alive") is not None
         assert await storage.get_saga("ended") is None
@@ -117,6 +119,7 @@ class ExpiryContract(ContractBase):
             snapshot("a", status="failed", retention_until=hence(minutes=5))
         )
         lease = await storage.acquire_lease("a", owner="me", holder="a~r1")
+        assert await storage.backend.expired(to_micros(hence(minutes=10))) == []
         assert await storage.delete_expired_snapshots(now=hence(minutes=10)) == 0
         await lease.release()
         assert await storage.delete_expired_snapshots(now=hence(minutes=10)) == 1
