@@ -52,5 +52,5 @@ def test_stores_are_alike(make_storages: Make) -> None:
 def test_stores_are_alike_over_many_rounds(make_storages: Make) -> None:
     run_state_machine_as_test(
         lambda: StoresAlike(make_storages),
-        settings=settings(_common, max_examples=1500, stateful_step_count=60),
+        settings=settings(_common, max_examples=300, stateful_step_count=60),
     )
