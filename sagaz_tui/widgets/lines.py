@@ -136,6 +136,14 @@ class LinePane(ScrollView, inherit_bindings=False):
         line, selected = self.line(index)
         return paint_for(self, line, self.text_width, selected=selected)
 
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Redraw lines; of those out of sight Textual would keep a note each."""
+        top = round(self.scroll_offset.y)
+        first = max(y_start, top)
+        last = min(y_start + line_count, top + self.size.height) - 1
+        if first <= last:
+            super().refresh_lines(first, last - first + 1)
+
     def keep_in_sight(self, index: int) -> None:
         """Scroll as little as brings a line into sight."""
         top, height = round(self.scroll_offset.y), self.scrollable_content_region.height

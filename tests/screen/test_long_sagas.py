@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from sagaz_core.model import SagaSnapshot
@@ -185,3 +186,24 @@ async def test_what_was_undone_long_ago_is_marked_once_it_is_known(tmp_path: Pat
         app = SagazApp(storage, Settings(), "long")
         async with app.run_test(size=(120, 30)) as pilot:
             await until_painted(pilot, "2 Context @#2499 ", "⊘ undone at #4")
+
+
+async def test_a_jump_marks_no_more_lines_to_be_redrawn_than_are_in_sight(
+    backend: CountingBackend,
+) -> None:
+    async with looking(backend) as pilot:
+        timeline = pilot.app.screen.query_one("Timeline")
+        noted: list[int] = []
+        set_dirty = timeline._styles_cache.set_dirty
+
+        def watched(*regions: Region) -> None:
+            noted.extend(region.height for region in regions)
+            set_dirty(*regions)
+
+        timeline._styles_cache.set_dirty = watched  # type: ignore[method-assign]
+        press(pilot, "g")
+        await until_painted(pilot, "2 Context @#1 ")
+        press(pilot, "G")
+        await until_painted(pilot, f"2 Context @#{MANY} ")
+        assert noted
+        assert max(noted) <= timeline.size.height
