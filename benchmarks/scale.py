@@ -112,7 +112,7 @@ OF_SAGAS = (
 )
 
 
-def of_checkpoints(saga_id: str, most: float | None) -> tuple[Operation, ...]:
+def of_checkpoints(saga_id: str) -> tuple[Operation, ...]:
     """Return what is asked of one saga."""
     return (
         Operation(
@@ -120,12 +120,12 @@ def of_checkpoints(saga_id: str, most: float | None) -> tuple[Operation, ...]:
             lambda on: on.storage.get_snapshot_at_time(
                 saga_id, BEGAN + timedelta(seconds=on.sequence)
             ),
-            most,
+            3.0,
         ),
         Operation(
             "state at a random checkpoint",
             lambda on: on.storage.get_checkpoint(saga_id, on.sequence),
-            most,
+            3.0,
         ),
         Operation(
             "diff of two random ones",
@@ -262,14 +262,12 @@ async def compare_sagas(name: str, folder: Path, store: Store) -> bool:
     return all(met)
 
 
-async def compare_checkpoints(
-    name: str, folder: Path, store: Store, saga_id: str, most: float | None
-) -> bool:
+async def compare_checkpoints(name: str, folder: Path, store: Store, saga_id: str) -> bool:
     """Measure what is asked of one saga; return whether all aims are met."""
     async with AsyncExitStack() as stack:
         stores = await open_all(stack, folder, store, saga_id, LENGTHS)
         head(f"{name}, checkpoints of {TITLES[saga_id]}", LENGTHS)
-        operations = of_checkpoints(saga_id, most)
+        operations = of_checkpoints(saga_id)
         met = [show(each.name, await measure(each, stores), each.most) for each in operations]
     return all(met)
 
@@ -291,9 +289,9 @@ async def run(folder: Path) -> bool:
 
     met = [
         await compare_sagas("SQLite", folder, on_sqlite),
-        await compare_checkpoints("SQLite", folder, on_sqlite, LOOPING_SAGA, 3.0),
+        await compare_checkpoints("SQLite", folder, on_sqlite, LOOPING_SAGA),
         # Each state here names every step completed before: it grows itself, fiftyfold.
-        await compare_checkpoints("SQLite", folder, on_sqlite, LONG_SAGA, None),
+        await compare_checkpoints("SQLite", folder, on_sqlite, LONG_SAGA),
     ]
     place = folder / "redis"
     with RedisServer(place, durable=True) as server:
@@ -303,7 +301,7 @@ async def run(folder: Path) -> bool:
 
         met += [
             await compare_sagas("Redis", place, on_redis),
-            await compare_checkpoints("Redis", place, on_redis, LOOPING_SAGA, 3.0),
+            await compare_checkpoints("Redis", place, on_redis, LOOPING_SAGA),
         ]
         server.stop()
     return all(met)
