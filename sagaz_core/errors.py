@@ -28,6 +28,10 @@ class OverrideError(UsageError):
     """An override cannot be read or does not fit the context it is for."""
 
 
+class ExpressionError(UsageError):
+    """An expression does not parse, names what is not there, or takes too long."""
+
+
 # ---------------------------------------------------------------- not found
 
 

@@ -17,6 +17,7 @@ from sagaz_tui.cli import (
     replay,
     sagas,
     screen,
+    search,
     state,
 )
 
@@ -34,6 +35,7 @@ app.command("diff")(state.show_diff)
 app.command("blame")(state.show_blame)
 app.command("compare")(compare.show_comparison)
 app.command("lineage")(lineage.show_lineage)
+app.command("search")(search.search_saga)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
 app.command("prune")(prune.prune_store)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sagaz_tui.cli.filters import (
     NameOption,
@@ -21,6 +24,7 @@ from sagaz_tui.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from sagaz_core.history.search import SagaFilter
     from sagaz_core.model import SagaSummary
     from sagaz_core.storage.storage import SnapshotStorage
 
@@ -31,6 +35,14 @@ def list_sagas(
     prefix: PrefixOption = None,
     since: SinceOption = None,
     tag: TagOption = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            metavar="EXPRESSION",
+            help="Only where this is true of the latest checkpoint; reads each one that is left.",
+        ),
+    ] = None,
     limit: LimitOption = 100,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
@@ -43,10 +55,17 @@ def list_sagas(
     from sagaz_tui.cli.describe import saga_data, saga_rows
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit_json, emit_rows
+    from sagaz_tui.cli.search import say_doubts
     from sagaz_tui.cli.stores import look
 
     wanted = saga_filters(status=status, name=name, prefix=prefix, since=since, tag=tag)
-    found, more = look(storage, storage_url, lambda store: _first(store, wanted, limit))
+    examined: SagaFilter | None = None
+    if where is None:
+        found, more = look(storage, storage_url, lambda store: _first(store, wanted, limit))
+    else:
+        found, more, examined = look(
+            storage, storage_url, lambda store: _first_where(store, where, wanted, limit)
+        )
     if format == "json":
         emit_json([saga_data(saga) for saga in found])
     elif found:
@@ -55,6 +74,9 @@ def list_sagas(
         say("no sagas match")
     if more:
         say(f"more than {limit} sagas match; --limit shows more")
+    if examined is not None:
+        say(f"read the latest checkpoint of {examined.examined} sagas")
+        say_doubts(examined.doubts)
 
 
 async def _first(
@@ -72,6 +94,22 @@ async def _first(
         if cursor is None:
             break
     return found[:limit], len(found) > limit
+
+
+async def _first_where(
+    store: SnapshotStorage, where: str, wanted: dict[str, Any], limit: int
+) -> tuple[list[SagaSummary], bool, SagaFilter]:
+    """Return the same of the sagas of which an expression is true, and what that took."""
+    from sagaz_core.history.search import SagaFilter, filter_sagas
+
+    examined = SagaFilter()
+    found: list[SagaSummary] = []
+    async with aclosing(filter_sagas(store, where, examined, **wanted)) as matching:
+        async for saga in matching:
+            found.append(saga)
+            if len(found) > limit:
+                break
+    return found[:limit], len(found) > limit, examined
 
 
 def show_saga(
