@@ -17,7 +17,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 from tests.history.recorded import record
 
 
-class Order(Saga):
+class ComparedOrder(Saga):
     """Prices, charges and ships; an expired token is declined."""
 
     async def build(self) -> None:
@@ -38,7 +38,7 @@ class Order(Saga):
         ctx["shipped"] = True
 
 
-class Undone(Order):
+class Undone(ComparedOrder):
     """An order whose price can be taken back."""
 
     async def build(self) -> None:
@@ -65,7 +65,7 @@ def steps(comparison: Comparison) -> dict[str, StepComparison]:
 
 
 async def run(
-    storage: SnapshotStorage, saga_id: str, kind: type[Saga] = Order, **more: Any
+    storage: SnapshotStorage, saga_id: str, kind: type[Saga] = ComparedOrder, **more: Any
 ) -> None:
     context = {"rate": 3, "token": "good", **more}
     await kind(context, saga_id=saga_id, snapshot_storage=storage).execute()

@@ -17,7 +17,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 from tests.history.recorded import NOON, record
 
 
-class Order(Saga):
+class TreeOrder(Saga):
     """Reserves and charges; an expired token is declined."""
 
     async def build(self) -> None:
@@ -53,7 +53,7 @@ async def test_each_branch_tells_where_it_grew_from_with_what_by_whom_and_why(
     any_storage: SnapshotStorage,
 ) -> None:
     storage = any_storage
-    await Order({"token": "expired"}, saga_id="order_1", snapshot_storage=storage).execute()
+    await TreeOrder({"token": "expired"}, saga_id="order_1", snapshot_storage=storage).execute()
     first = await SagaReplay("order_1", storage, initiated_by="ann").from_checkpoint("charge")
     assert first.new_saga_id is not None
     second = await SagaReplay(first.new_saga_id, storage, initiated_by="ben").from_checkpoint(

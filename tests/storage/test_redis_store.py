@@ -24,7 +24,7 @@ from sagaz_core.storage.url import open_storage
 from sagaz_core.testing.redis_server import RedisServer
 
 
-class Order(Saga):
+class NoteSaga(Saga):
     """One step that keeps a text of some length."""
 
     async def build(self) -> None:
@@ -74,11 +74,11 @@ async def test_all_of_a_family_lives_in_one_slot(
     redis_url: str, prefix: str, server: Redis, saga_id: str
 ) -> None:
     async with RedisSnapshotStorage(redis_url, prefix) as storage:
-        await Order({}, saga_id=saga_id, snapshot_storage=storage).execute()
+        await NoteSaga({}, saga_id=saga_id, snapshot_storage=storage).execute()
         lease = await storage.acquire_lease(saga_id, owner="me", holder=f"{saga_id}~r1")
         writer = storage.writer(
             saga_id=f"{saga_id}~r1",
-            saga_name="Order",
+            saga_name="NoteSaga",
             root_id=saga_id,
             parent_id=saga_id,
             parent_sequence=1,
@@ -97,7 +97,7 @@ async def test_all_that_belongs_to_a_saga_expires_together(
     redis_url: str, prefix: str, server: Redis
 ) -> None:
     async with RedisSnapshotStorage(redis_url, prefix) as storage:
-        await Order({}, saga_id="o", config=recording(2), snapshot_storage=storage).execute()
+        await NoteSaga({}, saga_id="o", config=recording(2), snapshot_storage=storage).execute()
         saga = await storage.get_saga("o")
     assert saga is not None
     assert saga.expires_at is not None
@@ -172,8 +172,8 @@ async def test_a_retention_longer_than_the_store_s_is_refused_when_the_saga_is_m
 ) -> None:
     storage = RedisSnapshotStorage(redis_url, prefix, default_ttl=86_400)
     with pytest.raises(UsageError, match="retention_days is 2, but the store keeps nothing longer"):
-        Order({}, config=recording(2), snapshot_storage=storage)
-    Order({}, config=recording(1), snapshot_storage=storage)
+        NoteSaga({}, config=recording(2), snapshot_storage=storage)
+    NoteSaga({}, config=recording(1), snapshot_storage=storage)
     async with storage:
         with pytest.raises(UsageError, match="default_ttl of 1 days"):
             await storage.save_snapshot(snapshot(retention_until=utc_now() + timedelta(days=2)))
@@ -184,7 +184,7 @@ async def test_a_saga_that_asks_for_no_retention_expires_by_the_store_s(
 ) -> None:
     async with RedisSnapshotStorage(redis_url, prefix, default_ttl=3600) as storage:
         for saga_id, config in (("default", None), ("for ever", recording(None))):
-            saga = Order({}, saga_id=saga_id, config=config, snapshot_storage=storage)
+            saga = NoteSaga({}, saga_id=saga_id, config=config, snapshot_storage=storage)
             result = await saga.execute()
             assert result.capture_errors == 0
             found = await storage.get_saga(saga_id)
@@ -197,10 +197,10 @@ async def test_a_saga_that_stays_keeps_its_family_although_a_replay_of_it_expire
     redis_url: str, prefix: str, server: Redis
 ) -> None:
     async with RedisSnapshotStorage(redis_url, prefix) as storage:
-        await Order({}, saga_id="o", config=recording(None), snapshot_storage=storage).execute()
+        await NoteSaga({}, saga_id="o", config=recording(None), snapshot_storage=storage).execute()
         lease = await storage.acquire_lease("o", owner="me", holder="o~r1")
         writer = storage.writer(
-            saga_id="o~r1", saga_name="Order", root_id="o", parent_id="o", fence=lease.fence
+            saga_id="o~r1", saga_name="NoteSaga", root_id="o", parent_id="o", fence=lease.fence
         )
         soon = utc_now() + timedelta(hours=1)
         await writer.append(capture(snapshot("o~r1", retention_until=soon)))
