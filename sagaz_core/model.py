@@ -349,6 +349,8 @@ class ReplayPlan:
     notes: tuple[str, ...] = ()
     compensated: Literal["redo", "keep", "refuse"] = "redo"
     force_failure: bool = False
+    fails_at: str | None = None
+    """The step that is made to fail instead of running."""
     digest: str = ""
     """Changes with checkpoint, override, code and lease; a run given it refuses when they have."""
 
@@ -358,7 +360,49 @@ class ReplayPlan:
         return not self.problems
 
 
-ReplayStatus = Literal["success", "failed", "valid", "invalid"]
+ReplayStatus = Literal["success", "failed", "valid", "invalid", "stopped"]
+"""``valid`` and ``invalid`` are those of a plan of which nothing ran; ``stopped``: a rehearsal
+came to a step of which nothing is known."""
+
+Knowledge = Literal["simulate", "recorded", "borrowed", "forced", "unknown"]
+"""Where a rehearsal knows from what a step does: its ``simulate=`` function, what it did in the
+run that is replayed, what it did in another saga, the failure that was asked for, or nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsedStep:
+    """What a step did in a rehearsal."""
+
+    name: str
+    outcome: StepOutcome | Literal["restored", "restored_in_name", "not_reached"]
+    known_from: Knowledge | None = None
+    """None: it was restored, so nothing had to be known."""
+    known_saga: str | None = None
+    """The saga that recorded what it did."""
+    note: str = ""
+    error: StepError | None = None
+    undone: bool = False
+    """Whether its compensation was walked too."""
+    undoing_known: bool = False
+    """Whether what that compensation changes was recorded; it is taken to change nothing if not."""
+    changes: tuple[Difference, ...] = ()
+    """What it changed in the context, and its result under its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A history that did not happen: a replay walked without its effects."""
+
+    storage: Any
+    """An in-memory ``SnapshotStorage`` that holds the history, and beside it a copy of the
+    original's family, unless that has more than 10,000 checkpoints."""
+    saga_id: str
+    """Its id there; in no other store is there a saga of this id."""
+    steps: tuple[RehearsedStep, ...]
+    unknown_from: str | None = None
+    """The first step of which nothing is known; None: it was walked to its end."""
+    changes: tuple[Difference, ...] = ()
+    """How the state at its end differs from the checkpoint it grew from, as that was recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +419,8 @@ class ReplayResult:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     capture_errors: int = 0
+    rehearsal: Rehearsal | None = None
+    """Of a rehearsal that was walked: what it did, and its history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,7 +452,8 @@ class SagaResult:
     """How a run ended. ``error`` is the exception of the step that failed."""
 
     saga_id: str
-    status: Literal["completed", "failed"]
+    status: Literal["completed", "failed", "stopped"]
+    """``stopped``: a rehearsal came to a step of which nothing is known."""
     error: BaseException | None = None
     failed_step: str | None = None
     compensation: Compensation = "none"

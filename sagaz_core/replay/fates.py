@@ -109,6 +109,27 @@ def compare_steps(
     return problems
 
 
+def check_failure(fails_at: str | None, steps: Sequence[PlannedStep]) -> list[PlanProblem]:
+    """Return why a step cannot be made to fail: only one that runs can."""
+    fates = {step.name: step.fate for step in steps}
+    running = [name for name, fate in fates.items() if not fate.startswith("restored")]
+    if fails_at is None or fails_at in running:
+        return []
+    why = (
+        f"step {fails_at!r} is restored and does not run"
+        if fails_at in fates
+        else f"the saga has no step {fails_at!r}"
+    )
+    return [
+        PlanProblem(
+            code="force_failure",
+            message=f"{why}, so it cannot be made to fail; choose one that runs: "
+            f"{', '.join(running)}",
+            step=fails_at,
+        )
+    ]
+
+
 def _skipped(current: Sequence[StepInfo], completed: Collection[str]) -> list[PlanProblem]:
     """Return a problem for each step that would run after one that comes after it."""
     is_graph = any(step.depends_on is not None for step in current)

@@ -46,7 +46,14 @@ from sagaz_core.replay.factory import (
     make_saga,
     resolve_class,
 )
-from sagaz_core.replay.fates import Fates, InDoubt, Undone, compare_steps, decide_fates
+from sagaz_core.replay.fates import (
+    Fates,
+    InDoubt,
+    Undone,
+    check_failure,
+    compare_steps,
+    decide_fates,
+)
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -63,7 +70,8 @@ class Request:
     correction: Correction = field(default_factory=Correction)
     compensated: Undone = "redo"
     in_doubt: InDoubt | None = None
-    force_failure: bool = False
+    force_failure: bool | str = False
+    """The step that is made to fail instead of running; True: ``from_step``."""
     snapshot_id: str | None = None
     factory: SagaFactory | None = None
     factory_timeout: float = FACTORY_TIMEOUT
@@ -78,6 +86,13 @@ class Request:
                 f"in_doubt is {self.in_doubt!r}; use one of {', '.join(get_args(InDoubt))}, "
                 "or None to have the plan ask"
             )
+
+    @property
+    def fails_at(self) -> str | None:
+        """The step that is made to fail, or None."""
+        if isinstance(self.force_failure, str):
+            return self.force_failure
+        return self.from_step if self.force_failure else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +164,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         *code.problems,
         *_check_context(corrected.context, code),
         *fates.problems,
+        *check_failure(request.fails_at, fates.steps),
     ]
     if code.saga is not None:
         problems += compare_steps(past.steps, code.steps, snapshot.completed_steps)
@@ -188,6 +204,7 @@ def plan_data(plan: ReplayPlan) -> dict[str, Any]:
         "digest": plan.digest,
         "compensated": plan.compensated,
         "force_failure": plan.force_failure,
+        "fails_at": plan.fails_at,
         "steps": [
             {
                 "name": step.name,
@@ -298,12 +315,13 @@ def _plan(
         problems=tuple(problems),
         notes=tuple(_notes(past, corrected, snapshot)),
         compensated=request.compensated,
-        force_failure=request.force_failure,
+        force_failure=request.fails_at is not None,
+        fails_at=request.fails_at,
         digest=digest(
             snapshot=snapshot,
             from_step=request.from_step,
             overrides=overrides,
-            choices=(request.compensated, request.in_doubt, request.force_failure),
+            choices=(request.compensated, request.in_doubt, request.fails_at),
             code=code_of(type(code.saga)) if code.saga else "",
             steps=code.steps,
             fence=past.fence,
@@ -342,5 +360,5 @@ def _start_point(
         redo=fates.redo,
         from_step=request.from_step,
         origins=fates.origins,
-        force_failure=request.force_failure,
+        force_failure=request.fails_at,
     )

@@ -7,20 +7,21 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sagaz_core.config import RECORDING_BY_DEFAULT, SagaConfig
 from sagaz_core.errors import (
     ReadOnlyStoreError,
     ReplayInProgressError,
     SagazError,
     SnapshotNotFoundError,
     StorageError,
+    UsageError,
 )
 from sagaz_core.model import (
     ReplayLogEntry,
     ReplayResult,
+    ReplayStatus,
     SagaResult,
     SagaSnapshot,
     utc_now,
@@ -30,6 +31,8 @@ from sagaz_core.replay.digest import check_digest
 from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan, plan_data
+from sagaz_core.replay.recording import recording_config
+from sagaz_core.replay.rehearsal import rehearse
 from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -41,6 +44,12 @@ _log = logging.getLogger("sagaz")
 
 LONGEST_ROOT: Final = 240
 """Longer ids of root sagas are cut, with a hash, so that a replay's id stays within 256."""
+
+_STATUSES: Final[dict[str, ReplayStatus]] = {
+    "completed": "success",
+    "failed": "failed",
+    "stopped": "stopped",
+}
 
 
 class SagaReplay:
@@ -77,7 +86,8 @@ class SagaReplay:
         unset: Sequence[str] = (),
         allow_type: Sequence[str] = (),
         dry_run: bool = False,
-        force_failure: bool = False,
+        simulate: bool = False,
+        force_failure: bool | str = False,
         saga_factory: SagaFactory | None = None,
         compensated: Literal["redo", "keep", "refuse"] = "redo",
         in_doubt: Literal["retry", "skip"] | None = None,
@@ -95,7 +105,10 @@ class SagaReplay:
             unset: keys or pointers to remove.
             allow_type: pointers whose value may have another type than the recorded one.
             dry_run: only plan; no action is called and nothing is written.
-            force_failure: fail instead of calling the action of ``step_name``.
+            simulate: rehearse: walk the steps without their effects, each by its ``simulate=``
+                function, or else as this or another saga recorded it; nothing is written.
+            force_failure: fail instead of calling the action of ``step_name``, or of the step
+                that is named.
             saga_factory: takes the place of the one given to the constructor.
             compensated: restored steps that were undone since run again first ("redo"), stay
                 restored in name only ("keep"), or make the plan invalid ("refuse").
@@ -108,10 +121,13 @@ class SagaReplay:
         Returns:
             A result whose status is ``success`` or ``failed``, or ``invalid`` if the plan has
             problems and nothing ran; of a dry run ``valid`` or ``invalid``. The plan is in it.
+            A rehearsal ends as the replay would, or is ``stopped`` at a step of which nothing
+            is known; what it did and its history are in ``rehearsal``.
 
         Raises:
             SagaNotFoundError: there is no such saga.
-            SnapshotNotFoundError: no checkpoint fits (of a dry run, the plan says so instead).
+            SnapshotNotFoundError: no checkpoint fits (of a dry run or a rehearsal, the plan
+                says so instead).
             PlanChangedError: the plan is no longer the one of ``plan_digest``.
             ReplayInProgressError: a run of this family is alive.
             ReadOnlyStoreError: the store was opened to look only.
@@ -133,7 +149,11 @@ class SagaReplay:
             snapshot_id=snapshot_id,
             factory=saga_factory or self.saga_factory,
         )
-        if not dry_run and self.snapshot_storage.read_only:
+        if dry_run and simulate:
+            raise UsageError(
+                "a dry run only plans and a rehearsal walks the plan; ask for one of them"
+            )
+        if not (dry_run or simulate) and self.snapshot_storage.read_only:
             raise ReadOnlyStoreError(
                 f"{self.snapshot_storage.name} was opened to look only, and a replay writes to "
                 "it; open it for writing, or ask for a dry run"
@@ -141,6 +161,8 @@ class SagaReplay:
         draft = await make_plan(self.snapshot_storage, request)
         if dry_run:
             return self._result(draft, "valid" if draft.plan.valid else "invalid")
+        if simulate:
+            return await self._rehearse(draft, plan_digest)
         if draft.family is not None and draft.family.held:
             raise ReplayInProgressError(_in_progress(draft.family))
         if plan_digest is not None:
@@ -151,6 +173,33 @@ class SagaReplay:
         if draft.saga is None or draft.start is None or draft.snapshot is None:
             return self._result(draft, "invalid")
         return await self._run(draft, draft.saga, draft.start, draft.snapshot, reason)
+
+    # -- rehearsing
+
+    async def _rehearse(self, draft: Draft, plan_digest: str | None) -> ReplayResult:
+        if plan_digest is not None:
+            check_digest(plan_digest, draft.plan.digest)
+        if draft.saga is None or draft.start is None or draft.snapshot is None:
+            return self._result(draft, "invalid")
+        started_at = utc_now()
+        outcome, rehearsal, message = await rehearse(
+            self.snapshot_storage,
+            draft.plan,
+            draft.saga,
+            draft.start,
+            draft.snapshot,
+            rehearsal_id=f"{_stem(draft.plan.root_id)}~rehearsal",
+        )
+        return replace(
+            self._result(draft, _STATUSES[outcome.status]),
+            error_message=message or _error_message(outcome),
+            compensation=outcome.compensation,
+            context=outcome.context,
+            started_at=started_at,
+            finished_at=utc_now(),
+            capture_errors=outcome.capture_errors,
+            rehearsal=rehearsal,
+        )
 
     # -- running
 
@@ -192,7 +241,7 @@ class SagaReplay:
                 start,
                 saga_id=entry.replay_id,
                 snapshot_storage=self.snapshot_storage,
-                config=_config(saga.config, snapshot),
+                config=recording_config(saga.config, snapshot),
                 lease=lease,
                 parent_id=self.saga_id,
                 parent_sequence=snapshot.sequence,
@@ -243,9 +292,7 @@ class SagaReplay:
                 error,
             )
 
-    def _result(
-        self, draft: Draft, status: Literal["success", "failed", "valid", "invalid"]
-    ) -> ReplayResult:
+    def _result(self, draft: Draft, status: ReplayStatus) -> ReplayResult:
         problems = " ".join(f"{problem.message}." for problem in draft.plan.problems)
         return ReplayResult(
             status=status,
@@ -260,23 +307,6 @@ def _stem(root_id: str) -> str:
         return root_id
     mark = hashlib.blake2b(root_id.encode(), digest_size=6).hexdigest()
     return f"{root_id[: LONGEST_ROOT - len(mark) - 1]}~{mark}"
-
-
-def _config(own: SagaConfig, snapshot: SagaSnapshot) -> SagaConfig:
-    """Return what a replay records: as its class does, but every step, and as long as before."""
-    until = snapshot.retention_until
-    return replace(
-        own,
-        replay_config=replace(
-            own.replay_config or RECORDING_BY_DEFAULT,
-            enable_snapshots=True,
-            snapshot_strategy="before_each_step",
-            on_capture_error="raise",
-            retention_days=(
-                None if until is None else (until - snapshot.created_at) / timedelta(days=1)
-            ),
-        ),
-    )
 
 
 def _error_message(outcome: SagaResult) -> str | None:

@@ -94,7 +94,7 @@ class Run:
             raise asyncio.CancelledError
         return SagaResult(
             saga_id=self._saga_id,
-            status="completed" if self._error is None else "failed",
+            status="failed" if self._error else "stopped" if self._start.unknown else "completed",
             error=self._error,
             failed_step=self._failed_step,
             compensation=self._compensation,
@@ -131,15 +131,17 @@ class Run:
     # -- forward
 
     async def _go_forward(self) -> None:
-        first = [self._steps[name] for name in self._start.redo]
+        unknown = self._start.unknown
+        first = [self._steps[name] for name in self._start.redo if name not in unknown]
         await self._run_in_order(first)
         if self._error is not None:
             return
+        rest = [step for step in self._order if step.name not in unknown]
+        done = set(self._completed)
         if self._graph:
-            await Branches(StepGraph(self._order, set(self._completed)), self._perform_branch).run()
+            await Branches(StepGraph(rest, done), self._perform_branch).run()
         else:
-            done = set(self._completed)
-            await self._run_in_order([step for step in self._order if step.name not in done])
+            await self._run_in_order([step for step in rest if step.name not in done])
 
     async def _run_in_order(self, steps: Sequence[Step]) -> None:
         task = asyncio.current_task()
@@ -175,7 +177,7 @@ class Run:
             results,
             saga_id=self._saga_id,
             steps=self._names,
-            forced_failure=self._start.force_failure and step.name == self._start.from_step,
+            forced_failure=step.name == self._start.force_failure,
         )
         try:
             ending = await attempts.run(self._may_try_again)
@@ -241,7 +243,7 @@ class Run:
         """Bring the run to its end, in a task that nobody cancels."""
         if self._error is None:
             try:
-                await self._record("completed")
+                await self._record_end()
                 self._stop_if_refused()
             except asyncio.CancelledError:
                 _log.warning("saga %r completed, which could not be recorded", self._saga_id)
@@ -252,10 +254,19 @@ class Run:
             await self._record_if_possible(
                 "failed", self._failed_step, error=describe_error(self._error)
             )
+        elif self._start.unknown:
+            return
         if self._recording is not None:
             await self._recording.finish(
                 "completed" if self._error is None else "failed", self._compensation
             )
+
+    async def _record_end(self) -> None:
+        if self._start.unknown:
+            label = f"nothing is known from step {self._start.unknown[0]} on"
+            await self._record("manual", label=label)
+        else:
+            await self._record("completed")
 
     async def _roll_back(self) -> None:
         self._rolling_back = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -207,11 +207,13 @@ class Saga:
         parent_id: str,
         parent_sequence: int | None,
         root_id: str,
+        stand_in: Callable[[Step], Step] | None = None,
     ) -> SagaResult:
         """Run the saga from the middle, as a replay; otherwise as :meth:`execute`.
 
         The saga becomes ``saga_id``, recorded under ``lease`` as a child of checkpoint
-        ``parent_sequence`` of ``parent_id``, in the family of ``root_id``.
+        ``parent_sequence`` of ``parent_id``, in the family of ``root_id``. What ``stand_in``
+        returns for a step runs in its place, and is recorded as that step.
 
         Raises:
             SagaDefinitionError: as :meth:`execute`; or ``start`` names a step there is not.
@@ -227,7 +229,8 @@ class Saga:
                 root_id=root_id, parent_id=parent_id, parent_sequence=parent_sequence, lease=lease
             )
             recording = self.__recording(steps, saga_id, start, origin)
-        run = Run(saga_id, steps, copy_mapping(start.context), recording, start)
+        performed = steps if stand_in is None else tuple(map(stand_in, steps))
+        run = Run(saga_id, performed, copy_mapping(start.context), recording, start)
         return await self.__to_the_end(run)
 
     async def checkpoint(self, label: str | None = None) -> bool:

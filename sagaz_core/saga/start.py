@@ -24,8 +24,11 @@ class StartPoint:
     from_step: str
     origins: Mapping[str, str] = field(default_factory=dict)
     """For each restored step the id of the saga in which it really ran."""
-    force_failure: bool = False
-    """Raise :class:`ForcedFailureError` instead of calling the action of ``from_step``."""
+    force_failure: str | None = None
+    """Raise :class:`ForcedFailureError` instead of calling the action of this step."""
+    unknown: tuple[str, ...] = ()
+    """Steps that a rehearsal knows nothing of, and those that wait for them: none is begun, and
+    where only they are left the run stops, neither completed nor undone."""
 
     @property
     def complete(self) -> tuple[str, ...]:

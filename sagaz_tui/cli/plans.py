@@ -28,7 +28,7 @@ _FATES: Final[dict[StepFate, str]] = {
     "runs_again": "runs again",
     "in_doubt": "IN DOUBT",
 }
-_UNDONE: Final[dict[Compensation, str]] = {
+UNDONE_WORDS: Final[dict[Compensation, str]] = {
     "none": "nothing was to be undone",
     "completed": "all that it had done",
     "failed": "NOT ALL of what it had done",
@@ -41,7 +41,7 @@ def print_plan(plan: ReplayPlan, format: Format) -> None:
         [
             ("replay of", f"{plan.saga_id}  {plan.saga_name}"),
             ("from", plan.from_step),
-            ("checkpoint", _checkpoint_words(plan)),
+            ("checkpoint", checkpoint_words(plan)),
             ("plan", "valid" if plan.valid else "INVALID"),
             ("digest", plan.digest),
         ]
@@ -62,7 +62,8 @@ def print_plan(plan: ReplayPlan, format: Format) -> None:
         emit(f"problem: {problem.message}")
 
 
-def _checkpoint_words(plan: ReplayPlan) -> str:
+def checkpoint_words(plan: ReplayPlan) -> str:
+    """Return which checkpoint a plan starts from, and of when it is."""
     if plan.sequence is None:
         return ""
     return f"#{plan.sequence}" + (f", {time_text(plan.taken_at)}" if plan.taken_at else "")
@@ -110,7 +111,7 @@ def print_outcome(result: ReplayResult) -> None:
             ("of", result.original_saga_id),
             ("outcome", result.status),
             ("error", result.error_message or ""),
-            ("undone", _UNDONE[result.compensation] if result.status == "failed" else ""),
+            ("undone", UNDONE_WORDS[result.compensation] if result.status == "failed" else ""),
             ("took", took),
             ("recording", _lost_words(result.capture_errors)),
         ]

@@ -59,10 +59,21 @@ def run_replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and run nothing.")
     ] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option(
+            "--simulate",
+            help="Rehearse it: walk the steps without their effects, and write nothing.",
+        ),
+    ] = False,
     force_failure: Annotated[
         bool,
         typer.Option("--force-failure", help="Fail instead of running the step, to see the undo."),
     ] = False,
+    fail_at: Annotated[
+        str | None,
+        typer.Option("--fail-at", metavar="STEP", help="Fail instead of running this later step."),
+    ] = None,
     compensated: Annotated[
         Literal["redo", "keep", "refuse"],
         typer.Option("--compensated", help="Steps undone since: run again, keep in name, refuse."),
@@ -101,7 +112,9 @@ def run_replay(
         allow_type=tuple(allow_type or ()),
         reason=reason,
         dry_run=dry_run,
+        simulate=simulate,
         force_failure=force_failure,
+        fail_at=fail_at,
         compensated=compensated,
         in_doubt=in_doubt,
         snapshot_id=snapshot,

@@ -8,9 +8,9 @@ import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from sagaz_core.errors import SagaNotFoundError
+from sagaz_core.errors import SagaNotFoundError, UsageError
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.replay import SagaReplay
@@ -22,6 +22,7 @@ from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
 from sagaz_tui.cli.progress import Progress, tell
+from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
 
@@ -38,7 +39,9 @@ class Wish:
     allow_type: tuple[str, ...] = ()
     reason: str | None = None
     dry_run: bool = False
+    simulate: bool = False
     force_failure: bool = False
+    fail_at: str | None = None
     compensated: Literal["redo", "keep", "refuse"] = "redo"
     in_doubt: Literal["retry", "skip"] | None = None
     snapshot_id: str | None = None
@@ -48,6 +51,11 @@ class Wish:
 
 def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: Format) -> int:
     """Do what is asked for, print what came of it, and return the exit code."""
+    if wish.fail_at is not None and wish.force_failure:
+        raise UsageError(
+            "--fail-at names the step that fails, --force-failure means that of --from-step; "
+            "leave one of them out"
+        )
     settings = load_settings(storage=storage, storage_url=storage_url)
     overrides = collect_overrides(wish.overrides, wish.overrides_from)
     # What the saga's own code prints must not end up within our JSON.
@@ -56,7 +64,9 @@ def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: 
     if result is None:
         return FAILED
     if format == "json":
-        emit_json(result_data(result))
+        emit_json(_data(result))
+    elif result.rehearsal is not None:
+        print_rehearsal(result, result.rehearsal, format)
     elif result.plan is not None and result.status in ("valid", "invalid"):
         print_plan(result.plan, format)
     else:
@@ -64,17 +74,24 @@ def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: 
     return DONE if result.status in ("valid", "success") else FAILED
 
 
+def _data(result: ReplayResult) -> dict[str, Any]:
+    data = result_data(result)
+    if result.rehearsal is not None:
+        data["rehearsal"] = rehearsal_data(result.rehearsal)
+    return data
+
+
 async def _in_store(
     wish: Wish, settings: Settings, overrides: tuple[Override, ...]
 ) -> ReplayResult | None:
     await check_existing(settings)
-    async with open_existing(settings, read_only=wish.dry_run) as store:
+    async with open_existing(settings, read_only=wish.dry_run or wish.simulate) as store:
         saga = await store.get_saga(wish.saga_id)
         if saga is None:
             raise SagaNotFoundError(wish.saga_id)
         factory = load_code(settings, saga.saga_name, wish.factory)
         replay = SagaReplay(wish.saga_id, store, saga_factory=factory)
-        if wish.dry_run:
+        if wish.dry_run or wish.simulate:
             return await _from_checkpoint(replay, wish, overrides)
         return await _followed(store, replay, wish, overrides)
 
@@ -88,7 +105,8 @@ async def _from_checkpoint(
         unset=wish.unset,
         allow_type=wish.allow_type,
         dry_run=wish.dry_run,
-        force_failure=wish.force_failure,
+        simulate=wish.simulate,
+        force_failure=wish.fail_at or wish.force_failure,
         compensated=wish.compensated,
         in_doubt=wish.in_doubt,
         snapshot_id=wish.snapshot_id,

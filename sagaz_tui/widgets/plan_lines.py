@@ -45,8 +45,8 @@ def plan_lines(plan: ReplayPlan, width: int, now: datetime) -> list[Line]:
         lines += [_step_line(step, names, fates, width) for step in plan.steps]
     lines += [(), _heading("Context" if plan.overrides else "Context, as it was recorded")]
     lines += _change_lines(plan, width)
-    if plan.force_failure:
-        lines += wrapped(f"{plan.from_step} is made to fail instead of running", width, "changed")
+    if plan.fails_at is not None:
+        lines += wrapped(f"{plan.fails_at} is made to fail instead of running", width, "changed")
     if plan.notes:
         lines += [(), _heading("Notes")]
         for note in plan.notes:

@@ -147,7 +147,7 @@ async def test_steps_kept_in_name_only_are_never_undone(storage: SnapshotStorage
 
 async def test_a_failure_asked_for_comes_in_place_of_the_action(storage: SnapshotStorage) -> None:
     ledger = Ledger()
-    point = start(restored=("a",), redo=("b",), from_step="c", force_failure=True)
+    point = start(restored=("a",), redo=("b",), from_step="c", force_failure="c")
     result = await execute_from(storage, four(ledger), point)
 
     assert ledger == ["b", "-b", "-a"]
@@ -159,7 +159,7 @@ async def test_a_failure_asked_for_is_not_tried_again(storage: SnapshotStorage) 
     async def build(saga: Saga) -> None:
         await saga.add_step("a", Ledger().does("a"), max_retries=3)
 
-    point = start(from_step="a", force_failure=True)
+    point = start(from_step="a", force_failure="a")
     await execute_from(storage, build, point)
     failure = (await storage.list_checkpoints("s~r1"))[1]
     assert (failure.kind, failure.attempts) == ("step_failed", 1)
