@@ -54,14 +54,14 @@ def _from_document(text: str, source: str) -> list[Override]:
     if isinstance(document, list) and all(isinstance(item, str) for item in document):
         return [parse_override(item) for item in document]
     if text.lstrip().startswith("{"):
-        return [Override(to_pointer(key), ":=", value) for key, value in _members(text)]
+        return [Override(to_pointer(key), ":=", value) for key, value in members_as_written(text)]
     raise OverrideError(
         f'--overrides {source} holds neither an object, as in {{"key": 1}}, '
         'nor a list of overrides, as in ["key=text"]'
     )
 
 
-def _members(text: str) -> Iterator[tuple[str, str]]:
+def members_as_written(text: str) -> Iterator[tuple[str, str]]:
     """Yield the members of a JSON object, known to be one, each value as it is written.
 
     Parsing and writing it again would lose digits of numbers.
