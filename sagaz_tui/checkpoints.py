@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Self
 
-from sagaz_core.model import CheckpointSummary, Kind
+from sagaz_core.model import CheckpointSummary, Kind, StepInfo
 from sagaz_core.storage.backends.base import MarkRow
 from sagaz_tui.outline import Outline
 
@@ -22,10 +22,18 @@ _AROUND: Final = 64
 
 
 class Checkpoints:
-    """All checkpoints of one saga, each at its place; only some of the rows are in memory."""
+    """All checkpoints of one saga, each at its place; only some of the rows are in memory.
 
-    def __init__(self) -> None:
+    Args:
+        steps: the saga's steps as they were recorded.
+    """
+
+    def __init__(self, steps: Iterable[StepInfo] = ()) -> None:
         self.outline = Outline()
+        self.compensations: Mapping[str, str] = {
+            step.name: step.compensation for step in steps if step.compensation
+        }
+        """For each step whose compensation function's name was recorded: that name."""
         self.version = 0
         """Rises with everything that is read."""
         self.first: CheckpointSummary | None = None
@@ -34,9 +42,9 @@ class Checkpoints:
         self._conflicts: list[tuple[int, str]] = []
 
     @classmethod
-    def of(cls, rows: Iterable[CheckpointSummary]) -> Self:
+    def of(cls, rows: Iterable[CheckpointSummary], steps: Iterable[StepInfo] = ()) -> Self:
         """Return the checkpoints of a saga that has no others than these."""
-        checkpoints = cls()
+        checkpoints = cls(steps)
         checkpoints.read_on(list(rows))
         return checkpoints
 

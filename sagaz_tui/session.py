@@ -130,7 +130,7 @@ class SagaSession:
             return RunInfo()
 
     async def _begin(self, saga: SagaSummary, run: RunInfo) -> Checkpoints:
-        checkpoints = Checkpoints()
+        checkpoints = Checkpoints(run.steps)
         outline = checkpoints.outline
         outline.begin(saga.checkpoints)
         failed = saga.status in ("failed", "compensating")

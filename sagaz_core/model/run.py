@@ -81,6 +81,8 @@ class StepInfo:
     idempotent: bool = False
     compensated: bool = False
     """Whether the step has a compensation."""
+    compensation: str = ""
+    """The name of its compensation function; empty: none, one without a name, or not recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,3 @@ class NotStored:
 
     def __str__(self) -> str:
         return f"‹not stored: {self.type_name}›"
-
-
-# ---------------------------------------------------------------- a run as recorded

@@ -71,6 +71,7 @@ class Step:
             fingerprint=self.fingerprint,
             idempotent=self.idempotent,
             compensated=self.compensation is not None,
+            compensation=_function_name(self.compensation),
         )
 
     def wait_before(self, attempt: int) -> float:
@@ -81,6 +82,14 @@ class Step:
         except OverflowError:
             wait = backoff.maximum
         return wait * (1 + random.uniform(-backoff.jitter, backoff.jitter))
+
+
+def _function_name(function: Callable[..., Any] | None) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", type(function).__name__)
+    # A lambda has no name to tell.
+    return name if function is not None and _is_name(name) and name.isidentifier() else ""
 
 
 def _is_name(name: object) -> bool:

@@ -260,6 +260,7 @@ def _run_out(run: RunInfo) -> list[Any]:
             step.fingerprint,
             step.idempotent,
             step.compensated,
+            *([step.compensation] if step.compensation else []),
         ]
         for step in run.steps
     ]

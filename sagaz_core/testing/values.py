@@ -125,7 +125,7 @@ class ValuesContract(ContractBase):
             pid=7,
             steps=(
                 StepInfo("a"),
-                StepInfo("b", ("a",), "f00d", idempotent=True, compensated=True),
+                StepInfo("b", ("a",), "f00d", True, compensated=True, compensation="undo_b"),
             ),
             origins={"a": "saga"},
             kept=("a",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from sagaz_core.model import CheckpointSummary, Kind
@@ -29,9 +30,15 @@ def token_of(kind: Kind) -> Token:
     return _TOKENS.get(kind, "text")
 
 
-def words_of(checkpoint: CheckpointSummary) -> str:
-    """Return what happened at a checkpoint, in a few words: ``charge_payment failed ×3``."""
+def words_of(checkpoint: CheckpointSummary, compensations: Mapping[str, str]) -> str:
+    """Return what happened at a checkpoint, in a few words: ``charge_payment failed ×3``.
+
+    Args:
+        checkpoint: the checkpoint.
+        compensations: step to the name of its compensation function, where that is known.
+    """
     step = visible(checkpoint.step_name or "")
+    function = visible(compensations.get(checkpoint.step_name or "", ""))
     match checkpoint.kind:
         case "before_step":
             return f"before {step}"
@@ -40,11 +47,11 @@ def words_of(checkpoint: CheckpointSummary) -> str:
         case "step_failed":
             return f"{step} failed{times(checkpoint.attempts)}"
         case "before_compensation":
-            return f"undo {step}"
+            return f"{function} ▸{step}" if function else f"undo {step}"
         case "after_compensation":
             return f"undone {step}"
         case "compensation_failed":
-            return f"undo FAILED {step}"
+            return f"{function} FAILED ▸{step}" if function else f"undo FAILED {step}"
         case "manual":
             return visible(checkpoint.label or "manual")
         case _:

@@ -113,7 +113,7 @@ def timeline_row(state: TimelineState, index: int, width: int) -> Line:
     token = token_of(kind)
     failed = kind in FAILURE_KINDS or kind == "failed"
     mark = glyph("row") if index == state.cursor else " "
-    words = "" if checkpoint is None else words_of(checkpoint)
+    words = "" if checkpoint is None else words_of(checkpoint, checkpoints.compensations)
     left: Line = (
         Span(mark, "live"),
         Span(f"{number} ", "muted"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, overload
@@ -103,7 +103,10 @@ def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Trac
     undone = checkpoints.outline.first_undone
     pairs = list(pairwise(rows))
     for limit in _LABEL_LIMITS:
-        texts = [_link_text(before, after, limit, ellipsis) for before, after in pairs]
+        texts = [
+            _link_text(before, after, checkpoints.compensations, limit, ellipsis)
+            for before, after in pairs
+        ]
         if count + sum(map(cell_len, texts)) <= width:
             return _placed(rows, kinds, texts, undone)
     link = next(size for size in _PLAIN_LINKS if count + size * len(pairs) <= width)
@@ -111,7 +114,11 @@ def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Trac
 
 
 def _link_text(
-    before: CheckpointSummary | None, after: CheckpointSummary | None, limit: int, ellipsis: str
+    before: CheckpointSummary | None,
+    after: CheckpointSummary | None,
+    compensations: Mapping[str, str],
+    limit: int,
+    ellipsis: str,
 ) -> str:
     if before is None or after is None:
         return "──"
@@ -119,6 +126,9 @@ def _link_text(
         return "┄?┄"
     if before.kind not in ("before_step", "before_compensation") or not before.step_name:
         return "──"
+    if before.kind == "before_compensation":
+        name = compensations.get(before.step_name, before.step_name)
+        return f"──{clip(name, limit, ellipsis)}──"
     count = times(attempts_between(before, after))
     return f"──{clip(before.step_name, limit, ellipsis)}{count}──"
 

@@ -224,8 +224,9 @@ def _definition_lines(info: StepInfo | None) -> Iterable[Line]:
         return
     if info.depends_on:
         yield _pair("after", ", ".join(info.depends_on))
+    undone = f"undone by {info.compensation}" if info.compensation else "has a compensation"
     traits = [
-        "has a compensation" if info.compensated else "no compensation",
+        undone if info.compensated else "no compensation",
         "idempotent" if info.idempotent else "not declared idempotent",
     ]
     yield _pair("is", ", ".join(traits))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sagaz_core.config import ReplayConfig, SagaConfig
 from sagaz_core.errors import ReadOnlyStoreError, SagaDefinitionError, UsageError
 from sagaz_core.saga.registry import known_sagas
 from sagaz_core.saga.saga import Saga
+from sagaz_core.saga.step import Step
 from sagaz_core.storage.backends.memory import MemoryBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, Ledger
@@ -268,3 +270,26 @@ def test_a_subclass_is_known_when_it_is_defined_and_the_latest_counts() -> None:
     second = define()
     assert second in known_sagas()
     assert first not in known_sagas()
+
+
+class Undo:
+    def __call__(self, result: Any, ctx: Any) -> None: ...
+
+
+def release(result: Any, ctx: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("compensation", "name"),
+    [
+        (release, "release"),
+        (partial(partial(release), ctx=None), "release"),
+        (Ledger().undoes("a"), "compensation"),
+        (Undo(), "Undo"),
+        (lambda result, ctx: None, ""),
+        (None, ""),
+    ],
+)
+def test_a_step_is_recorded_with_the_name_of_what_undoes_it(compensation: Any, name: str) -> None:
+    step = Step(name="a", action=release, compensation=compensation)
+    assert (step.info.compensation, step.info.compensated) == (name, compensation is not None)

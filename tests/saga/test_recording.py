@@ -248,6 +248,7 @@ async def test_the_run_is_described_once(storage: SnapshotStorage) -> None:
     a, b = run.steps
     assert (a.name, a.depends_on, a.idempotent, a.compensated) == ("a", None, True, True)
     assert (b.name, b.depends_on, b.idempotent, b.compensated) == ("b", ("a",), False, False)
+    assert (a.compensation, b.compensation) == ("compensation", "")
     assert len(a.fingerprint) == 16
     entries = await storage.backend.entries("s", 1, 99)
     assert [unpack_run(entry.meta) is not None for entry in entries] == [True] + [False] * 4

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from sagaz_core.model import CheckpointSummary
+from sagaz_core.model import CheckpointSummary, StepInfo
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.widgets.lines import line_text
 from sagaz_tui.widgets.scrubber import HEIGHT, LABEL_WIDTH, ScrubberState, scrubber_line
@@ -38,6 +38,12 @@ def test_run_and_undo_have_a_lane_each_and_the_cursor_a_mark() -> None:
     assert cursor.endswith("R = replay start")
     assert words.startswith(" #3/6 step_failed charge  ")
     assert words.endswith("+3.000s")
+
+
+def test_the_undo_lane_names_the_function_that_undoes_where_it_is_known() -> None:
+    steps = (StepInfo("reserve", compensated=True, compensation="release"),)
+    state = ScrubberState(Checkpoints.of(order_checkpoints(), steps), 2)
+    assert drawn(state, 80)[1].split() == ["undo", "╰──◇──release──◆──■"]
 
 
 def test_undoing_begins_under_the_failure() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sagaz_core.model import StepInfo
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.widgets.lines import line_text, line_width
 from sagaz_tui.widgets.timeline import TimelineState, timeline_row
@@ -25,6 +26,19 @@ def test_a_row_has_number_glyph_and_words() -> None:
         " 5 ◆ undone reserve",
         " 6 ■ failed",
     ]
+
+
+def test_undoing_goes_by_the_name_of_its_function_where_that_is_known() -> None:
+    checkpoints = Checkpoints.of(
+        (
+            checkpoint(1, "before_compensation", "reserve"),
+            checkpoint(2, "compensation_failed", "reserve"),
+            checkpoint(3, "before_compensation", "charge"),
+        ),
+        (StepInfo("reserve", compensated=True, compensation="release"), StepInfo("charge")),
+    )
+    lines = [line_text(timeline_row(TimelineState(checkpoints), n, 32)).rstrip() for n in range(3)]
+    assert lines == ["▌1 ◇ release ▸reserve", " 2 ✗ release FAILED ▸reserve", " 3 ◇ undo charge"]
 
 
 def test_later_states_are_dimmed_and_failures_stay_red() -> None:

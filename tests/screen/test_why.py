@@ -130,6 +130,12 @@ def test_a_step_tells_its_tries_keys_and_nature() -> None:
     ]
 
 
+def test_a_step_tells_what_undoes_it() -> None:
+    definition = {"charge": StepInfo("charge", compensated=True, compensation="refund")}
+    lines = texts(step_lines(order_checkpoints()[1], definition, 80))
+    assert lines[-1] == "   is       undone by refund, not declared idempotent"
+
+
 def test_a_step_that_has_not_run_yet_says_so() -> None:
     assert texts(step_lines(order_checkpoints()[0], {}, 80)) == [" reserve  begins here"]
 
