@@ -1,11 +1,20 @@
-"""What tests of every room may use: a Redis server of this test process's own."""
+"""What tests of every room may use: a store of each kind, and a Redis server of their own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+
+from sagaz_core.storage.backends import (
+    InMemorySnapshotStorage,
+    RedisSnapshotStorage,
+    SQLiteSnapshotStorage,
+)
+from sagaz_core.storage.storage import SnapshotStorage
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +32,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server.url
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+async def any_storage(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[SnapshotStorage]:
+    """A store of each of the three kinds."""
+    made: SnapshotStorage
+    if request.param == "memory":
+        made = InMemorySnapshotStorage()
+    elif request.param == "sqlite":
+        made = SQLiteSnapshotStorage(tmp_path / "orders.db")
+    else:
+        url = request.getfixturevalue("redis_url")
+        made = RedisSnapshotStorage(redis_url=url, key_prefix=f"{uuid4()}:")
+    async with made:
+        yield made

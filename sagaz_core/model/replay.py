@@ -54,3 +54,5 @@ class ReplayLogEntry:
     error_message: str | None = None
     plan: Mapping[str, Any] = field(default_factory=dict)
     """The plan that was followed, as plain data."""
+    request_id: str | None = None
+    """What its caller named the call, so that calling again makes no second replay."""

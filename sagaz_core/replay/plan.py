@@ -75,6 +75,8 @@ class Request:
     snapshot_id: str | None = None
     factory: SagaFactory | None = None
     factory_timeout: float = FACTORY_TIMEOUT
+    again: bool = False
+    """Whether a family that a replay has recovered may be replayed all the same."""
 
     def __post_init__(self) -> None:
         if self.compensated not in get_args(Undone):
@@ -103,6 +105,7 @@ class Draft:
     summary: SagaSummary
     family: FamilyRow | None = None
     """Who may act, as it was before anything else was read."""
+    effects: FamilyEffects | None = None
     snapshot: SagaSnapshot | None = None
     saga: Saga | None = None
     start: StartPoint | None = None
@@ -160,6 +163,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         in_doubt=request.in_doubt,
     )
     problems = [
+        *_check_recovered(request, past.summary),
         *corrected.problems,
         *code.problems,
         *_check_context(corrected.context, code),
@@ -182,6 +186,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         summary=past.summary,
         snapshot=snapshot,
         family=past.family,
+        effects=past.effects,
         saga=code.saga,
         start=_start_point(request, snapshot, corrected.context, fates) if plan.valid else None,
     )
@@ -288,6 +293,18 @@ def _check_context(context: Mapping[str, Any], code: _Code) -> list[PlanProblem]
     ]
 
 
+def _check_recovered(request: Request, summary: SagaSummary) -> list[PlanProblem]:
+    if summary.recovered_by is None or request.again:
+        return []
+    return [
+        PlanProblem(
+            code="recovered",
+            message=f"{summary.recovered_by} of this family has succeeded already, and what runs "
+            "now would happen a second time; if that is what you want, say again=True (--again)",
+        )
+    ]
+
+
 # ---------------------------------------------------------------- what comes of it
 
 
@@ -313,7 +330,7 @@ def _plan(
         steps=fates.steps if fates else (),
         overrides=overrides,
         problems=tuple(problems),
-        notes=tuple(_notes(past, corrected, snapshot)),
+        notes=tuple(_notes(request, past, corrected, snapshot)),
         compensated=request.compensated,
         force_failure=request.fails_at is not None,
         fails_at=request.fails_at,
@@ -330,14 +347,16 @@ def _plan(
     )
 
 
-def _notes(past: _Past, corrected: Corrected | None, snapshot: SagaSnapshot | None) -> list[str]:
+def _notes(
+    request: Request, past: _Past, corrected: Corrected | None, snapshot: SagaSnapshot | None
+) -> list[str]:
     notes = []
     if past.family is not None and past.family.held:
         notes.append(
             f"{past.family.holder} of this family is running, by {past.family.owner}: "
             "a replay is refused until it has ended"
         )
-    if past.summary.recovered_by is not None:
+    if past.summary.recovered_by is not None and request.again:
         notes.append(
             f"{past.summary.recovered_by} of this family has succeeded already; "
             "what runs now happens a second time"

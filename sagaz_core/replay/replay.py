@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from sagaz_core.errors import (
+    PlanChangedError,
     ReadOnlyStoreError,
-    ReplayInProgressError,
-    SagazError,
     SnapshotNotFoundError,
-    StorageError,
     UsageError,
 )
-from sagaz_core.model import (
-    ReplayLogEntry,
-    ReplayResult,
-    ReplayStatus,
-    SagaResult,
-    SagaSnapshot,
-    utc_now,
-)
+from sagaz_core.model import ReplayLogEntry, ReplayResult, ReplayStatus, utc_now
 from sagaz_core.replay.correction import Correction
 from sagaz_core.replay.digest import check_digest
+from sagaz_core.replay.earlier_call import check_request_id, find_call, result_of
 from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.overrides import Override
-from sagaz_core.replay.plan import Draft, Request, make_plan, plan_data
-from sagaz_core.replay.recording import recording_config
+from sagaz_core.replay.plan import Draft, Request, make_plan
 from sagaz_core.replay.rehearsal import rehearse
+from sagaz_core.replay.running import Call, error_message, run_plan, stem
 from sagaz_core.saga.process import process_owner
-from sagaz_core.saga.saga import Saga
-from sagaz_core.saga.start import StartPoint
-from sagaz_core.storage.backends.base import FamilyRow
-from sagaz_core.storage.lease import Lease
+from sagaz_core.storage.lease import in_progress
 from sagaz_core.storage.storage import SnapshotStorage
-
-_log = logging.getLogger("sagaz")
-
-LONGEST_ROOT: Final = 240
-"""Longer ids of root sagas are cut, with a hash, so that a replay's id stays within 256."""
 
 _STATUSES: Final[dict[str, ReplayStatus]] = {
     "completed": "success",
@@ -94,6 +74,8 @@ class SagaReplay:
         snapshot_id: str | None = None,
         reason: str | None = None,
         plan_digest: str | None = None,
+        again: bool = False,
+        request_id: str | None = None,
     ) -> ReplayResult:
         """Replay the saga from a step, or say what that would do.
 
@@ -117,6 +99,10 @@ class SagaReplay:
             snapshot_id: start from exactly this checkpoint.
             reason: why, for the replay log.
             plan_digest: the digest of the plan that was shown; another one is refused.
+            again: replay it even though a replay has brought its family to success already.
+            request_id: 1 to 256 printable characters of the caller's, naming this call. A call
+                made again with it runs nothing a second time: it returns the first one's result,
+                without its plan, once that has ended.
 
         Returns:
             A result whose status is ``success`` or ``failed``, or ``invalid`` if the plan has
@@ -128,7 +114,8 @@ class SagaReplay:
             SagaNotFoundError: there is no such saga.
             SnapshotNotFoundError: no checkpoint fits (of a dry run or a rehearsal, the plan
                 says so instead).
-            PlanChangedError: the plan is no longer the one of ``plan_digest``.
+            PlanChangedError: the plan is no longer the one of ``plan_digest``, or another run of
+                this family has acted while it was made.
             ReplayInProgressError: a run of this family is alive.
             ReadOnlyStoreError: the store was opened to look only.
             UsageError: an argument is not what it must be.
@@ -148,7 +135,10 @@ class SagaReplay:
             force_failure=force_failure,
             snapshot_id=snapshot_id,
             factory=saga_factory or self.saga_factory,
+            again=again,
         )
+        if request_id is not None:
+            check_request_id(request_id)
         if dry_run and simulate:
             raise UsageError(
                 "a dry run only plans and a rehearsal walks the plan; ask for one of them"
@@ -158,25 +148,69 @@ class SagaReplay:
                 f"{self.snapshot_storage.name} was opened to look only, and a replay writes to "
                 "it; open it for writing, or ask for a dry run"
             )
-        draft = await make_plan(self.snapshot_storage, request)
         if dry_run:
+            draft = await make_plan(self.snapshot_storage, request)
             return self._result(draft, "valid" if draft.plan.valid else "invalid")
         if simulate:
-            return await self._rehearse(draft, plan_digest)
+            return await self._rehearse(request, plan_digest)
+        call = Call(initiated_by=self.initiated_by, reason=reason, request_id=request_id)
+        if request_id is None:
+            return await self._run(request, call, plan_digest)
+        return await self._run_once(request, request_id, call, plan_digest)
+
+    # -- running
+
+    async def _run(self, request: Request, call: Call, plan_digest: str | None) -> ReplayResult:
+        draft = await make_plan(self.snapshot_storage, request)
         if draft.family is not None and draft.family.held:
-            raise ReplayInProgressError(_in_progress(draft.family))
+            raise in_progress(draft.family)
         if plan_digest is not None:
             check_digest(plan_digest, draft.plan.digest)
         for problem in draft.plan.problems:
             if problem.code == "checkpoint_missing":
                 raise SnapshotNotFoundError(problem.message)
-        if draft.saga is None or draft.start is None or draft.snapshot is None:
+        if not draft.plan.valid:
             return self._result(draft, "invalid")
-        return await self._run(draft, draft.saga, draft.start, draft.snapshot, reason)
+        return await run_plan(self.snapshot_storage, draft, call)
+
+    async def _run_once(
+        self, request: Request, request_id: str, call: Call, plan_digest: str | None
+    ) -> ReplayResult:
+        """Run it unless a call of this request id has; then return that one's result."""
+        storage = self.snapshot_storage
+        begun = await find_call(storage, self.saga_id, request_id, request.from_step)
+        result = await self._result_of(begun)
+        if result is not None:
+            return result
+        try:
+            return await self._run(request, replace(call, begun=begun), plan_digest)
+        except PlanChangedError:
+            # It may be the same request, made twice at the same time, that changed it.
+            begun = await find_call(storage, self.saga_id, request_id, request.from_step)
+            result = await self._result_of(begun)
+            if result is None:
+                raise
+            return result
+
+    async def _result_of(self, call: ReplayLogEntry | None) -> ReplayResult | None:
+        """Return what an earlier call's replay has come to; None: it never began."""
+        if call is None:
+            return None
+        saga = await self.snapshot_storage.get_saga(call.replay_id)
+        ended = saga is not None and saga.status in ("completed", "failed")
+        if call.outcome != "running" or ended:
+            return await result_of(self.snapshot_storage, call, saga)
+        original = await self.snapshot_storage.get_saga(self.saga_id)
+        if original is not None:
+            family = await self.snapshot_storage.get_family(original.root_id)
+            if family is not None and family.held:
+                raise in_progress(family)
+        return None
 
     # -- rehearsing
 
-    async def _rehearse(self, draft: Draft, plan_digest: str | None) -> ReplayResult:
+    async def _rehearse(self, request: Request, plan_digest: str | None) -> ReplayResult:
+        draft = await make_plan(self.snapshot_storage, request)
         if plan_digest is not None:
             check_digest(plan_digest, draft.plan.digest)
         if draft.saga is None or draft.start is None or draft.snapshot is None:
@@ -188,11 +222,11 @@ class SagaReplay:
             draft.saga,
             draft.start,
             draft.snapshot,
-            rehearsal_id=f"{_stem(draft.plan.root_id)}~rehearsal",
+            rehearsal_id=f"{stem(draft.plan.root_id)}~rehearsal",
         )
         return replace(
             self._result(draft, _STATUSES[outcome.status]),
-            error_message=message or _error_message(outcome),
+            error_message=message or error_message(outcome),
             compensation=outcome.compensation,
             context=outcome.context,
             started_at=started_at,
@@ -200,97 +234,6 @@ class SagaReplay:
             capture_errors=outcome.capture_errors,
             rehearsal=rehearsal,
         )
-
-    # -- running
-
-    async def _run(
-        self,
-        draft: Draft,
-        saga: Saga,
-        start: StartPoint,
-        snapshot: SagaSnapshot,
-        reason: str | None,
-    ) -> ReplayResult:
-        plan, family = draft.plan, draft.family
-        entry = ReplayLogEntry(
-            replay_id=await self._next_id(plan.root_id),
-            original_saga_id=self.saga_id,
-            from_step=plan.from_step,
-            snapshot_id=plan.snapshot_id,
-            sequence=plan.sequence,
-            override=plan.overrides,
-            initiated_by=self.initiated_by,
-            reason=reason,
-            error_message="it was stopped before its end",
-            plan=plan_data(plan),
-        )
-        lease = await self.snapshot_storage.acquire_lease(
-            plan.root_id,
-            owner=process_owner(),
-            holder=entry.replay_id,
-            expect_fence=family.fence if family else 0,
-        )
-        try:
-            await self.snapshot_storage.save_replay_log(replace(entry, error_message=None))
-        except BaseException:
-            await lease.release()
-            raise
-        outcome: SagaResult | None = None
-        try:
-            outcome = await saga.execute_from(
-                start,
-                saga_id=entry.replay_id,
-                snapshot_storage=self.snapshot_storage,
-                config=recording_config(saga.config, snapshot),
-                lease=lease,
-                parent_id=self.saga_id,
-                parent_sequence=snapshot.sequence,
-                root_id=plan.root_id,
-            )
-            entry = replace(entry, error_message=_error_message(outcome))
-        except SagazError as error:
-            entry = replace(entry, error_message=str(error))
-        finally:
-            succeeded = outcome is not None and outcome.status == "completed"
-            entry = replace(
-                entry, finished_at=utc_now(), outcome="success" if succeeded else "failed"
-            )
-            await asyncio.shield(self._close(entry, lease))
-        return replace(
-            self._result(draft, "success" if succeeded else "failed"),
-            new_saga_id=entry.replay_id,
-            error_message=entry.error_message,
-            compensation=outcome.compensation if outcome else "none",
-            context=outcome.context if outcome else {},
-            started_at=entry.started_at,
-            finished_at=entry.finished_at,
-            capture_errors=outcome.capture_errors if outcome else 0,
-        )
-
-    async def _next_id(self, root_id: str) -> str:
-        stem = _stem(root_id)
-        storage = self.snapshot_storage
-        number = len(await storage.list_family(root_id)) or 1
-        # A saga of another family may have such an id, given to it by its user.
-        while (
-            await storage.get_saga(f"{stem}~r{number}") is not None
-            or await storage.get_replay_log(f"{stem}~r{number}") is not None
-        ):
-            number += 1
-        return f"{stem}~r{number}"
-
-    async def _close(self, entry: ReplayLogEntry, lease: Lease) -> None:
-        """Write down how the replay ended. It has ended: a store that is gone changes nothing."""
-        try:
-            await self.snapshot_storage.save_replay_log(entry)
-            await lease.release()
-        except StorageError as error:
-            _log.error(
-                "replay %r ended with %s, which could not be written to its log: %s",
-                entry.replay_id,
-                entry.outcome,
-                error,
-            )
 
     def _result(self, draft: Draft, status: ReplayStatus) -> ReplayResult:
         problems = " ".join(f"{problem.message}." for problem in draft.plan.problems)
@@ -300,26 +243,3 @@ class SagaReplay:
             plan=draft.plan,
             error_message=problems or None,
         )
-
-
-def _stem(root_id: str) -> str:
-    if len(root_id) <= LONGEST_ROOT:
-        return root_id
-    mark = hashlib.blake2b(root_id.encode(), digest_size=6).hexdigest()
-    return f"{root_id[: LONGEST_ROOT - len(mark) - 1]}~{mark}"
-
-
-def _error_message(outcome: SagaResult) -> str | None:
-    error = outcome.error
-    if error is None:
-        return None
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{outcome.failed_step}: {text}" if outcome.failed_step else text
-
-
-def _in_progress(family: FamilyRow) -> str:
-    since = datetime.fromtimestamp(family.acquired / 1_000_000, UTC)
-    return (
-        f"{family.holder} of this family is running, by {family.owner}, "
-        f"since {since.isoformat(timespec='seconds')}; wait until it has ended, and plan again"
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagaz_core.errors import PlanChangedError, ReplayInProgressError
 from sagaz_core.storage.backends.base import Backend, FamilyRow
+from sagaz_core.storage.times import from_micros
 
 
 class Lease:
@@ -71,13 +72,16 @@ async def acquire(
     if taken:
         return Lease(backend, root_id=root_id, holder=holder, fence=family.fence, term=term)
     if family.held or expect_fence is None:
-        raise ReplayInProgressError(_in_progress(family))
+        raise in_progress(family)
     raise PlanChangedError(["another run of this family has acted since"])
 
 
-def _in_progress(family: FamilyRow) -> str:
-    seconds = max(0, ((family.alive_until or family.now) - family.now) / 1_000_000)
-    return (
-        f"{family.holder} of this family is running, by {family.owner or 'another process'}; "
-        f"wait until it has ended, or {seconds:.0f} s after its process has died"
+def in_progress(family: FamilyRow) -> ReplayInProgressError:
+    """Return the error of whoever wants to act while a run of the family is alive."""
+    lapses_at = family.now if family.alive_until is None else family.alive_until
+    return ReplayInProgressError(
+        holder=family.holder,
+        owner=family.owner,
+        since=from_micros(family.acquired),
+        lapses_in=max(0, lapses_at - family.now) / 1_000_000,
     )

@@ -159,6 +159,7 @@ def pack_replay_log(entry: ReplayLogEntry) -> bytes:
         entry.outcome,
         entry.error_message and valid_text(entry.error_message),
         dict(entry.plan),
+        entry.request_id,
     ]
     return bytes((_FORM,)) + pack_with_markers(fields)[0]
 
@@ -190,6 +191,7 @@ def _replay_log_in(fields: Sequence[Any]) -> ReplayLogEntry:
         outcome=fields[10],
         error_message=fields[11],
         plan=fields[12],
+        request_id=fields[13] if len(fields) > 13 else None,
     )
 
 

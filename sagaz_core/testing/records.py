@@ -182,6 +182,7 @@ class RecordContract(ContractBase):
             reason="token renewed",
             started_at=T0,
             plan={"runs": ["charge"]},
+            request_id="req-1",
         )
         await storage.save_replay_log(entry)
         assert await storage.get_replay_log("a~r1") == entry

@@ -125,6 +125,7 @@ def replay_data(entry: ReplayLogEntry) -> dict[str, Any]:
         "override": [override_data(change) for change in entry.override],
         "initiated_by": entry.initiated_by,
         "reason": entry.reason,
+        "request_id": entry.request_id,
         "started_at": entry.started_at.isoformat(),
         "finished_at": entry.finished_at.isoformat() if entry.finished_at else None,
         "outcome": entry.outcome,

@@ -92,6 +92,18 @@ def run_replay(
             "--plan-digest", metavar="HEX", help="Refuse if the plan is no longer this one."
         ),
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Replay it although a replay has recovered it already."),
+    ] = False,
+    request_id: Annotated[
+        str | None,
+        typer.Option(
+            "--request-id",
+            metavar="ID",
+            help="Name this call: made again, it runs nothing twice and tells how that went.",
+        ),
+    ] = None,
     factory: Annotated[
         str | None,
         typer.Option("--factory", metavar="MODULE:NAME", help="What builds the saga."),
@@ -119,6 +131,8 @@ def run_replay(
         in_doubt=in_doubt,
         snapshot_id=snapshot,
         plan_digest=plan_digest,
+        again=again,
+        request_id=request_id,
         factory=factory,
     )
     code = carry_out(wish, storage, storage_url, format)

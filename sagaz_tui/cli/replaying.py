@@ -46,6 +46,8 @@ class Wish:
     in_doubt: Literal["retry", "skip"] | None = None
     snapshot_id: str | None = None
     plan_digest: str | None = None
+    again: bool = False
+    request_id: str | None = None
     factory: str | None = None
 
 
@@ -112,6 +114,8 @@ async def _from_checkpoint(
         snapshot_id=wish.snapshot_id,
         reason=wish.reason,
         plan_digest=wish.plan_digest,
+        again=wish.again,
+        request_id=wish.request_id,
     )
 
 

@@ -515,3 +515,29 @@ def test_the_commands_of_the_reference_run_as_written(
     assert ran.code == 0, ran.err
     context = json.loads(command("show", "abc-123~r1", "--format", "json", *storage).out)["context"]
     assert context["payment_token"] == "new_token"
+
+
+# ---------------------------------------------------------------- once
+
+
+@pytest.mark.usefixtures("store")
+def test_a_command_given_twice_with_one_request_id_runs_once(command: Command) -> None:
+    first = command(*RUN, *NEW_TOKEN, "--request-id", "ticket-7", "--format", "json")
+    second = command(*RUN, *NEW_TOKEN, "--request-id", "ticket-7", "--format", "json")
+    assert (first.code, second.code) == (0, 0)
+    assert second.json["new_saga_id"] == first.json["new_saga_id"] == "order_1~r1"
+    assert second.json["context"] == first.json["context"]
+    assert command("show", "order_1~r2").code == 3
+    (entry,) = command("replay", "history", "order_1", "--format", "json").json
+    assert entry["request_id"] == "ticket-7"
+
+
+@pytest.mark.usefixtures("store")
+def test_a_recovered_saga_is_replayed_again_only_if_that_is_said(command: Command) -> None:
+    assert command(*RUN, *NEW_TOKEN).code == 0
+    refused = command(*RUN, *NEW_TOKEN)
+    assert refused.code == 1
+    assert "order_1~r1 of this family has succeeded already" in refused.out
+    assert "--again" in refused.out
+    assert command(*RUN, *NEW_TOKEN, "--again").code == 0
+    assert command("show", "order_1~r2").code == 0

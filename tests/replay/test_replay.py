@@ -196,7 +196,7 @@ async def test_a_step_that_stands_elsewhere_is_said_to_happen_a_second_time(
 ) -> None:
     await run_order(storage)
     await replay(storage, context_override=NEW_TOKEN)
-    again = await replay(storage, context_override=NEW_TOKEN, dry_run=True)
+    again = await replay(storage, context_override=NEW_TOKEN, dry_run=True, again=True)
     assert again.plan is not None
     assert all("a second time" in step.note for step in again.plan.steps)
     assert any("order_1~r1" in note for note in again.plan.notes)

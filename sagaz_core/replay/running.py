@@ -1,0 +1,190 @@
+"""Running a plan: a new saga of the family, under its lease, with its line in the replay log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sagaz_core.errors import LeaseLostError, PlanChangedError, SagazError, StorageError
+from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaResult, SagaSnapshot, utc_now
+from sagaz_core.replay.earlier_call import find_call
+from sagaz_core.replay.effects import family_effects
+from sagaz_core.replay.plan import Draft, plan_data
+from sagaz_core.replay.recording import recording_config
+from sagaz_core.saga.process import process_owner
+from sagaz_core.saga.saga import Saga
+from sagaz_core.saga.start import StartPoint
+from sagaz_core.storage.lease import Lease
+from sagaz_core.storage.storage import SnapshotStorage
+
+_log = logging.getLogger("sagaz")
+
+LONGEST_ROOT: Final = 240
+"""Longer ids of root sagas are cut, with a hash, so that a replay's id stays within 256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who asks for a replay, why, and under which id of the caller's own."""
+
+    initiated_by: str
+    reason: str | None = None
+    request_id: str | None = None
+    begun: ReplayLogEntry | None = None
+    """What an earlier call of this request id has named, and never began."""
+
+
+async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> ReplayResult:
+    """Run a valid plan to its end, unless anything has happened in the family since it was made.
+
+    The log names the new saga before any action runs.
+
+    Raises:
+        PlanChangedError: another run of this family has acted since, or this very request has.
+        ReplayInProgressError: a run of this family is alive.
+    """
+    plan, family = draft.plan, draft.family
+    assert draft.saga is not None
+    assert draft.start is not None
+    assert draft.snapshot is not None
+    entry = ReplayLogEntry(
+        replay_id=call.begun.replay_id if call.begun else await _next_id(storage, plan.root_id),
+        original_saga_id=plan.saga_id,
+        from_step=plan.from_step,
+        snapshot_id=plan.snapshot_id,
+        sequence=plan.sequence,
+        override=plan.overrides,
+        initiated_by=call.initiated_by,
+        reason=call.reason,
+        plan=plan_data(plan),
+        request_id=call.request_id,
+    )
+    lease = await storage.acquire_lease(
+        plan.root_id,
+        owner=process_owner(),
+        holder=entry.replay_id,
+        expect_fence=family.fence if family else 0,
+    )
+    try:
+        await _check_unchanged(storage, draft, call)
+        await storage.save_replay_log(entry)
+    except BaseException:
+        await lease.release()
+        raise
+    return await _run(storage, draft, entry, lease, draft.saga, draft.start, draft.snapshot)
+
+
+def error_message(outcome: SagaResult) -> str | None:
+    """Return why a run failed, in a line; None: it did not."""
+    error = outcome.error
+    if error is None:
+        return None
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{outcome.failed_step}: {text}" if outcome.failed_step else text
+
+
+def stem(root_id: str) -> str:
+    """Return what the ids of a family's replays begin with."""
+    if len(root_id) <= LONGEST_ROOT:
+        return root_id
+    mark = hashlib.blake2b(root_id.encode(), digest_size=6).hexdigest()
+    return f"{root_id[: LONGEST_ROOT - len(mark) - 1]}~{mark}"
+
+
+async def _check_unchanged(storage: SnapshotStorage, draft: Draft, call: Call) -> None:
+    """See, now that nobody else can act, that what the plan was made from is still so."""
+    family = draft.family
+    # The fence tells of every other run but one that had let its lease lapse and woke up since.
+    lapsed = family is not None and family.alive_until is not None
+    if lapsed and await family_effects(storage, draft.plan.root_id) != draft.effects:
+        raise PlanChangedError(["another run of this family has acted since"])
+    if call.request_id is None:
+        return
+    found = await find_call(storage, draft.plan.saga_id, call.request_id, draft.plan.from_step)
+    begun = call.begun is not None and await storage.get_saga(call.begun.replay_id) is not None
+    if found != call.begun or begun:
+        raise PlanChangedError(["another call of the same request has begun it since"])
+
+
+async def _run(
+    storage: SnapshotStorage,
+    draft: Draft,
+    entry: ReplayLogEntry,
+    lease: Lease,
+    saga: Saga,
+    start: StartPoint,
+    snapshot: SagaSnapshot,
+) -> ReplayResult:
+    outcome: SagaResult | None = None
+    message: str | None = "it was stopped before its end"
+    try:
+        outcome = await saga.execute_from(
+            start,
+            saga_id=entry.replay_id,
+            snapshot_storage=storage,
+            config=recording_config(saga.config, snapshot),
+            lease=lease,
+            parent_id=draft.plan.saga_id,
+            parent_sequence=snapshot.sequence,
+            root_id=draft.plan.root_id,
+        )
+        message = error_message(outcome)
+    except SagazError as error:
+        message = str(error)
+    finally:
+        succeeded = outcome is not None and outcome.status == "completed"
+        entry = replace(
+            entry,
+            finished_at=utc_now(),
+            outcome="success" if succeeded else "failed",
+            error_message=message,
+        )
+        await asyncio.shield(close_log(storage, entry, lease, outcome))
+    return ReplayResult(
+        status="success" if succeeded else "failed",
+        original_saga_id=entry.original_saga_id,
+        new_saga_id=entry.replay_id,
+        error_message=entry.error_message,
+        plan=draft.plan,
+        compensation=outcome.compensation if outcome else "none",
+        context=outcome.context if outcome else {},
+        started_at=entry.started_at,
+        finished_at=entry.finished_at,
+        capture_errors=outcome.capture_errors if outcome else 0,
+    )
+
+
+async def _next_id(storage: SnapshotStorage, root_id: str) -> str:
+    begin = stem(root_id)
+    number = len(await storage.list_family(root_id)) or 1
+    # A saga of another family may have such an id, given to it by its user.
+    while (
+        await storage.get_saga(f"{begin}~r{number}") is not None
+        or await storage.get_replay_log(f"{begin}~r{number}") is not None
+    ):
+        number += 1
+    return f"{begin}~r{number}"
+
+
+async def close_log(
+    storage: SnapshotStorage, entry: ReplayLogEntry, lease: Lease, outcome: SagaResult | None
+) -> None:
+    """Write down how the replay ended. It has ended: a store that is gone changes nothing.
+
+    One that another run has taken over is that run's to tell of, and its log is left alone.
+    """
+    try:
+        held = await lease.release()
+        ended = outcome is not None and not isinstance(outcome.error, LeaseLostError)
+        if held or ended:
+            await storage.save_replay_log(entry)
+    except StorageError as error:
+        _log.error(
+            "replay %r ended with %s, which could not be written to its log: %s",
+            entry.replay_id,
+            entry.outcome,
+            error,
+        )

@@ -1,0 +1,80 @@
+"""A family that a replay has brought to success is not replayed again by accident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagaz_core.model import ReplayResult
+from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.storage.storage import SnapshotStorage
+from tests.replay.shop import Ledger, order, run_order
+
+
+async def replay(storage: SnapshotStorage, saga_id: str = "order_1", **how: Any) -> ReplayResult:
+    how = {"context_override": {"payment_token": "tok_new"}, **how}
+    return await SagaReplay(saga_id, storage).from_checkpoint("charge", **how)
+
+
+def codes(result: ReplayResult) -> list[str]:
+    assert result.plan is not None
+    return [problem.code for problem in result.plan.problems]
+
+
+async def test_what_a_replay_has_recovered_is_not_replayed_again(
+    any_storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(any_storage)
+    await replay(any_storage)
+    done = list(ledger.entries)
+    for saga_id in ("order_1", "order_1~r1"):
+        for how in ({}, {"dry_run": True}, {"simulate": True}):
+            result = await replay(any_storage, saga_id, **how)
+            assert (result.status, codes(result)) == ("invalid", ["recovered"])
+            assert "order_1~r1 of this family has succeeded" in (result.error_message or "")
+            assert "--again" in (result.error_message or "")
+    assert ledger.entries == done
+    assert len(await any_storage.list_family("order_1")) == 2
+
+
+async def test_it_is_replayed_again_if_that_is_asked_for(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(storage)
+    await replay(storage)
+    result = await replay(storage, again=True)
+    assert (result.status, result.new_saga_id) == ("success", "order_1~r2")
+    assert result.plan is not None
+    assert any("order_1~r1 of this family has succeeded" in note for note in result.plan.notes)
+    assert ledger.balance() == {"reserved": 2, "charged": 2, "shipped": 2}
+
+
+async def test_a_replay_that_failed_keeps_nobody_from_another(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(storage)
+    assert (await replay(storage, context_override={})).status == "failed"
+    assert (await replay(storage)).status == "success"
+    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
+
+
+async def test_a_failed_replay_counts_as_recovered_with_its_family(
+    storage: SnapshotStorage,
+) -> None:
+    await run_order(storage)
+    await replay(storage, context_override={})
+    await replay(storage)
+    found = {saga.saga_id: saga.recovered_by for saga in await storage.list_family("order_1")}
+    assert found == {
+        "order_1": "order_1~r2",
+        "order_1~r1": "order_1~r2",
+        "order_1~r2": "order_1~r2",
+    }
+    result = await replay(storage, "order_1~r1")
+    assert (result.status, codes(result)) == ("invalid", ["recovered"])
+
+
+async def test_a_saga_that_completed_by_itself_was_recovered_by_nobody(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(storage, context=order(payment_token="tok_new"))
+    assert codes(await replay(storage, dry_run=True)) == []

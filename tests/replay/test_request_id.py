@@ -1,0 +1,167 @@
+"""A call made again with its request id runs nothing twice, however the first one went."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from sagaz_core.errors import PlanChangedError, ReplayInProgressError, UsageError
+from sagaz_core.model import ReplayResult
+from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.storage.storage import SnapshotStorage
+from tests.replay.shop import Ledger, Shop, run_order
+
+AT_ONCE = 0.000001
+"""A lease's term in seconds that has lapsed by the time anybody looks."""
+ONCE = {"reserved": 1, "charged": 1, "shipped": 1}
+
+
+async def call(storage: SnapshotStorage, request_id: str = "req-1", **how: Any) -> ReplayResult:
+    how = {"step_name": "charge", "context_override": {"payment_token": "tok_new"}, **how}
+    return await SagaReplay("order_1", storage).from_checkpoint(request_id=request_id, **how)
+
+
+class PowerCutError(BaseException):
+    """The process ends here."""
+
+
+async def cut_power(*_: Any, **__: Any) -> None:
+    raise PowerCutError
+
+
+async def test_a_call_made_again_returns_the_first_ones_result(
+    any_storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(any_storage)
+    first = await call(any_storage)
+    second = await call(any_storage)
+    assert second == replace(first, plan=None)
+    assert (second.status, second.new_saga_id) == ("success", "order_1~r1")
+    assert ledger.balance() == ONCE
+    (entry,) = await any_storage.list_replays("order_1")
+    assert entry.request_id == "req-1"
+
+
+async def test_a_failure_is_returned_again_too(storage: SnapshotStorage, ledger: Ledger) -> None:
+    await run_order(storage)
+    first = await call(storage, context_override={})
+    done = list(ledger.entries)
+    second = await call(storage)
+    assert second == replace(first, plan=None)
+    assert (second.status, second.compensation) == ("failed", "completed")
+    assert second.error_message == "charge: CardDeclinedError: token expired"
+    assert ledger.entries == done
+
+
+async def test_another_request_is_another_replay(storage: SnapshotStorage, ledger: Ledger) -> None:
+    await run_order(storage)
+    await call(storage, context_override={})
+    result = await call(storage, "req-2")
+    assert (result.status, result.new_saga_id) == ("success", "order_1~r2")
+    assert ledger.balance() == ONCE
+
+
+async def test_a_request_id_belongs_to_one_step(storage: SnapshotStorage) -> None:
+    await run_order(storage)
+    await call(storage)
+    with pytest.raises(UsageError, match="'req-1' was for a replay from step 'charge'"):
+        await call(storage, step_name="reserve")
+
+
+@pytest.mark.parametrize("request_id", ["", "a\nb", "\udce4", "x" * 257])
+async def test_what_cannot_name_a_call_is_refused(
+    storage: SnapshotStorage, request_id: str
+) -> None:
+    with pytest.raises(UsageError, match="1 to 256 printable characters"):
+        await call(storage, request_id)
+
+
+async def test_two_calls_of_a_request_at_the_same_time_run_it_once(
+    any_storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(any_storage)
+    outcomes = await asyncio.gather(*(call(any_storage) for _ in range(3)), return_exceptions=True)
+    assert ledger.balance() == ONCE
+    for outcome in outcomes:
+        if isinstance(outcome, ReplayResult):
+            assert (outcome.status, outcome.new_saga_id) == ("success", "order_1~r1")
+        else:
+            assert isinstance(outcome, ReplayInProgressError | PlanChangedError)
+
+
+async def test_a_request_that_was_answered_while_another_call_of_it_planned_is_not_run_again(
+    any_storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(any_storage)
+
+    async def slow_factory(context: dict[str, Any]) -> Shop:
+        await call(any_storage)
+        return Shop(context)
+
+    result = await call(any_storage, saga_factory=slow_factory)
+    assert (result.status, result.new_saga_id) == ("success", "order_1~r1")
+    assert ledger.balance() == ONCE
+
+
+async def test_a_request_whose_run_is_alive_is_in_progress(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(storage)
+    ledger.gate = asyncio.Event()
+    first = asyncio.create_task(call(storage))
+    async for snapshot in storage.follow("order_1~r1"):
+        if snapshot.step_name == "charge":
+            break
+    with pytest.raises(ReplayInProgressError, match="order_1~r1"):
+        await call(storage)
+    ledger.gate.set()
+    assert (await first).status == "success"
+    assert (await call(storage)).status == "success"
+    assert ledger.balance() == ONCE
+
+
+async def test_a_request_that_was_named_and_never_began_runs_under_that_very_id(
+    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(any_storage)
+    with monkeypatch.context() as patch:
+        taking = partial(any_storage.acquire_lease, term=AT_ONCE)
+        patch.setattr(any_storage, "acquire_lease", taking)
+        patch.setattr(Shop, "execute_from", cut_power)
+        patch.setattr("sagaz_core.replay.running.close_log", _nothing)
+        with pytest.raises(PowerCutError):
+            await call(any_storage)
+    named = await any_storage.get_replay_log("order_1~r1")
+    assert named is not None
+    assert (named.outcome, await any_storage.get_saga("order_1~r1")) == ("running", None)
+    result = await call(any_storage)
+    assert (result.status, result.new_saga_id) == ("success", "order_1~r1")
+    assert len(await any_storage.list_replays("order_1")) == 1
+    assert ledger.balance() == ONCE
+
+
+async def test_a_request_whose_end_never_reached_the_log_is_known_from_its_saga(
+    storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(storage)
+    with monkeypatch.context() as patch:
+        patch.setattr("sagaz_core.replay.running.close_log", _nothing)
+        first = await call(storage)
+    second = await call(storage)
+    assert (second.status, second.context) == ("success", first.context)
+    assert ledger.balance() == ONCE
+
+
+async def test_a_dry_run_asks_for_nothing_and_answers_as_ever(storage: SnapshotStorage) -> None:
+    await run_order(storage)
+    await call(storage)
+    assert (await call(storage, dry_run=True)).status == "invalid"
+    assert (await call(storage, dry_run=True, again=True)).status == "valid"
+
+
+async def _nothing(*_: Any) -> None:
+    pass
