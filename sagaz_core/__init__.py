@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sagaz_core.config import Backoff, ReplayConfig, SagaConfig, SnapshotStrategy
     from sagaz_core.errors import (
         AmbiguousSagaError,
+        BatchChangedError,
+        BatchNotFoundError,
         CorruptEntryError,
         DuplicateSnapshotError,
         ForcedFailureError,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from sagaz_core.history.time_travel import SagaTimeTravel
     from sagaz_core.model import (
         MISSING,
+        BatchLogEntry,
         CheckpointSummary,
         Difference,
         HistoricalState,
@@ -59,6 +62,14 @@ if TYPE_CHECKING:
         StateChange,
         StepError,
     )
+    from sagaz_core.replay.batch import (
+        BatchEvent,
+        BatchItem,
+        BatchPreview,
+        BatchReplay,
+        BatchReport,
+        BatchSelection,
+    )
     from sagaz_core.replay.replay import SagaReplay
     from sagaz_core.saga.recorder import SagaRecorder
     from sagaz_core.saga.saga import Saga
@@ -72,7 +83,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "config": "Backoff ReplayConfig SagaConfig SnapshotStrategy",
     "errors": (
-        "AmbiguousSagaError CorruptEntryError DuplicateSnapshotError ForcedFailureError "
+        "AmbiguousSagaError BatchChangedError BatchNotFoundError CorruptEntryError "
+        "DuplicateSnapshotError ForcedFailureError "
         "HeadConflictError InvalidSagaIdError LeaseLostError NotASagazStoreError NotFoundError "
         "OverrideError PlanChangedError ReadOnlyStoreError ReplayInProgressError RunRefusedError "
         "SagaClassNotFoundError SagaDefinitionError SagaFactoryError SagaNotFoundError SagazError "
@@ -83,9 +95,11 @@ _NAMES = {
     "history.diff": "diff diff_checkpoints",
     "history.time_travel": "SagaTimeTravel",
     "model": (
-        "MISSING CheckpointSummary Difference HistoricalState KeyTouch NotStored ReplayLogEntry "
+        "MISSING BatchLogEntry CheckpointSummary Difference HistoricalState KeyTouch NotStored "
+        "ReplayLogEntry "
         "ReplayPlan ReplayResult RunInfo SagaResult SagaSnapshot SagaSummary StateChange StepError"
     ),
+    "replay.batch": "BatchEvent BatchItem BatchPreview BatchReplay BatchReport BatchSelection",
     "replay.replay": "SagaReplay",
     "saga.recorder": "SagaRecorder",
     "saga.saga": "Saga",
@@ -102,6 +116,15 @@ __all__ = [
     "MISSING",
     "AmbiguousSagaError",
     "Backoff",
+    "BatchChangedError",
+    "BatchEvent",
+    "BatchItem",
+    "BatchLogEntry",
+    "BatchNotFoundError",
+    "BatchPreview",
+    "BatchReplay",
+    "BatchReport",
+    "BatchSelection",
     "CheckpointSummary",
     "CopyReport",
     "CorruptEntryError",

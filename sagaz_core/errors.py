@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
-from datetime import datetime
 
 
 class SagazError(Exception):
@@ -131,25 +129,7 @@ class CorruptEntryError(StorageError):
 
 
 class ReplayInProgressError(SagazError):
-    """A run of this family is alive; one at a time may act.
-
-    Attributes:
-        holder: the saga id of that run.
-        owner: who runs it: user, host and process.
-        since: when it began to act.
-    """
-
-    def __init__(self, *, holder: str, owner: str, since: datetime, lapses_in: float) -> None:
-        """Say who acts; ``lapses_in`` seconds from now its lease lapses if it gives no sign."""
-        super().__init__(
-            f"{holder} of this family is running, by {owner or 'another process'}, since "
-            f"{since.isoformat(timespec='seconds')}; wait until it has ended, and plan again. If "
-            f"its process has died, `sagaz resume {shlex.quote(holder)}` takes it over "
-            f"{lapses_in:.0f} s from now"
-        )
-        self.holder = holder
-        self.owner = owner
-        self.since = since
+    """A run of this family is alive; one at a time may act."""
 
 
 class PlanChangedError(SagazError):

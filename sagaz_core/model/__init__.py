@@ -3,6 +3,7 @@
 Nothing here does anything. All times are timezone-aware UTC, all durations seconds.
 """
 
+from sagaz_core.model.batch import BatchLogEntry
 from sagaz_core.model.looking_back import (
     Difference,
     DifferenceKind,
@@ -57,6 +58,7 @@ __all__ = [
     "FORWARD_KINDS",
     "MISSING",
     "Attempt",
+    "BatchLogEntry",
     "CheckpointSummary",
     "Compensation",
     "Difference",

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Self
 
 from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.model import (
+    BatchLogEntry,
     CheckpointSummary,
     KeyTouch,
     ReplayLogEntry,
@@ -25,6 +26,7 @@ from sagaz_core.storage.backends.base import (
     SagaRow,
     StoreInfo,
 )
+from sagaz_core.storage.batch_log import BATCH_LOG, unpack_batch
 from sagaz_core.storage.health import HealthReport, check_health
 from sagaz_core.storage.listing import (
     SagaPageSummary,
@@ -323,6 +325,16 @@ class StoreReader:
         """Return the replay log, newest first: of one original, or of all."""
         records = await (await self._reader()).scan(REPLAY_LOG, saga=saga_id)
         return [unpack_replay_log(record.body) for record in records]
+
+    async def get_batch(self, batch_id: str) -> BatchLogEntry | None:
+        """Return the journal of one batch, or None."""
+        record = await (await self._reader()).get(BATCH_LOG, batch_id)
+        return None if record is None else unpack_batch(record)
+
+    async def list_batches(self) -> list[BatchLogEntry]:
+        """Return the journals of all batches, newest first."""
+        records = await (await self._reader()).scan(BATCH_LOG)
+        return [unpack_batch(record) for record in records]
 
     # -- watching
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
-from sagaz_core.model import ReplayLogEntry, SagaSnapshot, utc_now
+from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, utc_now
 from sagaz_core.storage import lease, pruning
 from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.lease import Lease
@@ -209,6 +210,22 @@ class SnapshotStorage(StoreReader):
                 return
         raise StorageUnavailableError(
             f"the log of replay {entry.replay_id!r} is being written by somebody else; try again"
+        )
+
+    async def save_batch(self, entry: BatchLogEntry) -> None:
+        """Store a batch's journal, in place of the one of the same batch.
+
+        Raises:
+            UsageError: one of its values cannot be stored.
+        """
+        backend = await self._writable()
+        for _ in range(10):
+            stored = await backend.get(BATCH_LOG, entry.batch_id)
+            version = stored.version if stored else 0
+            if await backend.put(batch_record(entry, version + 1), expected_version=version):
+                return
+        raise StorageUnavailableError(
+            f"the journal of {entry.batch_id!r} is being written by somebody else; try again"
         )
 
     # -- inside

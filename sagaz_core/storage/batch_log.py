@@ -1,0 +1,102 @@
+"""The journal of a batch as the store keeps it: one document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagaz_core.errors import CorruptEntryError, UsageError
+from sagaz_core.model import BatchLogEntry
+from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.codec import NotStorableError, pack, unpack
+from sagaz_core.storage.difference import compress, decompress
+from sagaz_core.storage.times import from_micros, to_micros
+
+BATCH_LOG: Final = "batch"
+"""The kind of the documents."""
+
+_FORM: Final = 1
+
+
+def batch_record(entry: BatchLogEntry, version: int) -> RecordRow:
+    """Return a journal as a document.
+
+    Raises:
+        UsageError: one of its values cannot be stored.
+    """
+    return RecordRow(
+        kind=BATCH_LOG,
+        id=entry.batch_id,
+        version=version,
+        saga=None,
+        at=to_micros(entry.started_at),
+        expires=None if entry.expires_at is None else to_micros(entry.expires_at),
+        body=_pack(entry),
+    )
+
+
+def unpack_batch(record: RecordRow) -> BatchLogEntry:
+    """Return a journal; raises :class:`CorruptEntryError` if it is damaged."""
+    body = record.body
+    try:
+        if body[0] != _FORM:
+            raise ValueError(f"it has the form {body[0]} of a newer sagaz; upgrade to read it")
+        return _entry_in(record.expires, *unpack(decompress(body[1:])))
+    except (ValueError, TypeError, IndexError, LookupError) as error:
+        raise CorruptEntryError(f"a batch's journal cannot be decoded: {error}") from error
+
+
+def _pack(entry: BatchLogEntry) -> bytes:
+    finished = entry.finished_at
+    fields = [
+        entry.batch_id,
+        [list(item) for item in entry.items],
+        dict(entry.selection),
+        dict(entry.options),
+        {name: dict(steps) for name, steps in entry.code.items()},
+        entry.stop_after_failures,
+        entry.initiated_by,
+        entry.reason,
+        to_micros(entry.started_at),
+        entry.status,
+        None if finished is None else to_micros(finished),
+        dict(entry.counts),
+        entry.stopped_because,
+    ]
+    try:
+        return bytes((_FORM,)) + compress(pack(fields))
+    except NotStorableError as error:
+        raise UsageError(f"a value of the batch cannot be recorded: {error}") from error
+
+
+def _entry_in(
+    expires: int | None,
+    batch_id: str,
+    items: list[list[Any]],
+    selection: dict[str, Any],
+    options: dict[str, Any],
+    code: dict[str, dict[str, str]],
+    stop_after_failures: int | None,
+    initiated_by: str,
+    reason: str | None,
+    started: int,
+    status: Any,
+    finished: int | None,
+    counts: dict[str, int],
+    stopped_because: str | None,
+) -> BatchLogEntry:
+    return BatchLogEntry(
+        batch_id=batch_id,
+        items=tuple((item[0], item[1], item[2], item[3]) for item in items),
+        selection=selection,
+        options=options,
+        code=code,
+        stop_after_failures=stop_after_failures,
+        initiated_by=initiated_by,
+        reason=reason,
+        started_at=from_micros(started),
+        status=status,
+        finished_at=None if finished is None else from_micros(finished),
+        counts=counts,
+        stopped_because=stopped_because,
+        expires_at=None if expires is None else from_micros(expires),
+    )
