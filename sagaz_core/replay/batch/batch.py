@@ -133,7 +133,8 @@ class BatchReplay:
             on_event: called with each event, in the event loop.
 
         Returns:
-            The report; ``stopped`` if sagas are left, with why.
+            The report; ``stopped`` if sagas are left, with why. If none is found, nothing is
+            written.
 
         Raises:
             SagaNotFoundError, UsageError: as :meth:`preview`; nothing has run then.
@@ -143,6 +144,9 @@ class BatchReplay:
         _check(concurrency, rate, stop_after_failures)
         self._check_writable()
         selected = await select(self.snapshot_storage, self.selection, self._options)
+        if not selected.items:
+            # Nothing can be resumed, so nothing is to be kept.
+            return Progress([]).report("completed")
         journal = await begin_journal(
             self.snapshot_storage,
             items=selected.items,
