@@ -11,6 +11,7 @@ from sagaz_core.errors import UsageError
 from sagaz_core.model import utc_now
 from sagaz_core.storage.backends.base import Backend, SagaQuery
 from sagaz_core.storage.commits import GroupCommit
+from sagaz_core.storage.copying_documents import BatchCopier, DocumentCopier
 from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy
 from sagaz_core.storage.listing import saga_query
 from sagaz_core.storage.reader import StoreReader
@@ -33,7 +34,7 @@ class CopyProgress:
 
 @dataclass(frozen=True, slots=True)
 class CopyConflict:
-    """A saga that was left as it is at the target, and why."""
+    """A saga, a replay or a batch that was left as it is at the target, and why."""
 
     saga_id: str
     reason: str
@@ -56,7 +57,7 @@ class CopyReport:
     bytes: int = 0
     """Of those checkpoints, as stored."""
     documents: int = 0
-    """Lines of the replay log written."""
+    """Lines of the replay log, and journals of batches, written."""
     verified: int = 0
     """Checkpoints read back from the target and found equal, those it had before included."""
     running: tuple[str, ...] = ()
@@ -113,7 +114,11 @@ class _Copy:
         self._query = query
         self._progress = progress
         now = to_micros(utc_now())
-        self._families = FamilyCopier(source, target, GroupCommit(target), now, self._wrote)
+        documents = DocumentCopier(target, now)
+        self._batches = BatchCopier(source, documents)
+        self._families = FamilyCopier(
+            source, target, GroupCommit(target), documents, now, self._wrote
+        )
         self._total = self._written = 0
         self._report = CopyReport()
         self._large: set[str] = set()
@@ -122,6 +127,7 @@ class _Copy:
     async def run(self) -> CopyReport:
         self._total = sum((await self._source.tally(self._query, "status")).values())
         self._tell()
+        await self._batches.open()
         roots: dict[str, None] = {}
         async for row in every_saga(self._source, self._query):
             if row.root not in self._large:
@@ -130,7 +136,12 @@ class _Copy:
                 await self._copy_all(roots)
                 roots.clear()
         await self._copy_all(roots)
-        return self._report
+        written, conflicts = await self._batches.copy()
+        return replace(
+            self._report,
+            documents=self._report.documents + written,
+            conflicts=(*self._report.conflicts, *(CopyConflict(*each) for each in conflicts)),
+        )
 
     async def _copy_all(self, roots: Iterable[str]) -> None:
         try:
@@ -144,6 +155,8 @@ class _Copy:
         done = await self._families.copy(root)
         if len(done.sagas) > 1:
             self._large.add(root)
+        if any(saga.kind != "expired" for saga in done.sagas):
+            self._batches.want([root])
         self._report = _add(self._report, done)
         self._tell()
 

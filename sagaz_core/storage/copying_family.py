@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sagaz_core.storage.backends.base import Backend, FamilyRow, RecordRow, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow
 from sagaz_core.storage.commits import GroupCommit
+from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into
 from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy
-from sagaz_core.storage.meta import unpack_replay_log
 from sagaz_core.storage.reader import REPLAY_LOG
 
 _WHOLE: Final = 1 << 30
@@ -33,6 +33,7 @@ class FamilyCopier:
         source: it is only read.
         target: where the rows go.
         commits: through which they go there.
+        documents: what copies the replay log.
         now: microseconds; what has expired until then is left out.
         written: called with how many checkpoints have just been written and read back.
     """
@@ -42,11 +43,13 @@ class FamilyCopier:
         source: Backend,
         target: Backend,
         commits: GroupCommit,
+        documents: DocumentCopier,
         now: int,
         written: Callable[[int], None],
     ) -> None:
         self._source = source
         self._target = target
+        self._documents = documents
         self._now = now
         self._sagas = SagaCopier(source, target, commits, written)
 
@@ -67,7 +70,7 @@ class FamilyCopier:
                 conflicts.append((row.saga_id, copied.reason))
                 continue
             for record in await self._source.scan(REPLAY_LOG, saga=row.saga_id):
-                reason, written = await self._copy_document(record)
+                reason, written = await self._documents.copy(record, replay_grew_into, "replay log")
                 documents += written
                 if reason:
                     conflicts.append((record.id, reason))
@@ -105,38 +108,8 @@ class FamilyCopier:
         await self._target.release(family.root, fence=now.fence, recovered_by=family.recovered_by)
         return ""
 
-    async def _copy_document(self, record: RecordRow) -> tuple[str, bool]:
-        """Copy a line of the replay log; returns why not, and whether it was written."""
-        if record.expires is not None and record.expires <= self._now:
-            return "", False
-        there = await self._target.get(record.kind, record.id)
-        if there is not None:
-            if there.body == record.body:
-                return "", False
-            if not _grew_into(there, record):
-                return "the replay log of the target tells something else of it", False
-        await self._target.put(record, expected_version=there.version if there else 0)
-        stored = await self._target.get(record.kind, record.id)
-        if stored is None or (stored.saga, stored.at, stored.body) != (
-            record.saga,
-            record.at,
-            record.body,
-        ):
-            return "its line of the replay log reads back as something else", False
-        return "", True
-
 
 async def _members(backend: Backend, root: str) -> list[SagaRow]:
     """Return a family's rows, the root first, then by start."""
     page = await backend.sagas(SagaQuery(root=root), cursor=None, limit=_WHOLE)
     return sorted(page.rows, key=lambda row: (row.saga_id != root, row.started, row.saga_id))
-
-
-def _grew_into(earlier: RecordRow, later: RecordRow) -> bool:
-    """Whether a line of the replay log is an earlier one of the same replay."""
-    before, after = unpack_replay_log(earlier.body), unpack_replay_log(later.body)
-    return (
-        before.outcome == "running"
-        and before.started_at == after.started_at
-        and before.snapshot_id == after.snapshot_id
-    )

@@ -210,19 +210,25 @@ class BatchWorker:
                 reason=result.error_message,
             )
             return
-        if result.status == "failed" and result.new_saga_id is not None:
-            entry = await self._storage.get_replay_log(result.new_saga_id)
-            if entry is not None and entry.outcome == "running":
-                # The store failed, and knows nothing of an end: to whoever resumes it goes on.
-                self._progress.change(at, "waiting")
-                self._stop(result.error_message or "the store failed")
-                return
+        if result.status == "failed" and await self._goes_on(result.new_saga_id or ""):
+            # The store failed, and knows nothing of an end: whoever resumes it continues it.
+            self._progress.change(at, "waiting")
+            self._stop(result.error_message or "the store failed")
+            return
         await self._end(
             at,
             _STATES[result.status],
             new_saga_id=result.new_saga_id,
             error=result.error_message if result.status == "failed" else None,
         )
+
+    async def _goes_on(self, replay_id: str) -> bool:
+        """Whether a replay has not ended for whoever looks at the store."""
+        log = await self._storage.get_replay_log(replay_id)
+        if log is None or log.outcome != "running":
+            return False
+        saga = await self._storage.get_saga(replay_id)
+        return saga is None or saga.status not in ("completed", "failed")
 
     async def _end(self, at: int, state: State, **fields: str | None) -> None:
         given = {name: value for name, value in fields.items() if value is not None}
