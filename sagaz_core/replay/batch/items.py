@@ -13,7 +13,9 @@ State = Literal["planned", "waiting", "running", "succeeded", "failed", "in_doub
 """``planned`` is that of a preview or a dry run; ``waiting``: it is still to be done, or another
 process does it; ``in_doubt``: a person has to say whether a step happened."""
 
-ENDED: Final[frozenset[State]] = frozenset({"succeeded", "failed", "in_doubt", "skipped"})
+ENDED: Final[frozenset[State]] = frozenset(
+    {"planned", "succeeded", "failed", "in_doubt", "skipped"}
+)
 
 EventKind = Literal[
     "batch_started",
@@ -53,7 +55,7 @@ class BatchEvent:
     batch_id: str | None
     item: BatchItem | None
     done: int
-    """Sagas that are settled: succeeded, failed, in doubt or skipped."""
+    """Sagas that are settled: succeeded, failed, in doubt or skipped; of a dry run planned."""
     total: int
     at: datetime
 
