@@ -98,3 +98,8 @@ class SagaSummary:
     expires_at: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
     """What the saga can be found by; empty in a list, where they are not read."""
+
+    @property
+    def recovered(self) -> bool:
+        """Whether this run did not succeed and another of its family made good for it."""
+        return self.recovered_by is not None and self.status in ("failed", "interrupted")

@@ -51,7 +51,7 @@ def status_words(saga: SagaSummary) -> str:
     words: list[str] = [saga.status]
     if saga.status == "failed" and _UNDO[saga.compensation]:
         words.append(_UNDO[saga.compensation])
-    if saga.recovered_by not in (None, saga.saga_id):
+    if saga.recovered:
         words.append(f"recovered by {saga.recovered_by}")
     return ", ".join(words)
 

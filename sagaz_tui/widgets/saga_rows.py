@@ -102,7 +102,7 @@ def head_line(layout: Layout) -> Line:
 def saga_line(row: SagaSummary, layout: Layout, now: datetime, *, selected: bool) -> Line:
     """Give a saga as a line of the list."""
     sign, token = _MARKS[row.status]
-    if _recovered(row):
+    if row.recovered:
         sign, token = "completed", "ok"
     spans = [
         Span(glyph("row") if selected else " ", "live"),
@@ -155,13 +155,8 @@ def _cell(row: SagaSummary, column: Column, now: datetime) -> tuple[str, Token]:
             return _undo(row)
 
 
-def _recovered(row: SagaSummary) -> bool:
-    """Whether another run made good what failed here; the family's rows all name that run."""
-    return row.recovered_by is not None and row.status in ("failed", "interrupted")
-
-
 def _story(row: SagaSummary) -> tuple[str, Token]:
-    if _recovered(row):
+    if row.recovered:
         return f"recovered by {row.recovered_by}", "ok"
     match row.status:
         case "failed":
@@ -183,7 +178,7 @@ def _undo(row: SagaSummary) -> tuple[str, Token]:
 def no_start(row: SagaSummary) -> str:
     """Give why a replay cannot start at a saga's failure; empty: it can."""
     saga_id = visible(row.saga_id)
-    if _recovered(row):
+    if row.recovered:
         return f"{saga_id} was recovered already, by {visible(row.recovered_by or '')}"
     if row.status in ("executing", "compensating"):
         return f"{saga_id} is still running"

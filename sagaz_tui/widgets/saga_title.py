@@ -21,7 +21,7 @@ def saga_words(saga: SagaSummary, failed_step: str | None) -> Line:
         Span(f"{visible(saga.saga_name)}  ", "muted"),
         *_status_words(saga, failed_step),
     ]
-    if saga.recovered_by not in (None, saga.saga_id):
+    if saga.recovered:
         spans.append(Span(f" · recovered by {visible(saga.recovered_by or '')}", "ok"))
     if saga.parent_id is not None:
         origin = f" · replay of {visible(saga.parent_id)}"
