@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 
 from sagaz_core.errors import SagaFactoryError, UsageError
 from sagaz_core.replay.factory import SagaFactory, load_factory
@@ -24,14 +25,42 @@ def load_code(settings: Settings, saga_name: str, factory: str | None) -> SagaFa
     Raises:
         UsageError: a module cannot be imported, or has no such factory.
     """
+    _import_sagas(settings)
+    chosen = factory or settings.factories.get(saga_name)
+    return None if chosen is None else _load(chosen)
+
+
+def load_all_code(
+    settings: Settings, factory: str | None
+) -> SagaFactory | Mapping[str, SagaFactory]:
+    """Import the modules that define sagas, and return what builds sagas of any class.
+
+    Args:
+        settings: as for :func:`load_code`.
+        factory: ``package.module:name`` given by a flag, for all; it beats the settings.
+
+    Returns:
+        The factory of the flag, or those of the settings by class name; a saga of no such name
+        is built by its class.
+
+    Raises:
+        UsageError: a module cannot be imported, or has no such factory.
+    """
+    _import_sagas(settings)
+    if factory is not None:
+        return _load(factory)
+    return {name: _load(chosen) for name, chosen in settings.factories.items()}
+
+
+def _import_sagas(settings: Settings) -> None:
     for folder in reversed(settings.code_folders):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     for name in settings.sagas:
         _import(name, settings.sources["sagas"])
-    chosen = factory or settings.factories.get(saga_name)
-    if chosen is None:
-        return None
+
+
+def _load(chosen: str) -> SagaFactory:
     try:
         return load_factory(chosen)
     except SagaFactoryError as error:

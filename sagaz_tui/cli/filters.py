@@ -25,6 +25,31 @@ TagOption = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="NAME=VALUE", help="Only with this tag. May be repeated."),
 ]
+FailedStepOption = Annotated[
+    str | None, typer.Option("--failed-step", metavar="STEP", help="Only failed at this step.")
+]
+ErrorOption = Annotated[
+    str | None, typer.Option("--error", metavar="TEXT", help="Only with this text in the error.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="Only not changed since: 2h, or a time.")
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="EXPRESSION",
+        help="Only where this is true of the latest checkpoint; reads each one that is left.",
+    ),
+]
+KeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="K=V",
+        help="Only with this value in the context: k=text or k:=JSON. May be repeated.",
+    ),
+]
 
 
 def saga_filters(

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from sagaz_tui.cli import (
+    batch,
     compare,
     config,
     copy,
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+replay.group.command("batch")(batch.replay_batch)
 app.add_typer(replay.group, name="replay")
 app.command("sagas")(sagas.list_sagas)
 app.command("show")(sagas.show_saga)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from sagaz_tui.cli.filters import (
     NameOption,
@@ -13,6 +11,7 @@ from sagaz_tui.cli.filters import (
     SinceOption,
     StatusOption,
     TagOption,
+    WhereOption,
     saga_filters,
 )
 from sagaz_tui.cli.options import (
@@ -35,14 +34,7 @@ def list_sagas(
     prefix: PrefixOption = None,
     since: SinceOption = None,
     tag: TagOption = None,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            "--where",
-            metavar="EXPRESSION",
-            help="Only where this is true of the latest checkpoint; reads each one that is left.",
-        ),
-    ] = None,
+    where: WhereOption = None,
     limit: LimitOption = 100,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,

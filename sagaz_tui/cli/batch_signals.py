@@ -1,0 +1,63 @@
+"""Stopping a batch by a signal: the first lets what is under way finish, the second cancels it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Iterator
+from typing import TypeVar
+
+from sagaz_core.replay.batch import BatchReplay
+from sagaz_tui.cli.progress import tell
+
+_T = TypeVar("_T")
+
+
+async def until_stopped(batch: BatchReplay, work: Awaitable[_T]) -> _T | None:
+    """Return what the work of a batch gives; None: it was cancelled by a second signal.
+
+    SIGINT and SIGTERM stop it. A terminal that hangs up (SIGHUP) stops nothing.
+    """
+    running = asyncio.ensure_future(work)
+    stop = _Stop(batch, running)
+    try:
+        with _handling(stop):
+            return await running
+    except asyncio.CancelledError:
+        if not stop.cancelled:
+            raise
+        return None
+
+
+class _Stop:
+    def __init__(self, batch: BatchReplay, running: asyncio.Future[_T]) -> None:
+        self._batch = batch
+        self._running = running
+        self._asked = False
+        self.cancelled = False
+
+    def __call__(self) -> None:
+        if not self._asked:
+            self._asked = True
+            tell("stopping when those under way have ended; again: cancel them, and they undo")
+            self._batch.stop()
+        elif not self.cancelled:
+            self.cancelled = True
+            tell("cancelling: the steps under way are cancelled, and what was done is undone")
+            self._running.cancel()
+        else:
+            tell("still undoing; killing this process would leave the steps under way in doubt")
+
+
+@contextlib.contextmanager
+def _handling(stop: _Stop) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)

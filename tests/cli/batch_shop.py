@@ -1,0 +1,76 @@
+"""A store of orders that failed and some that did not, for the tests of the batch command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sagaz_core.saga.saga import Saga
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from tests.cli.command import Done
+from tests.cli.shop import Order, order
+
+GOOD = ("--override", "payment_token=tok_new")
+BATCH = ("replay", "batch")
+
+
+class Parcel(Saga):
+    """Another class, which fails at ``send`` until it has an address."""
+
+    async def build(self) -> None:
+        await self.add_step("weigh", self._weigh)
+        await self.add_step("send", self._send)
+
+    async def _weigh(self, ctx: Any) -> dict[str, Any]:
+        return {"grams": 100}
+
+    async def _send(self, ctx: Any) -> None:
+        if ctx.get("address") is None:
+            raise LookupError(f"no address for parcel {ctx['parcel']}")
+
+
+async def record_orders(path: Path) -> None:
+    """Record three failed orders, a completed one, and a failed parcel, in this order."""
+    async with SQLiteSnapshotStorage(path) as store:
+        for number in (1, 2, 3):
+            context = order(currency="EUR" if number < 3 else "USD")
+            await Order(
+                context,
+                saga_id=f"order_{number}",
+                snapshot_storage=store,
+                tags={"region": "north" if number == 1 else "south"},
+            ).execute()
+        await Order(order("tok_good"), saga_id="order_4", snapshot_storage=store).execute()
+        await Parcel({"parcel": 7}, saga_id="parcel_7", snapshot_storage=store).execute()
+
+
+def record(path: Path) -> Path:
+    """Make such a store and return where it is."""
+    asyncio.run(record_orders(path))
+    return path
+
+
+def events(done: Done) -> list[dict[str, Any]]:
+    """What was told of a batch without a terminal, one event a line."""
+    return [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+
+
+def words(done: Done) -> Iterator[str]:
+    """What was said besides."""
+    return (line for line in done.err.splitlines() if not line.startswith("{"))
+
+
+def program(*arguments: str) -> list[str]:
+    """The real program with these arguments, as a command for a process."""
+    return [sys.executable, "-m", "sagaz_tui", *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of such a process: nobody's settings but these."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("SAGAZ_")}
+    return {**ours, **more}
