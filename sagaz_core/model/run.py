@@ -99,6 +99,8 @@ class RunInfo:
     """For each step restored by a replay: the id of the saga in which it really ran."""
     kept: tuple[str, ...] = ()
     """Steps restored in name only: undone before, never compensated again."""
+    strategy: str = ""
+    """The :data:`~sagaz_core.config.SnapshotStrategy`; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

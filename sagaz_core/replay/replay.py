@@ -20,6 +20,7 @@ from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan
 from sagaz_core.replay.rehearsal import rehearse
+from sagaz_core.replay.resume import resume_saga
 from sagaz_core.replay.running import Call, error_message, run_plan, stem
 from sagaz_core.saga.process import process_owner
 from sagaz_core.storage.lease import in_progress
@@ -157,6 +158,38 @@ class SagaReplay:
         if request_id is None:
             return await self._run(request, call, plan_digest)
         return await self._run_once(request, request_id, call, plan_digest)
+
+    async def resume(self, *, in_doubt: Literal["retry", "skip"] | None = None) -> ReplayResult:
+        """Go on with the saga itself, which was interrupted: in the same saga, where it stopped.
+
+        Steps whose end is recorded do not run again. One that was under way does if it is
+        idempotent, with the same ``ctx.idempotency_key``; what a run did after its latest
+        checkpoint is not known.
+
+        Args:
+            in_doubt: steps, and compensations, that were under way and are not idempotent run
+                again ("retry") or count as done, without a result ("skip"); None: nothing runs,
+                and the result names them.
+
+        Returns:
+            A result whose status is ``success`` or ``failed``, or ``invalid`` if nothing ran
+            because something is in doubt or the code does not fit what was recorded.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+            UsageError: it was not interrupted, or what was recorded does not suffice.
+            ReplayInProgressError: a run of this family is alive.
+            PlanChangedError: another run of this family has acted meanwhile.
+            SnapshotCaptureError: the store refused to record that it goes on: nothing ran.
+            ReadOnlyStoreError: the store was opened to look only.
+        """
+        return await resume_saga(
+            self.snapshot_storage,
+            self.saga_id,
+            in_doubt=in_doubt,
+            factory=self.saga_factory,
+            by=self.initiated_by,
+        )
 
     # -- running
 

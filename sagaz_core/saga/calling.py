@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from sagaz_core.model import StepError
+from sagaz_core.saga.recorded_failure import RecordedFailureError
 
 _MAX_MESSAGE: Final = 16_384
 _MAX_TRACEBACK: Final = 65_536
@@ -48,6 +49,8 @@ def _call_plain(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any
 
 def describe_error(error: BaseException) -> StepError:
     """Return an exception as text, its traceback without the engine's own frames."""
+    if isinstance(error, RecordedFailureError):
+        return error.recorded
     try:
         message = str(error)
     except Exception as broken:  # noqa: BLE001 - a person's __str__ may raise anything

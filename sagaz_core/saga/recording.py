@@ -62,10 +62,13 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """For a replay's recorder: which checkpoint it grew from, and the lease it runs under."""
+    """For a run under a lease taken before: its family, and the checkpoint it grew from if any.
+
+    A saga of the run's id that is in the store already is gone on with.
+    """
 
     root_id: str
-    parent_id: str
+    parent_id: str | None
     parent_sequence: int | None
     lease: Lease
 
@@ -117,9 +120,11 @@ class Recording:
         self._kinds = _TAKEN[config.snapshot_strategy]
         if every_step_end and "before_step" in self._kinds:
             self._kinds |= {"after_step"}
-        self._run: RunInfo | None = run or RunInfo(host=host_name(), pid=os.getpid())
+        self._run: RunInfo | None = run or RunInfo(
+            host=host_name(), pid=os.getpid(), strategy=config.snapshot_strategy
+        )
         self._indexes = {step.name: index for index, step in enumerate(self._run.steps)}
-        self._is_replay = origin is not None
+        self._has_lease = origin is not None
         self._writer = _writer(storage, self, self._run, tags, origin)
         self._heartbeat = Heartbeat(self._writer, LEASE_TERM / 3, self._note_lease_lost)
         self._backlog = Backlog() if config.snapshot_strategy == "on_failure" else None
@@ -150,7 +155,7 @@ class Recording:
     @property
     def held_lease(self) -> bool:
         """Whether this run has ever acted under a lease, which it can have lost since."""
-        return self._written or self._is_replay
+        return self._written or self._has_lease
 
     def _note_lease_lost(self) -> None:
         self.refusal = LeaseLostError(

@@ -26,7 +26,7 @@ async def _not_recorded() -> bool:
     return False
 
 
-_BEGINNING: Final = StartPoint(context={}, results={}, restored=(), from_step="")
+_BEGINNING: Final = StartPoint(context={}, results={}, restored=(), from_step=None)
 
 
 class Run:
@@ -168,7 +168,7 @@ class Run:
             context, results = dict(context), dict(results)
         await self._record("before_step", step.name)
         self._stop_if_refused()
-        if self._error is not None:
+        if self._error is not None and not self._was_begun_before(step):
             return
         self._running[step.name] = None
         attempts = Attempts(
@@ -188,6 +188,10 @@ class Run:
         else:
             self._fail(ending.error, step.name)
             await self._uninterrupted(self._note_failure(step, ending))
+
+    def _was_begun_before(self, _step: Step) -> bool:
+        """Whether a step may have happened before this run: it is not passed over then."""
+        return False
 
     def _may_try_again(self) -> bool:
         return self._error is None and (self._recording is None or self._recording.refusal is None)
@@ -270,7 +274,7 @@ class Run:
 
     async def _roll_back(self) -> None:
         self._rolling_back = True
-        if self._undo:
+        if self._undo and self._compensation == "none":
             self._compensation = "completed"
         for left in range(len(self._undo), 0, -1):
             step = self._undo[left - 1]

@@ -18,6 +18,7 @@ from sagaz_core.saga.graph import check_steps, is_graph
 from sagaz_core.saga.process import host_name
 from sagaz_core.saga.recording import Origin, Recording
 from sagaz_core.saga.registry import code_of, register
+from sagaz_core.saga.resumed_run import ResumedRun, Resumption
 from sagaz_core.saga.run import Run
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Action, CompensationAction, Simulation, Step
@@ -233,6 +234,35 @@ class Saga:
         run = Run(saga_id, performed, copy_mapping(start.context), recording, start)
         return await self.__to_the_end(run)
 
+    async def execute_resumed(
+        self,
+        resumption: Resumption,
+        *,
+        saga_id: str,
+        snapshot_storage: SnapshotStorage,
+        config: SagaConfig,
+        lease: Lease,
+        root_id: str,
+    ) -> SagaResult:
+        """Go on with the recorded run ``saga_id``, under ``lease``; otherwise as :meth:`execute`.
+
+        Raises:
+            SagaDefinitionError: as :meth:`execute`; or a step is named that there is not.
+            RunRefusedError: another run has taken over: nothing has run.
+            SnapshotCaptureError: that it goes on could not be recorded: nothing has run.
+        """
+        start = resumption.start
+        with self.__once():
+            steps = await self.prepare()
+            check_steps(steps, start.context.keys())
+            self.__check_start(start, steps)
+            self.saga_id = saga_id
+            self.snapshot_storage = snapshot_storage
+            self.config = config
+            origin = Origin(root_id=root_id, parent_id=None, parent_sequence=None, lease=lease)
+            recording = self.__recording(steps, saga_id, start, origin)
+        return await self.__to_the_end(ResumedRun(saga_id, steps, recording, resumption))
+
     async def checkpoint(self, label: str | None = None) -> bool:
         """Record the saga's state now, under any strategy; for use while it runs.
 
@@ -268,9 +298,9 @@ class Saga:
     def __check_start(self, start: StartPoint, steps: Sequence[Step]) -> None:
         names = {step.name for step in steps}
         for name in (*start.complete, *start.redo, start.from_step):
-            if name not in names:
+            if name is not None and name not in names:
                 raise SagaDefinitionError(
-                    f"step {name!r} of the replay is no step of {self.saga_name}; "
+                    f"step {name!r} of the run is no step of {self.saga_name}; "
                     "use the code that was recorded, or another start"
                 )
 
@@ -309,6 +339,7 @@ class Saga:
                 steps=tuple(step.info for step in steps),
                 origins=dict(start.origins) if start else {},
                 kept=start.kept if start else (),
+                strategy=config.snapshot_strategy,
             ),
             tags=self.tags,
             origin=origin,

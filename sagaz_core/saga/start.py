@@ -1,4 +1,4 @@
-"""Where a replay begins: what is restored, what runs again, and from which step it goes on."""
+"""Where a run begins that does not begin at its first step: a replay, or one that is resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class StartPoint:
-    """The state a saga is started from in the middle; see :meth:`Saga.execute_from`."""
+    """The state a saga is started from in the middle; see :meth:`Saga.execute_from`.
+
+    Of a run that is resumed, "restored" is what it had completed before.
+    """
 
     context: dict[str, Any]
     """The context as restored, with overrides applied."""
@@ -21,7 +24,8 @@ class StartPoint:
     """Steps restored in name only: complete, and never compensated."""
     redo: tuple[str, ...] = ()
     """Steps that run first, in this order, before the rest of the saga."""
-    from_step: str
+    from_step: str | None
+    """The step a replay starts at; None: the run is resumed where it stopped."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """For each restored step the id of the saga in which it really ran."""
     force_failure: str | None = None

@@ -266,11 +266,20 @@ def _run_out(run: RunInfo) -> list[Any]:
         ]
         for step in run.steps
     ]
-    return [run.code, run.app_version, run.host, run.pid, steps, dict(run.origins), list(run.kept)]
+    return [
+        run.code,
+        run.app_version,
+        run.host,
+        run.pid,
+        steps,
+        dict(run.origins),
+        list(run.kept),
+        *([run.strategy] if run.strategy else []),
+    ]
 
 
 def _run_in(fields: Sequence[Any]) -> RunInfo:
-    code, app_version, host, pid, steps, origins, kept = fields
+    code, app_version, host, pid, steps, origins, kept, *strategy = fields
     return RunInfo(
         code,
         app_version,
@@ -282,4 +291,5 @@ def _run_in(fields: Sequence[Any]) -> RunInfo:
         ),
         origins,
         tuple(kept),
+        *strategy,
     )
