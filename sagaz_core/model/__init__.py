@@ -12,6 +12,7 @@ from sagaz_core.model.looking_back import (
     StateChange,
 )
 from sagaz_core.model.plan import (
+    Drift,
     PlannedOverride,
     PlannedStep,
     PlanProblem,
@@ -63,6 +64,7 @@ __all__ = [
     "Compensation",
     "Difference",
     "DifferenceKind",
+    "Drift",
     "HistoricalState",
     "KeyTouch",
     "Kind",

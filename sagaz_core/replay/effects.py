@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary
+from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary, StepRecord
 from sagaz_core.storage.storage import SnapshotStorage
 
 Effect = tuple[str, str]
@@ -28,6 +28,15 @@ class FamilyEffects:
     """Effects of steps that ran to their end and were never compensated."""
     uncertain: set[Effect] = field(default_factory=set)
     """Effects of steps that timed out, were cancelled or were in flight at a crash."""
+    records: dict[Effect, StepRecord] = field(default_factory=dict)
+    """How each step went that was recorded to have ended, well or not."""
+
+    def happened(self, effect: Effect) -> bool:
+        """Whether a step ran, or may have, undone since or not."""
+        return any(
+            effect in known
+            for known in (self.undone, self.undo_uncertain, self.standing, self.uncertain)
+        )
 
 
 async def family_effects(storage: SnapshotStorage, root_id: str) -> FamilyEffects:
@@ -53,6 +62,9 @@ async def _add_run(
 ) -> None:
     run = await storage.get_run(saga.saga_id)
     timeline = await storage.list_checkpoints(saga.saga_id)
+    effects.records.update(
+        {(saga.saga_id, record.name): record for entry in timeline for record in entry.step_records}
+    )
     latest = await storage.get_latest_snapshot(saga.saga_id)
     completed = latest.completed_steps if latest else []
     undone = set(latest.compensated_steps if latest else ()) | _steps(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sagaz_core.model import PlannedStep, PlanProblem, RunInfo, StepInfo
-from sagaz_core.replay.effects import FamilyEffects, origin
+from sagaz_core.model import (
+    Drift,
+    PlannedStep,
+    PlanProblem,
+    RunInfo,
+    SagaSnapshot,
+    StepInfo,
+    StepRecord,
+)
+from sagaz_core.replay.effects import Effect, FamilyEffects, origin
 
 Undone = Literal["redo", "keep", "refuse"]
 """What happens with restored steps that were undone since."""
@@ -32,8 +40,9 @@ def decide_fates(
     *,
     saga_id: str,
     run: RunInfo,
-    completed: Sequence[str],
+    snapshot: SagaSnapshot,
     steps: Sequence[StepInfo],
+    drift: Mapping[str, Drift],
     effects: FamilyEffects,
     compensated: Undone,
     in_doubt: InDoubt | None,
@@ -43,28 +52,33 @@ def decide_fates(
     Args:
         saga_id: the saga that is replayed.
         run: what was recorded of it.
-        completed: the steps complete at the checkpoint, in order of completion.
+        snapshot: the checkpoint it starts from.
         steps: the saga's steps, in the order of their definition.
+        drift: how they differ from what was recorded.
         effects: what the family has done and undone.
         compensated: what the caller wants done with steps undone since.
         in_doubt: what the caller wants done with steps whose undoing is uncertain.
     """
-    recorded = {step.name: step.fingerprint for step in run.steps}
+    completed = dict.fromkeys(snapshot.completed_steps)
+    infos = {step.name: step for step in [*run.steps, *steps]}
+    standing, uncertain = _sagas_by_step(effects.standing), _sagas_by_step(effects.uncertain)
+    gone = [name for name, how in drift.items() if how == "removed" and name not in completed]
     planned: dict[str, PlannedStep] = {}
     problems: list[PlanProblem] = []
-    infos = {step.name: step for step in steps}
-    for name in [*infos, *(name for name in completed if name not in infos)]:
+    for name in dict.fromkeys([*(step.name for step in steps), *completed, *gone]):
+        effect = origin(run, saga_id, name)
         if name in completed:
-            step, problem = _restored(
-                name, origin(run, saga_id, name), effects, compensated, in_doubt
-            )
-            if problem is not None:
-                problems.append(problem)
+            step, problem = _restored(name, effect, effects, compensated, in_doubt)
+            problems += [problem] if problem is not None else []
+        elif drift.get(name) == "removed":
+            step = PlannedStep(name=name, fate="gone")
         else:
-            step = _to_run(name, effects)
-        planned[name] = _annotated(step, infos.get(name), recorded.get(name, ""), effects)
+            step = _to_run(name, uncertain.get(name, ()), name in snapshot.running_steps)
+        step = _with_standing(step, standing.get(name, ()))
+        step = replace(step, drift=drift.get(name))
+        planned[name] = _described(step, infos.get(name), effects.records.get(effect))
     redo = tuple(name for name in completed if planned[name].fate == "runs_again")
-    restored = tuple(name for name in completed if name not in redo)
+    restored = tuple(name for name in completed if planned[name].fate != "runs_again")
     return Fates(
         steps=tuple(planned.values()),
         problems=tuple(problems),
@@ -75,43 +89,9 @@ def decide_fates(
     )
 
 
-def compare_steps(
-    recorded: Sequence[StepInfo], current: Sequence[StepInfo], completed: Collection[str]
-) -> list[PlanProblem]:
-    """Return how a saga's code no longer fits what was recorded of its steps.
-
-    Every recorded step must be there, in the recorded order; new ones may come where nothing
-    that is complete depends on them.
-    """
-    names = [step.name for step in current]
-    missing = [step.name for step in recorded if step.name not in names]
-    problems = [
-        PlanProblem(
-            code="step_missing",
-            message=f"step {name!r} was recorded, and the saga has none of that name; its steps "
-            f"are {', '.join(names)}: replay with the code that was recorded",
-            step=name,
-        )
-        for name in missing
-    ]
-    before = [step.name for step in recorded if step.name in names]
-    now = [name for name in names if name in before]
-    if before != now:
-        problems.append(
-            PlanProblem(
-                code="step_order",
-                message=f"the steps were recorded in the order {', '.join(before)}, and the saga "
-                f"has {', '.join(now)}: replay with the code that was recorded",
-            )
-        )
-    else:
-        problems += _skipped(current, completed)
-    return problems
-
-
 def check_failure(fails_at: str | None, steps: Sequence[PlannedStep]) -> list[PlanProblem]:
     """Return why a step cannot be made to fail: only one that runs can."""
-    fates = {step.name: step.fate for step in steps}
+    fates = {step.name: step.fate for step in steps if step.fate != "gone"}
     running = [name for name, fate in fates.items() if not fate.startswith("restored")]
     if fails_at is None or fails_at in running:
         return []
@@ -127,25 +107,6 @@ def check_failure(fails_at: str | None, steps: Sequence[PlannedStep]) -> list[Pl
             f"{', '.join(running)}",
             step=fails_at,
         )
-    ]
-
-
-def _skipped(current: Sequence[StepInfo], completed: Collection[str]) -> list[PlanProblem]:
-    """Return a problem for each step that would run after one that comes after it."""
-    is_graph = any(step.depends_on is not None for step in current)
-    found = {}
-    for index, step in enumerate(current):
-        if step.name in completed:
-            earlier = step.depends_on or () if is_graph else [s.name for s in current[:index]]
-            found.update({name: step.name for name in earlier if name not in completed})
-    return [
-        PlanProblem(
-            code="step_order",
-            message=f"step {name!r} comes before {later!r}, which is complete, and is not "
-            "complete itself: replay with the code that was recorded",
-            step=name,
-        )
-        for name, later in found.items()
     ]
 
 
@@ -193,24 +154,40 @@ def _undone(
     return PlannedStep(name=name, fate="restored", undone_by=undone_by), problem
 
 
-def _to_run(name: str, effects: FamilyEffects) -> PlannedStep:
-    uncertain = sorted(saga_id for saga_id, step in effects.uncertain if step == name)
+def _to_run(name: str, uncertain: Sequence[str], was_running: bool) -> PlannedStep:
+    step = PlannedStep(
+        name=name, fate="runs_again" if was_running else "runs", was_running=was_running
+    )
     if not uncertain:
-        return PlannedStep(name=name, fate="runs")
+        return step
     note = f"it was cut short in {', '.join(uncertain)} and may have happened: it runs again"
-    return PlannedStep(name=name, fate="in_doubt", note=note)
+    return replace(step, fate="in_doubt", note=note)
 
 
-def _annotated(
-    step: PlannedStep, info: StepInfo | None, recorded: str, effects: FamilyEffects
-) -> PlannedStep:
-    fingerprint = info.fingerprint if info else ""
-    notes = [step.note] if step.note else []
-    standing = sorted(saga_id for saga_id, name in effects.standing if name == step.name)
-    if standing and not step.fate.startswith("restored"):
-        notes.append(
-            f"it ran in {', '.join(standing)} and was not undone: this does it a second time"
+def _with_standing(step: PlannedStep, sagas: Sequence[str]) -> PlannedStep:
+    """Say of a step that runs in which sagas it did already, with nobody undoing it."""
+    if not sagas or step.fate.startswith("restored") or step.fate == "gone":
+        return step
+    note = f"it ran in {', '.join(sagas)} and was not undone: this does it a second time"
+    return replace(step, note="; ".join(filter(None, (step.note, note))))
+
+
+def _described(step: PlannedStep, info: StepInfo | None, record: StepRecord | None) -> PlannedStep:
+    """Add what the step is, and how it went in the original."""
+    if info is not None:
+        step = replace(
+            step,
+            fingerprint=info.fingerprint,
+            compensation=info.compensation if info.compensated else None,
+            idempotent=info.idempotent,
         )
-    if recorded and fingerprint and recorded != fingerprint:
-        notes.append("its code has changed since")
-    return replace(step, note="; ".join(notes), fingerprint=fingerprint)
+    if record is not None and record.attempts:
+        step = replace(step, duration=record.duration, attempts=len(record.attempts))
+    return step
+
+
+def _sagas_by_step(effects: Iterable[Effect]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for saga_id, step in sorted(effects):
+        found.setdefault(step, []).append(saga_id)
+    return found

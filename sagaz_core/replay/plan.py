@@ -18,8 +18,6 @@ from sagaz_core.errors import (
     UsageError,
 )
 from sagaz_core.model import (
-    MISSING,
-    PlannedOverride,
     PlanProblem,
     ReplayPlan,
     RunInfo,
@@ -37,6 +35,7 @@ from sagaz_core.replay.correction import (
     lost_values,
 )
 from sagaz_core.replay.digest import digest
+from sagaz_core.replay.drift import compare_steps, find_drift
 from sagaz_core.replay.effects import FamilyEffects, family_effects
 from sagaz_core.replay.factory import (
     FACTORY_TIMEOUT,
@@ -51,9 +50,9 @@ from sagaz_core.replay.fates import (
     InDoubt,
     Undone,
     check_failure,
-    compare_steps,
     decide_fates,
 )
+from sagaz_core.replay.key_use import add_use
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -156,8 +155,9 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
     fates = decide_fates(
         saga_id=request.saga_id,
         run=past.run,
-        completed=snapshot.completed_steps,
+        snapshot=snapshot,
         steps=code.steps or past.steps,
+        drift=find_drift(past.run.steps, code.steps) if code.saga is not None else {},
         effects=past.effects,
         compensated=request.compensated,
         in_doubt=request.in_doubt,
@@ -190,55 +190,6 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         saga=code.saga,
         start=_start_point(request, snapshot, corrected.context, fates) if plan.valid else None,
     )
-
-
-def plan_data(plan: ReplayPlan) -> dict[str, Any]:
-    """Return a plan as plain data, as the replay log keeps it.
-
-    The values of its overrides keep their types; a side that is not there is left out.
-    """
-    return {
-        "saga_id": plan.saga_id,
-        "saga_name": plan.saga_name,
-        "root_id": plan.root_id,
-        "from_step": plan.from_step,
-        "snapshot_id": plan.snapshot_id,
-        "sequence": plan.sequence,
-        "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
-        "valid": plan.valid,
-        "digest": plan.digest,
-        "compensated": plan.compensated,
-        "force_failure": plan.force_failure,
-        "fails_at": plan.fails_at,
-        "steps": [
-            {
-                "name": step.name,
-                "fate": step.fate,
-                "undone_by": step.undone_by,
-                "note": step.note,
-                "fingerprint": step.fingerprint,
-            }
-            for step in plan.steps
-        ],
-        "overrides": [_override_data(override) for override in plan.overrides],
-        "problems": [
-            {
-                "code": problem.code,
-                "message": problem.message,
-                "path": problem.path,
-                "step": problem.step,
-            }
-            for problem in plan.problems
-        ],
-        "notes": list(plan.notes),
-    }
-
-
-def _override_data(override: PlannedOverride) -> dict[str, Any]:
-    sides = {"before": override.before, "after": override.after}
-    return {"path": override.path} | {
-        side: value for side, value in sides.items() if value is not MISSING
-    }
 
 
 # ---------------------------------------------------------------- what is there
@@ -318,7 +269,13 @@ def _plan(
     code: _Code = _Code(),
     fates: Fates | None = None,
 ) -> ReplayPlan:
-    overrides = tuple(corrected.overrides) if corrected else ()
+    overrides = add_use(
+        corrected.overrides if corrected else (),
+        fates.steps if fates else (),
+        saga_id=request.saga_id,
+        run=past.run,
+        effects=past.effects,
+    )
     return ReplayPlan(
         saga_id=request.saga_id,
         saga_name=past.summary.saga_name,

@@ -12,7 +12,8 @@ from sagaz_core.errors import LeaseLostError, PlanChangedError, SagazError, Stor
 from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaResult, SagaSnapshot, utc_now
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
-from sagaz_core.replay.plan import Draft, plan_data
+from sagaz_core.replay.plan import Draft
+from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga

@@ -13,7 +13,7 @@ from sagaz_core.model import (
     ReplayResult,
     StepFate,
 )
-from sagaz_core.replay.plan import plan_data
+from sagaz_core.replay.plan_data import plan_data
 from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows

@@ -72,10 +72,16 @@ def test_a_dry_run_in_json_has_the_plan_whole(command: Command) -> None:
     done = command(*RUN, "--override", "amount=12.50", "--dry-run", "--format", "json").json
     assert done["status"] == "valid"
     assert done["new_saga_id"] is None
-    assert done["plan"]["overrides"] == [
-        {"path": "/amount", "before": {"$decimal": "99.90"}, "after": {"$decimal": "12.50"}}
-    ]
-    assert [step["fate"] for step in done["plan"]["steps"]] == ["runs_again", "runs", "runs"]
+    (change,) = done["plan"]["overrides"]
+    assert change["before"] == {"$decimal": "99.90"}
+    assert change["after"] == {"$decimal": "12.50"}
+    assert change["read_by"] == change["set_by"] == []
+    assert change["note"].startswith("no later step of the original ever read or set it")
+    reserve, charge, ship = done["plan"]["steps"]
+    assert [step["fate"] for step in (reserve, charge, ship)] == ["runs_again", "runs", "runs"]
+    assert (reserve["compensation"], reserve["idempotent"]) == ("release", False)
+    assert (charge["attempts"], ship["attempts"]) == (2, None)
+    assert charge["duration"] > 0
 
 
 @pytest.mark.usefixtures("store")

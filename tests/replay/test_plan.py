@@ -18,7 +18,7 @@ from pydantic import BaseModel, field_validator
 from sagaz_core.errors import UsageError
 from sagaz_core.model import ReplayPlan, SagaSnapshot
 from sagaz_core.replay.overrides import parse_override
-from sagaz_core.replay.plan import plan_data
+from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
@@ -229,15 +229,6 @@ async def test_a_saga_with_other_steps_is_compared_with_the_recorded_ones(
     assert [problem.code for problem in planned.problems] == codes
 
 
-async def test_code_that_changed_since_is_noted(storage: SnapshotStorage) -> None:
-    await run_order(storage)
-    assert [step.note for step in (await plan(storage)).steps] == ["", "", ""]
-    planned = await plan(storage, saga_factory=Longer)
-    notes = {step.name: step.note for step in planned.steps}
-    assert notes["charge"] == "its code has changed since"
-    assert notes["weigh"] == ""
-
-
 async def test_another_engines_saga_needs_a_factory(storage: SnapshotStorage) -> None:
     await storage.save_snapshot(
         SagaSnapshot(
@@ -325,9 +316,37 @@ async def test_a_plan_can_be_written_as_plain_data(storage: SnapshotStorage) -> 
     assert json.loads(json.dumps(data)) == data
     assert data["valid"] is True
     assert data["overrides"] == [
-        {"path": "/payment_token", "before": "tok_old", "after": "tok_new"},
-        {"path": "/retry", "after": 2},
+        {
+            "path": "/payment_token",
+            "before": "tok_old",
+            "after": "tok_new",
+            "read_by": ["charge"],
+            "set_by": [],
+            "note": "",
+        },
+        {
+            "path": "/retry",
+            "after": 2,
+            "read_by": [],
+            "set_by": [],
+            "note": "no later step of the original ever read or set it; "
+            "there charge did not complete and ship did not run",
+        },
     ]
+    charge = data["steps"][1]
+    assert charge.pop("duration") > 0
+    assert len(charge.pop("fingerprint")) == 16
+    assert charge == {
+        "name": "charge",
+        "fate": "runs",
+        "undone_by": None,
+        "note": "",
+        "compensation": "refund",
+        "idempotent": False,
+        "attempts": 1,
+        "was_running": False,
+        "drift": None,
+    }
 
 
 @pytest.mark.parametrize("how", [{"compensated": "undo"}, {"in_doubt": "maybe"}])
