@@ -12,7 +12,6 @@ from sagaz_core.config import ReplayConfig, SagaConfig
 from sagaz_core.errors import (
     PlanChangedError,
     ReadOnlyStoreError,
-    ReplayInProgressError,
     SagaNotFoundError,
     SnapshotNotFoundError,
     UsageError,
@@ -472,75 +471,6 @@ async def test_what_is_no_digest_is_refused(storage: SnapshotStorage) -> None:
         await replay(storage, context_override=NEW_TOKEN, plan_digest="latest")
 
 
-# ---------------------------------------------------------------- one at a time
-
-
-async def test_a_second_replay_at_the_same_time_is_refused(
-    storage: SnapshotStorage, ledger: Ledger
-) -> None:
-    await run_order(storage)
-    ledger.gate = asyncio.Event()
-    first = asyncio.create_task(replay(storage, context_override=NEW_TOKEN))
-    async for snapshot in storage.follow("order_1~r1"):
-        if snapshot.step_name == "charge":
-            break
-    with pytest.raises(ReplayInProgressError, match="order_1~r1 of this family is running"):
-        await replay(storage, context_override=NEW_TOKEN)
-    planned = await replay(storage, context_override=NEW_TOKEN, dry_run=True)
-    assert planned.status == "valid"
-    assert planned.plan is not None
-    assert any("is running" in note for note in planned.plan.notes)
-    ledger.gate.set()
-    assert (await first).status == "success"
-    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
-
-
-async def test_of_two_replays_begun_together_one_runs(
-    storage: SnapshotStorage, ledger: Ledger
-) -> None:
-    await run_order(storage)
-    outcomes = await asyncio.gather(
-        *(replay(storage, context_override=NEW_TOKEN) for _ in range(2)), return_exceptions=True
-    )
-    results = [outcome for outcome in outcomes if isinstance(outcome, ReplayResult)]
-    refused = [o for o in outcomes if isinstance(o, ReplayInProgressError | PlanChangedError)]
-    assert (len(results), len(refused)) == (1, 1)
-    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
-
-
-async def test_an_original_that_still_runs_is_not_replayed(
-    storage: SnapshotStorage, ledger: Ledger
-) -> None:
-    ledger.gate = asyncio.Event()
-    original = asyncio.create_task(run_order(storage, context=order(payment_token="tok_new")))
-    async for snapshot in storage.follow("order_1"):
-        if snapshot.step_name == "charge":
-            break
-    with pytest.raises(ReplayInProgressError, match="order_1 of this family"):
-        await replay(storage)
-    ledger.gate.set()
-    await original
-
-
-async def test_an_original_that_ends_while_its_replay_is_planned_is_not_replayed_by_that_plan(
-    storage: SnapshotStorage, ledger: Ledger
-) -> None:
-    gate = ledger.gate = asyncio.Event()
-    original = asyncio.create_task(run_order(storage, context=order(payment_token="tok_new")))
-    async for snapshot in storage.follow("order_1"):
-        if snapshot.step_name == "charge":
-            break
-
-    async def slow_factory(context: dict[str, Any]) -> Shop:
-        gate.set()
-        await original
-        return Shop(context)
-
-    with pytest.raises(ReplayInProgressError, match="plan again"):
-        await replay(storage, saga_factory=slow_factory)
-    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
-
-
 async def test_a_cancelled_replay_undoes_logs_and_lets_the_cancelling_go_on(
     storage: SnapshotStorage, ledger: Ledger
 ) -> None:
@@ -638,15 +568,3 @@ async def test_a_store_opened_to_look_only_plans_and_runs_nothing(tmp_path: Any)
         assert planned.status == "valid"
         with pytest.raises(ReadOnlyStoreError):
             await replay(storage, context_override=NEW_TOKEN)
-
-
-async def test_while_a_run_is_alive_that_is_the_reason_not_the_changed_plan(
-    storage: SnapshotStorage,
-) -> None:
-    await run_order(storage)
-    shown = await replay(storage, dry_run=True)
-    assert shown.plan is not None
-    lease = await storage.acquire_lease("order_1", owner="ada@bastion", holder="order_1~r1")
-    with pytest.raises(ReplayInProgressError, match="ada@bastion"):
-        await replay(storage, plan_digest=shown.plan.digest)
-    await lease.release()
