@@ -79,7 +79,7 @@ def test_a_dry_run_in_json_has_the_plan_whole(command: Command) -> None:
     assert change["note"].startswith("no later step of the original ever read or set it")
     reserve, charge, ship = done["plan"]["steps"]
     assert [step["fate"] for step in (reserve, charge, ship)] == ["runs_again", "runs", "runs"]
-    assert (reserve["compensation"], reserve["idempotent"]) == ("release", False)
+    assert (reserve["compensation"], reserve["idempotent"]) == ("_release", False)
     assert (charge["attempts"], ship["attempts"]) == (2, None)
     assert charge["duration"] > 0
 
