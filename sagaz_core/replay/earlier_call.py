@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sagaz_core.errors import UsageError
-from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaSummary
+from sagaz_core.model import ReplayLogEntry, ReplayResult
 from sagaz_core.storage.storage import SnapshotStorage
 
 LONGEST: Final = 256
@@ -32,22 +32,28 @@ async def find_call(
     return None
 
 
-async def result_of(
-    storage: SnapshotStorage, entry: ReplayLogEntry, saga: SagaSummary | None
-) -> ReplayResult:
-    """Return the result of a replay that has ended, from its log and its saga ``saga``.
+async def earlier_result(
+    storage: SnapshotStorage, saga_id: str, request_id: str, from_step: str
+) -> ReplayResult | None:
+    """Return the result of the call that :func:`find_call` finds; None: it has not ended."""
+    entry = await find_call(storage, saga_id, request_id, from_step)
+    return None if entry is None else await result_of(storage, entry)
+
+
+async def result_of(storage: SnapshotStorage, entry: ReplayLogEntry) -> ReplayResult | None:
+    """Return the result of a replay from its log and its saga; None: it has not ended.
 
     Its plan is not in it: it is in the replay log, as plain data.
     """
-    latest = await storage.get_latest_snapshot(entry.replay_id)
-    succeeded, error, finished_at = (
-        entry.outcome == "success",
-        entry.error_message,
-        entry.finished_at,
-    )
-    if entry.outcome == "running" and saga is not None:
+    saga = await storage.get_saga(entry.replay_id)
+    succeeded, error = entry.outcome == "success", entry.error_message
+    finished_at = entry.finished_at
+    if entry.outcome == "running":
+        if saga is None or saga.status not in ("completed", "failed"):
+            return None
         # Its process ended between the saga's end and the log's.
         succeeded, error, finished_at = saga.status == "completed", saga.error, saga.updated_at
+    latest = await storage.get_latest_snapshot(entry.replay_id)
     return ReplayResult(
         status="success" if succeeded else "failed",
         original_saga_id=entry.original_saga_id,

@@ -12,10 +12,15 @@ from sagaz_core.errors import (
     SnapshotNotFoundError,
     UsageError,
 )
-from sagaz_core.model import ReplayLogEntry, ReplayResult, ReplayStatus, utc_now
+from sagaz_core.model import ReplayResult, ReplayStatus, utc_now
 from sagaz_core.replay.correction import Correction
 from sagaz_core.replay.digest import check_digest
-from sagaz_core.replay.earlier_call import check_request_id, find_call, result_of
+from sagaz_core.replay.earlier_call import (
+    check_request_id,
+    earlier_result,
+    find_call,
+    result_of,
+)
 from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan
@@ -209,36 +214,38 @@ class SagaReplay:
     async def _run_once(
         self, request: Request, request_id: str, call: Call, plan_digest: str | None
     ) -> ReplayResult:
-        """Run it unless a call of this request id has; then return that one's result."""
-        storage = self.snapshot_storage
-        begun = await find_call(storage, self.saga_id, request_id, request.from_step)
-        result = await self._result_of(begun)
+        """Run it unless a call of this request id has begun it: then bring that one to its end."""
+        named = (self.snapshot_storage, self.saga_id, request_id, request.from_step)
+        call = replace(call, begun=await find_call(*named))
+        # It may be the same request, made twice at the same time, that stands in the way.
+        try:
+            result = await self._begin_or_go_on(request, call, plan_digest)
+        except PlanChangedError:
+            earlier = await earlier_result(*named)
+            if earlier is None:
+                raise
+            return earlier
+        if result.status == "invalid":
+            return await earlier_result(*named) or result
+        return result
+
+    async def _begin_or_go_on(
+        self, request: Request, call: Call, plan_digest: str | None
+    ) -> ReplayResult:
+        storage, begun = self.snapshot_storage, call.begun
+        result = await result_of(storage, begun) if begun else None
         if result is not None:
             return result
-        try:
-            return await self._run(request, replace(call, begun=begun), plan_digest)
-        except PlanChangedError:
-            # It may be the same request, made twice at the same time, that changed it.
-            begun = await find_call(storage, self.saga_id, request_id, request.from_step)
-            result = await self._result_of(begun)
-            if result is None:
-                raise
-            return result
-
-    async def _result_of(self, call: ReplayLogEntry | None) -> ReplayResult | None:
-        """Return what an earlier call's replay has come to; None: it never began."""
-        if call is None:
-            return None
-        saga = await self.snapshot_storage.get_saga(call.replay_id)
-        ended = saga is not None and saga.status in ("completed", "failed")
-        if call.outcome != "running" or ended:
-            return await result_of(self.snapshot_storage, call, saga)
-        original = await self.snapshot_storage.get_saga(self.saga_id)
-        if original is not None:
-            family = await self.snapshot_storage.get_family(original.root_id)
-            if family is not None and family.held:
-                raise in_progress(family)
-        return None
+        if begun is None or await storage.get_saga(begun.replay_id) is None:
+            return await self._run(request, call, plan_digest)
+        interrupted = SagaReplay(
+            begun.replay_id,
+            storage,
+            saga_factory=request.factory,
+            initiated_by=self.initiated_by,
+        )
+        result = await interrupted.resume(in_doubt=request.in_doubt)
+        return replace(result, original_saga_id=self.saga_id)
 
     # -- rehearsing
 

@@ -113,3 +113,16 @@ async def run_order(
     )
     await saga.execute()
     return saga_id
+
+
+async def let_lapse(storage: SnapshotStorage, root_id: str = "order_1") -> None:
+    """End the family's lease, as when its holder has given no sign for a term."""
+    family = await storage.get_family(root_id)
+    assert family is not None
+    assert await storage.backend.beat(root_id, fence=family.fence, term=1)
+    for _ in range(10_000):
+        family = await storage.get_family(root_id)
+        if family is not None and not family.held:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("the lease of a microsecond has not lapsed")

@@ -17,7 +17,7 @@ from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.registry import code_of
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
-from tests.replay.shop import Ledger, Shop, order, run_order
+from tests.replay.shop import Ledger, Shop, let_lapse, order, run_order
 
 NEW_TOKEN = {"payment_token": "tok_new"}
 ONCE = {"reserved": 1, "charged": 1, "shipped": 1}
@@ -196,16 +196,3 @@ async def begin_order(storage: SnapshotStorage) -> Callable[[], Awaitable[None]]
         await writer.append(capture(ended), release=True)
 
     return charge_and_end
-
-
-async def let_lapse(storage: SnapshotStorage) -> None:
-    """End the family's lease, as when its holder has given no sign for a term."""
-    family = await storage.get_family("order_1")
-    assert family is not None
-    assert await storage.backend.beat("order_1", fence=family.fence, term=1)
-    for _ in range(10_000):
-        family = await storage.get_family("order_1")
-        if family is not None and not family.held:
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("the lease of a microsecond has not lapsed")

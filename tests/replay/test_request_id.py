@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -13,7 +14,7 @@ from sagaz_core.errors import PlanChangedError, ReplayInProgressError, UsageErro
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
-from tests.replay.shop import Ledger, Shop, run_order
+from tests.replay.shop import Ledger, Shop, let_lapse, run_order
 
 AT_ONCE = 0.000001
 """A lease's term in seconds that has lapsed by the time anybody looks."""
@@ -140,6 +141,29 @@ async def test_a_request_that_was_named_and_never_began_runs_under_that_very_id(
     assert (named.outcome, await any_storage.get_saga("order_1~r1")) == ("running", None)
     result = await call(any_storage)
     assert (result.status, result.new_saga_id) == ("success", "order_1~r1")
+    assert len(await any_storage.list_replays("order_1")) == 1
+    assert ledger.balance() == ONCE
+
+
+async def test_a_request_that_was_interrupted_goes_on_as_the_same_saga(
+    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(any_storage)
+    with monkeypatch.context() as patch:
+        patch.setattr(Shop, "ship", cut_power)
+        patch.setattr("sagaz_core.replay.running.close_log", _nothing)
+        with pytest.raises(PowerCutError):
+            await call(any_storage)
+    with pytest.raises(ReplayInProgressError, match="order_1~r1"):
+        await call(any_storage)
+    await let_lapse(any_storage)
+    asked = await call(any_storage)
+    assert (asked.status, asked.new_saga_id) == ("invalid", "order_1~r1")
+    assert "ship" in (asked.error_message or "")
+    result = await call(any_storage, in_doubt="retry")
+    assert (result.status, result.new_saga_id) == ("success", "order_1~r1")
+    assert result.original_saga_id == "order_1"
+    assert await call(any_storage) == replace(result, started_at=ANY, finished_at=ANY)
     assert len(await any_storage.list_replays("order_1")) == 1
     assert ledger.balance() == ONCE
 
