@@ -25,6 +25,7 @@ from sagaz_core.model import (
     Status,
     utc_now,
 )
+from sagaz_core.replay.drift import compare_steps
 from sagaz_core.replay.factory import (
     SagaFactory,
     build_saga,
@@ -32,13 +33,13 @@ from sagaz_core.replay.factory import (
     make_saga,
     resolve_class,
 )
-from sagaz_core.replay.fates import InDoubt, compare_steps
+from sagaz_core.replay.fates import InDoubt
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_doubt import find_doubt, make_resumption
 from sagaz_core.replay.resume_state import Interrupted, read_interrupted
+from sagaz_core.saga import recording
 from sagaz_core.saga.calling import describe_error
 from sagaz_core.saga.process import process_owner
-from sagaz_core.saga.recording import LEASE_TERM
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.step import Step
@@ -169,7 +170,7 @@ async def _go_on(
         owner=process_owner(),
         holder=saga.saga_id,
         expect_fence=family.fence,
-        term=LEASE_TERM,
+        term=recording.LEASE_TERM,
     )
     outcome: SagaResult | None = None
     try:
