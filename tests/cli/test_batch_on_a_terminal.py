@@ -41,9 +41,7 @@ def opened(store: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
 
     @contextmanager
     def open_terminal(*arguments: str, production: str = "") -> Iterator[Terminal]:
-        command = " ".join(
-            ("exec", SAGAZ, "replay", "batch", "--name Order", *GOOD, *arguments, into)
-        )
+        command = " ".join(("exec", SAGAZ, "replay", "batch", "--name Order", *GOOD, *arguments))
         with Terminal(
             ["sh", "-c", command], cwd=store.parent, env={"SAGAZ_PRODUCTION": production}
         ) as terminal:
