@@ -16,8 +16,9 @@ from sagaz_core.model import (
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.options import Format
-from sagaz_tui.cli.output import emit, emit_facts, emit_rows
+from sagaz_tui.cli.output import Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
+from sagaz_tui.plan_words import step_words, took_words, use_words
 from sagaz_tui.text import short_duration
 from sagaz_tui.values import json_form, type_word
 
@@ -27,6 +28,7 @@ _FATES: Final[dict[StepFate, str]] = {
     "runs": "runs",
     "runs_again": "runs again",
     "in_doubt": "IN DOUBT",
+    "gone": "GONE",
 }
 UNDONE_WORDS: Final[dict[Compensation, str]] = {
     "none": "nothing was to be undone",
@@ -48,12 +50,17 @@ def print_plan(plan: ReplayPlan, format: Format) -> None:
     )
     if plan.steps:
         emit()
-        rows = [(step.name, _FATES[step.fate], step_words(step)) for step in plan.steps]
-        emit_rows(("STEP", "FATE", ""), rows, format)
+        columns = ("STEP", "FATE", "TOOK", "COMPENSATION", "")
+        emit_rows(columns, [_step_row(step) for step in plan.steps], format)
+        for step in plan.steps:
+            if step.note:
+                emit(f"{step.name}: {step.note}")
     if plan.overrides:
         emit()
         for change in plan.overrides:
             emit(override_line(change))
+            if words := use_words(change):
+                emit(f"    {words}")
     for note in plan.notes:
         emit()
         emit(f"note: {note}")
@@ -69,10 +76,15 @@ def checkpoint_words(plan: ReplayPlan) -> str:
     return f"#{plan.sequence}" + (f", {time_text(plan.taken_at)}" if plan.taken_at else "")
 
 
-def step_words(step: PlannedStep) -> str:
-    """Return why a step has its fate."""
-    undone = f"undone since by {step.undone_by}" if step.undone_by else ""
-    return "; ".join(filter(None, (undone, step.note)))
+def _step_row(step: PlannedStep) -> Row:
+    unnamed = "" if step.compensation is None else "unnamed"
+    return (
+        step.name,
+        _FATES[step.fate],
+        took_words(step),
+        step.compensation or unnamed,
+        step_words(step),
+    )
 
 
 def override_line(change: PlannedOverride) -> str:
@@ -101,14 +113,15 @@ def override_data(change: PlannedOverride) -> dict[str, Any]:
 
 
 def print_outcome(result: ReplayResult) -> None:
-    """Write how a replay that ran has ended."""
+    """Write how a replay that ran has ended, or a saga that was resumed."""
+    replays = result.new_saga_id != result.original_saga_id
     took = ""
     if result.started_at and result.finished_at:
         took = short_duration((result.finished_at - result.started_at).total_seconds())
     emit_facts(
         [
-            ("replay", result.new_saga_id or ""),
-            ("of", result.original_saga_id),
+            ("replay" if replays else "saga", result.new_saga_id or ""),
+            ("of", result.original_saga_id if replays else ""),
             ("outcome", result.status),
             ("error", result.error_message or ""),
             ("undone", UNDONE_WORDS[result.compensation] if result.status == "failed" else ""),

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -59,10 +60,14 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
     done = command(*RUN, *NEW_TOKEN, "--dry-run", "--format", format)
     assert done.code == 0
     assert "plan        valid" in done.out
-    lines = [line.split() for line in done.out.splitlines()]
-    assert ["reserve", "runs", "again", "undone", "since", "by", "order_1"] in lines
-    assert ["charge", "runs"] in lines
-    assert '~ /payment_token  "tok_expired" → "tok_new"' in done.out
+    head, reserve, charge, ship = done.out.split("\n\n")[1].splitlines()
+    assert head.split() == ["STEP", "FATE", "TOOK", "COMPENSATION"]
+    assert re.fullmatch(r"reserve +runs again +\d+ms +_release +undone since by order_1", reserve)
+    assert re.fullmatch(r"charge +runs +\d+ms ×2", charge)
+    assert ship.split() == ["ship", "runs"]
+    assert (
+        '~ /payment_token  "tok_expired" → "tok_new"\n    read by charge in the original\n'
+    ) in done.out
     assert done.err == ""
     assert rows(store) == before
 
