@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from datetime import datetime
 
 
 class SagazError(Exception):
@@ -129,7 +131,25 @@ class CorruptEntryError(StorageError):
 
 
 class ReplayInProgressError(SagazError):
-    """A run of this family is alive; one at a time may act."""
+    """A run of this family is alive; one at a time may act.
+
+    Attributes:
+        holder: the saga id of that run.
+        owner: who runs it: user, host and process.
+        since: when it began to act.
+    """
+
+    def __init__(self, *, holder: str, owner: str, since: datetime, lapses_in: float) -> None:
+        """Say who acts; ``lapses_in`` seconds from now its lease lapses if it gives no sign."""
+        super().__init__(
+            f"{holder} of this family is running, by {owner or 'another process'}, since "
+            f"{since.isoformat(timespec='seconds')}; wait until it has ended, and plan again. If "
+            f"its process has died, `sagaz resume {shlex.quote(holder)}` takes it over "
+            f"{lapses_in:.0f} s from now"
+        )
+        self.holder = holder
+        self.owner = owner
+        self.since = since
 
 
 class PlanChangedError(SagazError):
@@ -138,6 +158,10 @@ class PlanChangedError(SagazError):
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(f"the plan changed: {', '.join(reasons)}; look at the new plan first")
         self.reasons = tuple(reasons)
+
+
+class NotResumableError(SagazError):
+    """A saga was not interrupted, or too little is known of what it did to go on with it."""
 
 
 class BatchNotFoundError(NotFoundError):

@@ -15,6 +15,7 @@ from sagaz_core.replay.effects import family_effects
 from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
+from sagaz_core.saga import recording
 from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -68,6 +69,7 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
         owner=process_owner(),
         holder=entry.replay_id,
         expect_fence=family.fence if family else 0,
+        term=recording.LEASE_TERM,
     )
     try:
         await _check_unchanged(storage, draft, call)
