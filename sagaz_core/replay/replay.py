@@ -182,7 +182,7 @@ class SagaReplay:
 
         Raises:
             SagaNotFoundError: there is no such saga.
-            UsageError: it was not interrupted, or what was recorded does not suffice.
+            NotResumableError: it was not interrupted, or what was recorded does not suffice.
             ReplayInProgressError: a run of this family is alive.
             PlanChangedError: another run of this family has acted meanwhile.
             SnapshotCaptureError: the store refused to record that it goes on: nothing ran.

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 from sagaz_core.errors import (
     AmbiguousSagaError,
+    NotResumableError,
     PlanChangedError,
     ReadOnlyStoreError,
     SagaClassNotFoundError,
@@ -122,12 +123,12 @@ def _invalid(saga: SagaSummary, message: str) -> ReplayResult:
 
 def _check_interrupted(saga: SagaSummary, family: FamilyRow | None) -> None:
     if saga.status in ("completed", "failed"):
-        raise UsageError(
+        raise NotResumableError(
             f"saga {saga.saga_id!r} has {saga.status}: only one that was interrupted can be "
             "resumed" + ("; replay it from the step that failed" if saga.status == "failed" else "")
         )
     if family is None:
-        raise UsageError(
+        raise NotResumableError(
             f"saga {saga.saga_id!r} was recorded without a lease, so whether its program still "
             "runs is not known; replay it once you know that it does not"
         )
@@ -138,7 +139,7 @@ def _check_interrupted(saga: SagaSummary, family: FamilyRow | None) -> None:
 async def _check_latest(storage: SnapshotStorage, saga: SagaSummary, family: FamilyRow) -> None:
     """Refuse a run after which another run of its family has acted."""
     if family.holder != saga.saga_id and await storage.get_saga(family.holder) is not None:
-        raise UsageError(
+        raise NotResumableError(
             f"saga {saga.saga_id!r} cannot be resumed: {family.holder} of its family has run "
             "since; replay it instead, or look at that one"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sagaz_core.errors import NotFoundError, UsageError
+from sagaz_core.errors import NotFoundError, NotResumableError
 from sagaz_core.model import (
     CheckpointSummary,
     RunInfo,
@@ -56,7 +56,7 @@ async def read_interrupted(storage: SnapshotStorage, saga: SagaSummary) -> Inter
     """Read how an interrupted run stood.
 
     Raises:
-        UsageError: what was recorded does not tell which of its steps have run.
+        NotResumableError: what was recorded does not tell which of its steps have run.
     """
     timeline = await storage.list_checkpoints(saga.saga_id)
     if len(timeline) < saga.checkpoints:
@@ -79,8 +79,8 @@ async def read_interrupted(storage: SnapshotStorage, saga: SagaSummary) -> Inter
     )
 
 
-def _unknown(saga: SagaSummary, why: str) -> UsageError:
-    return UsageError(
+def _unknown(saga: SagaSummary, why: str) -> NotResumableError:
+    return NotResumableError(
         f"saga {saga.saga_id!r} cannot be resumed: {why}, so which of its steps have run is not "
         "known; find out what it has done, and replay it from the first step that has not run"
     )

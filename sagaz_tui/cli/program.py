@@ -16,6 +16,7 @@ from sagaz_tui.cli import (
     lineage,
     prune,
     replay,
+    resume,
     sagas,
     screen,
     search,
@@ -38,6 +39,7 @@ app.command("blame")(state.show_blame)
 app.command("compare")(compare.show_comparison)
 app.command("lineage")(lineage.show_lineage)
 app.command("search")(search.search_saga)
+app.command("resume")(resume.resume_saga)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
 app.command("prune")(prune.prune_store)

@@ -26,22 +26,22 @@ _WORDS: Final[dict[Kind, str]] = {
 
 
 class Progress:
-    """Follows the one replay that this process starts; what it tells goes to stderr."""
+    """Follows one saga that this process runs; what it tells goes to stderr."""
 
-    def __init__(self, store: SnapshotStorage, saga_id: str, known: Set[str]) -> None:
+    def __init__(
+        self, store: SnapshotStorage, saga_id: str | None = None, *, after: int = 0
+    ) -> None:
         """Prepare to follow.
 
         Args:
-            store: the store that the replay is recorded into.
-            saga_id: the saga that is replayed.
-            known: the ids of the replays that it had before.
+            store: the store that the saga is recorded into.
+            saga_id: the saga; None: it is not known yet.
+            after: the number of the checkpoint after which it goes on.
         """
-        self.replay_id: str | None = None
-        """The replay's id, once it has started."""
+        self.saga_id = saga_id
+        self.told = after
+        """The number of the latest checkpoint that was told of."""
         self._store = store
-        self._saga_id = saga_id
-        self._known = known
-        self._told = 0
 
     async def watch(self) -> None:
         """Tell what happens as it happens, until cancelled."""
@@ -53,17 +53,37 @@ class Progress:
     async def catch_up(self) -> None:
         """Tell what has not been told yet. A store that is gone just leaves more untold."""
         with contextlib.suppress(StorageError, SagaNotFoundError):
-            if self.replay_id is None:
-                for entry in await self._store.list_replays(self._saga_id):
-                    if entry.replay_id not in self._known:
-                        self.replay_id = entry.replay_id
-                        tell(_started(entry))
-            if self.replay_id is not None:
-                for checkpoint in await self._store.list_checkpoints(
-                    self.replay_id, after=self._told
-                ):
-                    self._told = checkpoint.sequence
-                    tell(f"{self.replay_id}: {_happened(checkpoint)}")
+            if self.saga_id is None:
+                await self._find()
+            if self.saga_id is not None:
+                for checkpoint in await self._store.list_checkpoints(self.saga_id, after=self.told):
+                    self.told = checkpoint.sequence
+                    tell(f"{self.saga_id}: {_happened(checkpoint)}")
+
+    async def _find(self) -> None:
+        """Find out which saga it is."""
+
+
+class ReplayProgress(Progress):
+    """Follows the one replay that this process starts."""
+
+    def __init__(self, store: SnapshotStorage, original: str, known: Set[str]) -> None:
+        """Prepare to follow.
+
+        Args:
+            store: the store that the replay is recorded into.
+            original: the saga that is replayed.
+            known: the ids of the replays that it had before.
+        """
+        super().__init__(store)
+        self._original = original
+        self._known = known
+
+    async def _find(self) -> None:
+        for entry in await self._store.list_replays(self._original):
+            if entry.replay_id not in self._known:
+                self.saga_id = entry.replay_id
+                tell(_started(entry))
 
 
 def tell(text: str) -> None:

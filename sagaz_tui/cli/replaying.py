@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sagaz_core.errors import SagaNotFoundError, UsageError
@@ -21,8 +19,9 @@ from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
-from sagaz_tui.cli.progress import Progress, tell
+from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
+from sagaz_tui.cli.stopping import cancelled_by_signal
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
 
@@ -124,18 +123,18 @@ async def _followed(
 ) -> ReplayResult | None:
     """Run the replay and tell how it goes; None: it was stopped."""
     known = {entry.replay_id for entry in await store.list_replays(wish.saga_id)}
-    progress = Progress(store, wish.saga_id, known)
+    progress = ReplayProgress(store, wish.saga_id, known)
     watching = asyncio.create_task(progress.watch())
     running = asyncio.create_task(_from_checkpoint(replay, wish, overrides))
     try:
-        with _stopping_by_signal(_Stop(running)):
+        with cancelled_by_signal(running):
             return await running
     except asyncio.CancelledError:
         tell(
             "stopped before anything ran"
-            if progress.replay_id is None
-            else f"{progress.replay_id} was stopped, and what it had done was undone; "
-            f"`sagaz show {progress.replay_id}` tells how that went"
+            if progress.saga_id is None
+            else f"{progress.saga_id} was stopped, and what it had done was undone; "
+            f"`sagaz show {progress.saga_id}` tells how that went"
         )
         return None
     finally:
@@ -143,33 +142,3 @@ async def _followed(
         with contextlib.suppress(asyncio.CancelledError):
             await watching
         await progress.catch_up()
-
-
-@dataclass(slots=True)
-class _Stop:
-    """Stops a replay at the first signal; it then undoes what it did, which cannot be hurried."""
-
-    running: asyncio.Task[ReplayResult]
-    asked: bool = field(default=False)
-
-    def __call__(self) -> None:
-        if self.asked:
-            tell("still undoing; killing this process would leave the step under way in doubt")
-            return
-        self.asked = True
-        tell("stopping: the step under way is cancelled, and what was done is undone")
-        self.running.cancel()
-
-
-@contextlib.contextmanager
-def _stopping_by_signal(stop: _Stop) -> Iterator[None]:
-    """Stop at SIGINT and SIGTERM; a terminal that hangs up (SIGHUP) stops nothing."""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, stop)
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.remove_signal_handler(number)

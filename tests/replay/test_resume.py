@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sagaz_core.errors import ReplayInProgressError, SagaNotFoundError, UsageError
+from sagaz_core.errors import NotResumableError, ReplayInProgressError, SagaNotFoundError
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.capture import capture
@@ -102,10 +102,10 @@ async def test_a_skipped_step_is_done_and_has_no_result() -> None:
 
 async def test_what_is_not_interrupted_is_not_resumed() -> None:
     tape, _ = await run_on_tape(Chain, {"fails": None})
-    with pytest.raises(UsageError, match="has completed: only one that was interrupted"):
+    with pytest.raises(NotResumableError, match="has completed: only one that was interrupted"):
         await resume(SnapshotStorage(tape))
     tape, _ = await run_on_tape(Chain, {"fails": "b"})
-    with pytest.raises(UsageError, match="replay it from the step that failed"):
+    with pytest.raises(NotResumableError, match="replay it from the step that failed"):
         await resume(SnapshotStorage(tape))
     with pytest.raises(SagaNotFoundError):
         await resume(SnapshotStorage(Tape()))

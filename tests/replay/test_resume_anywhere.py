@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sagaz_core.config import SnapshotStrategy
-from sagaz_core.errors import UsageError
+from sagaz_core.errors import NotResumableError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
@@ -64,7 +64,9 @@ async def test_it_ends_as_if_nothing_had_happened(
             storage = SnapshotStorage(moment.tape.left_by_the_dead())
             before = await storage.list_checkpoints("s")
             if strategy == "on_failure" and "step_failed" not in [each.kind for each in before]:
-                with pytest.raises(UsageError, match="which of its steps have run is not known"):
+                with pytest.raises(
+                    NotResumableError, match="which of its steps have run is not known"
+                ):
                     await SagaReplay("s", storage).resume()
                 continue
             result = await SagaReplay("s", storage).resume()

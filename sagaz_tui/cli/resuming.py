@@ -1,0 +1,87 @@
+"""What ``sagaz resume`` does: goes on with a saga, tells how it goes, and says what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import Literal
+
+from sagaz_core.errors import SagaNotFoundError
+from sagaz_core.model import ReplayResult
+from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.cli.code import load_code
+from sagaz_tui.cli.exits import DONE, FAILED, say
+from sagaz_tui.cli.options import Format
+from sagaz_tui.cli.output import emit_json
+from sagaz_tui.cli.plans import print_outcome, result_data
+from sagaz_tui.cli.progress import Progress, tell
+from sagaz_tui.cli.stopping import cancelled_by_signal
+from sagaz_tui.cli.stores import check_existing, open_existing
+from sagaz_tui.settings import Settings, load_settings
+
+InDoubt = Literal["retry", "skip"]
+
+
+def carry_out(
+    saga_id: str,
+    in_doubt: InDoubt | None,
+    factory: str | None,
+    storage: str | None,
+    storage_url: str | None,
+    format: Format,
+) -> int:
+    """Go on with a saga, print what came of it, and return the exit code."""
+    settings = load_settings(storage=storage, storage_url=storage_url)
+    # What the saga's own code prints must not end up within our JSON.
+    with contextlib.redirect_stdout(sys.stderr):
+        result = asyncio.run(_in_store(settings, saga_id, in_doubt, factory))
+    if result is None:
+        return FAILED
+    if format == "json":
+        emit_json(result_data(result))
+    elif result.status == "invalid":
+        say(result.error_message or "")
+    else:
+        print_outcome(result)
+    return DONE if result.status == "success" else FAILED
+
+
+async def _in_store(
+    settings: Settings, saga_id: str, in_doubt: InDoubt | None, factory: str | None
+) -> ReplayResult | None:
+    await check_existing(settings)
+    async with open_existing(settings, read_only=False) as store:
+        saga = await store.get_saga(saga_id)
+        if saga is None:
+            raise SagaNotFoundError(saga_id)
+        made_by = load_code(settings, saga.saga_name, factory)
+        replay = SagaReplay(saga_id, store, saga_factory=made_by)
+        return await _followed(store, replay, in_doubt, saga.checkpoints)
+
+
+async def _followed(
+    store: SnapshotStorage, replay: SagaReplay, in_doubt: InDoubt | None, checkpoints: int
+) -> ReplayResult | None:
+    """Go on and tell how it goes; None: it was stopped."""
+    progress = Progress(store, replay.saga_id, after=checkpoints)
+    watching = asyncio.create_task(progress.watch())
+    running = asyncio.create_task(replay.resume(in_doubt=in_doubt))
+    try:
+        with cancelled_by_signal(running):
+            return await running
+    except asyncio.CancelledError:
+        pass
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await progress.catch_up()
+    tell(
+        "stopped before anything ran"
+        if progress.told == checkpoints
+        else f"{replay.saga_id} was stopped, and what it had done was undone; "
+        f"`sagaz show {replay.saga_id}` tells how that went"
+    )
+    return None
