@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from unittest.mock import ANY
 
@@ -16,8 +15,6 @@ from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, Shop, let_lapse, run_order
 
-AT_ONCE = 0.000001
-"""A lease's term in seconds that has lapsed by the time anybody looks."""
 ONCE = {"reserved": 1, "charged": 1, "shipped": 1}
 
 
@@ -130,8 +127,6 @@ async def test_a_request_that_was_named_and_never_began_runs_under_that_very_id(
 ) -> None:
     await run_order(any_storage)
     with monkeypatch.context() as patch:
-        taking = partial(any_storage.acquire_lease, term=AT_ONCE)
-        patch.setattr(any_storage, "acquire_lease", taking)
         patch.setattr(Shop, "execute_from", cut_power)
         patch.setattr("sagaz_core.replay.running.close_log", _nothing)
         with pytest.raises(PowerCutError):
@@ -139,6 +134,9 @@ async def test_a_request_that_was_named_and_never_began_runs_under_that_very_id(
     named = await any_storage.get_replay_log("order_1~r1")
     assert named is not None
     assert (named.outcome, await any_storage.get_saga("order_1~r1")) == ("running", None)
+    with pytest.raises(ReplayInProgressError, match="order_1~r1"):
+        await call(any_storage)
+    await let_lapse(any_storage)
     result = await call(any_storage)
     assert (result.status, result.new_saga_id) == ("success", "order_1~r1")
     assert len(await any_storage.list_replays("order_1")) == 1
