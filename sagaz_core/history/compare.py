@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -65,16 +66,22 @@ async def compare(storage: SnapshotStorage, a: str, b: str) -> Comparison:
     first, second = await _summary(storage, a), await _summary(storage, b)
     a_runs, b_runs = await read_step_runs(storage, first), await read_step_runs(storage, second)
     changes = await compare_what_steps_left(storage, a, b)
-    return Comparison(
-        a=first,
-        b=second,
-        steps=tuple(
-            _compared(name, a_runs.get(name), b_runs.get(name), changes.get(name, ()))
-            for name in _in_order(list(a_runs), list(b_runs))
-        ),
-        beginning=tuple(await _beginning(storage, first, second)),
-        end=tuple(diff(await _latest_state(storage, a), await _latest_state(storage, b))),
-    )
+    beginnings = await _beginnings(storage, first, second)
+    ends = await _latest_state(storage, a), await _latest_state(storage, b)
+
+    def compared() -> Comparison:
+        return Comparison(
+            a=first,
+            b=second,
+            steps=tuple(
+                _compared(name, a_runs.get(name), b_runs.get(name), changes.get(name, ()))
+                for name in _in_order(list(a_runs), list(b_runs))
+            ),
+            beginning=tuple(diff(*beginnings)),
+            end=tuple(diff(*ends)),
+        )
+
+    return await asyncio.to_thread(compared)
 
 
 async def _summary(storage: SnapshotStorage, saga_id: str) -> SagaSummary:
@@ -89,10 +96,12 @@ async def _latest_state(storage: SnapshotStorage, saga_id: str) -> dict[str, Any
     return {} if latest is None else latest.state
 
 
-async def _beginning(storage: SnapshotStorage, a: SagaSummary, b: SagaSummary) -> list[Difference]:
+async def _beginnings(
+    storage: SnapshotStorage, a: SagaSummary, b: SagaSummary
+) -> tuple[dict[str, Any], dict[str, Any]]:
     before = await _first_state(storage, a.saga_id, _grown_from(b, a))
     after = await _first_state(storage, b.saga_id, _grown_from(a, b))
-    return diff(before, after)
+    return before, after
 
 
 def _grown_from(replay: SagaSummary, original: SagaSummary) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sagaz_core.history.diff import diff
-from sagaz_core.model import MISSING, Difference, Kind
+from sagaz_core.model import MISSING, Difference, KeyTouch, Kind
+from sagaz_core.storage.backends.base import MarkRow
 from sagaz_core.storage.codec import pack
 from sagaz_core.storage.storage import SnapshotStorage
 
@@ -74,9 +76,11 @@ class _Index:
 
 async def _index(storage: SnapshotStorage, saga_id: str) -> _Index:
     touches = await storage.list_changes(saga_id)
-    if not touches:
-        return _Index({}, {})
-    marks = await storage.list_marks(saga_id, 1, 1 << 62)
+    marks = await storage.list_marks(saga_id, 1, 1 << 62) if touches else []
+    return await asyncio.to_thread(_indexed, touches, marks)
+
+
+def _indexed(touches: Sequence[KeyTouch], marks: Sequence[MarkRow]) -> _Index:
     numbers = [mark.seq for mark in marks]
     undoing = {mark.seq for mark in marks if mark.kind in _UNDOING}
     last: dict[tuple[str, str], int] = {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from sagaz_core.model import (
     CheckpointSummary,
@@ -15,6 +15,9 @@ from sagaz_core.model import (
     StepRecord,
 )
 from sagaz_core.storage.storage import SnapshotStorage
+
+PAGE: Final = 500
+"""So many rows are made at a time, so that whoever shares the event loop gets on."""
 
 StepRunOutcome = Literal[
     "completed",
@@ -46,6 +49,9 @@ class StepRun:
     """Whether its compensation has ended well in this run."""
     origin: str | None = None
     """For a restored step, the id of the saga in which it really ran."""
+    sequence: int | None = None
+    """The checkpoint that tells how it ended, else the one at which it began; None: there is
+    none."""
 
     @property
     def restored(self) -> bool:
@@ -61,34 +67,46 @@ class StepRun:
 async def read_step_runs(storage: SnapshotStorage, saga: SagaSummary) -> dict[str, StepRun]:
     """Return every step that a run defined or came to, in the order of the definition."""
     run = await storage.get_run(saga.saga_id)
-    timeline = await storage.list_checkpoints(saga.saga_id)
     latest = await storage.get_latest_snapshot(saga.saga_id)
-    completed = latest.completed_steps if latest else []
+    completed = dict.fromkeys(latest.completed_steps if latest else ())
     names = [step.name for step in run.steps] or list(run.origins)
-    names += [entry.step_name for entry in timeline if entry.step_name is not None]
-    names += completed
-    runs = {name: StepRun(name=name, outcome="not_reached") for name in names}
-    for name in completed:
-        runs[name] = replace(runs[name], outcome="completed")
-    for entry in timeline:
+    runs = {name: _before_any_checkpoint(name, completed) for name in names}
+    async for entry in _timeline(storage, saga.saga_id):
+        if entry.step_name is not None and entry.step_name not in runs:
+            runs[entry.step_name] = _before_any_checkpoint(entry.step_name, completed)
         _apply(entry, runs)
+    for name in completed:
+        runs.setdefault(name, _before_any_checkpoint(name, completed))
     _mark_restored(run, runs)
     _mark_undone(saga, run, latest, runs)
     return runs
 
 
+def _before_any_checkpoint(name: str, completed: Container[str]) -> StepRun:
+    return StepRun(name=name, outcome="completed" if name in completed else "not_reached")
+
+
+async def _timeline(storage: SnapshotStorage, saga_id: str) -> AsyncIterator[CheckpointSummary]:
+    """Yield the rows of a run by the page: a long one is not held, nor made in one go."""
+    last = 0
+    while page := await storage.list_checkpoints(saga_id, after=last, limit=PAGE):
+        for entry in page:
+            yield entry
+        last = page[-1].sequence
+
+
 def _apply(entry: CheckpointSummary, runs: dict[str, StepRun]) -> None:
     for record in entry.step_records:
-        runs[record.name] = _recorded(record)
+        runs[record.name] = _recorded(record, entry.sequence)
     name = entry.step_name
     if name is None:
         return
     known = runs[name]
     if entry.kind == "before_step" and known.outcome == "not_reached":
-        runs[name] = replace(known, outcome="unfinished")
+        runs[name] = replace(known, outcome="unfinished", sequence=entry.sequence)
     elif entry.kind == "after_step":
         attempts = entry.attempts or known.attempts
-        runs[name] = replace(known, outcome="completed", attempts=attempts)
+        runs[name] = replace(known, outcome="completed", attempts=attempts, sequence=entry.sequence)
     elif entry.kind == "step_failed":
         # Where steps were recorded in full, the record tells whether it was a timeout.
         outcome = known.outcome if known.outcome in ("timed_out", "cancelled") else "failed"
@@ -97,10 +115,11 @@ def _apply(entry: CheckpointSummary, runs: dict[str, StepRun]) -> None:
             outcome=outcome,
             attempts=entry.attempts or known.attempts,
             error=entry.error or known.error,
+            sequence=entry.sequence,
         )
 
 
-def _recorded(record: StepRecord) -> StepRun:
+def _recorded(record: StepRecord, sequence: int) -> StepRun:
     failed = record.outcome != "completed"
     return StepRun(
         name=record.name,
@@ -108,6 +127,7 @@ def _recorded(record: StepRecord) -> StepRun:
         attempts=len(record.attempts),
         duration=record.duration if record.attempts else None,
         error=record.attempts[-1].error if record.attempts and failed else None,
+        sequence=sequence,
     )
 
 

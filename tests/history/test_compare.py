@@ -8,6 +8,7 @@ import pytest
 
 from sagaz_core.config import Backoff
 from sagaz_core.errors import SagaNotFoundError
+from sagaz_core.history import step_runs
 from sagaz_core.history.compare import Comparison, StepComparison, compare
 from sagaz_core.model import Difference, SagaSnapshot
 from sagaz_core.replay.replay import SagaReplay
@@ -105,6 +106,9 @@ async def test_a_replay_stands_beside_its_original_its_restored_steps_taken_from
     assert charge.changes == (Difference("/charged", "added", after=True),)
     assert ship.a is not None
     assert (ship.a.outcome, ship.differs) == ("not_reached", ("outcome", "context"))
+    # Where to look closer: what came of the step is told there.
+    assert [run and run.sequence for run in (price.a, charge.a, ship.a)] == [2, 3, None]
+    assert [run and run.sequence for run in (price.b, charge.b, ship.b)] == [None, 2, 3]
     assert found.beginning == (Difference("/token", "changed", "expired", "new"),)
     assert [difference.path for difference in found.end] == ["/charged", "/shipped", "/token"]
     assert not found.same
@@ -200,6 +204,21 @@ async def test_runs_recorded_by_another_engine_are_compared_by_what_they_recorde
     assert third.b is not None
     assert (third.a, third.b.outcome) == (None, "unfinished")
     assert steps(found)["step_1"].changes == (Difference("/n", "changed", 2, 3),)
+
+
+async def test_a_run_longer_than_a_page_is_compared_to_its_end(
+    any_storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_runs, "PAGE", 3)
+    count = 7
+    for saga_id, last in (("import_1", 1), ("import_2", 2)):
+        states = [*({"n": 0} for _ in range(count - 1)), {"n": last}]
+        await record(any_storage, states, saga_id)
+    found = await compare(any_storage, "import_1", "import_2")
+    assert len(found.steps) == count
+    assert found.steps[-1].b is not None
+    assert found.steps[-1].b.sequence == count
+    assert [step.name for step in found.steps if step.differs] == [f"step_{count - 1}"]
 
 
 async def test_steps_in_another_order_are_each_compared_once(
