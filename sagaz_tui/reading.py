@@ -53,21 +53,23 @@ class Watch:
         self._changed = changed
         self._missing = missing
         self._stale = stale
+        self._silent = 0
+        """Seconds since the store last answered, if it does not."""
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled; it can be run again afterwards."""
         cursor: int | None = None
-        silent, retry = 0, _RETRY_FIRST
+        retry = _RETRY_FIRST
         while True:
             try:
                 cursor = await self._storage.wait(cursor, _WAIT)
                 await self._look()
             except StorageError as error:
-                silent = await self._pause(silent, retry, str(error))
+                await self._pause(retry, str(error))
                 cursor, retry = None, min(retry * 2, _RETRY_AT_MOST)
                 continue
-            if silent:
-                silent, retry = 0, _RETRY_FIRST
+            if self._silent:
+                self._silent, retry = 0, _RETRY_FIRST
                 self._stale(None)
                 self._changed()
             await asyncio.sleep(_BETWEEN_LOOKS)
@@ -81,12 +83,11 @@ class Watch:
         if news:
             self._changed()
 
-    async def _pause(self, silent: int, retry: int, reason: str) -> int:
+    async def _pause(self, retry: int, reason: str) -> None:
         for left in range(retry, 0, -1):
-            self._stale(Silence(silent, left, reason))
+            self._stale(Silence(self._silent, left, reason))
             await asyncio.sleep(1)
-            silent += 1
-        return silent
+            self._silent += 1
 
 
 class MomentReader:

@@ -14,7 +14,7 @@ from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.replay_start import Start
-from sagaz_tui.screens.history import HistoryScreen
+from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -22,7 +22,7 @@ from sagaz_tui.widgets.key_footer import KeyFooter
 _PATIENCE: Final = 3.0
 
 
-class DebuggerScreen(HistoryScreen):
+class DebuggerScreen(ExplorerScreen):
     """Looks at a saga, corrects what it began with, and replays it."""
 
     PLACE = "debugger"

@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
-from textual.events import Resize
+from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.widgets import Static
 
 from sagaz_core.errors import StorageError
-from sagaz_core.model import MISSING
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.cursor import Cursor
 from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
 from sagaz_tui.reading import MomentReader, Silence, Watch
 from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.session import SagaSession, SagaView
 from sagaz_tui.text import visible
-from sagaz_tui.values import value_text
 from sagaz_tui.widgets.bar import Bar
-from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
 from sagaz_tui.widgets.lines import Span
 from sagaz_tui.widgets.saga_title import link_words, saga_words
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline
 
-if TYPE_CHECKING:
-    from sagaz_core.history.blame import BlameEntry
-
-_BLAMED: Final = 500
 _BETWEEN_PICTURES: Final = 0.1
 _RETRY: Final = 1.0
 PATIENCE: Final = 3.0
 """Seconds that a key waits for what it needs to be read."""
-_COPIED_AT_MOST: Final = 100_000
 
 
 class HistoryScreen(SagazScreen[None]):
@@ -69,6 +59,13 @@ class HistoryScreen(SagazScreen[None]):
         """Lay the screen out."""
         self._session = SagaSession(self.sagaz.storage, self.saga_id)
         self._reader = MomentReader(self._session, self._show_moment)
+        self._watch = Watch(
+            self.sagaz.storage,
+            self._session,
+            changed=self._take_news,
+            missing=self._say_missing,
+            stale=self._say_stale,
+        )
         yield self.too_small()
         yield Bar(id="title")
         yield Static(id="missing", markup=False)
@@ -77,15 +74,15 @@ class HistoryScreen(SagazScreen[None]):
     def on_mount(self) -> None:
         """Begin to read."""
         self._panes.context.focus()
-        watch = Watch(
-            self.sagaz.storage,
-            self._session,
-            changed=self._take_news,
-            missing=self._say_missing,
-            stale=self._say_stale,
-        )
-        self.in_background("watch", watch.run)
         self.in_background("reader", self._reader.run)
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Follow the store while this is seen."""
+        self.in_background("watch", self._watch.run)
+
+    def on_screen_suspend(self, event: ScreenSuspend) -> None:
+        """Ask nothing while something else is on top."""
+        self.workers.cancel_group(self, "watch")
 
     def on_resize(self, event: Resize) -> None:
         """Open the panes there is room for."""
@@ -330,55 +327,3 @@ class HistoryScreen(SagazScreen[None]):
     def action_search(self) -> None:
         """Search the context."""
         self._panes.open_search()
-
-    def action_copy(self) -> None:
-        """Copy the value under the context's cursor."""
-        value = self._panes.context.value
-        if value is MISSING:
-            return
-        text = value if isinstance(value, str) else value_text(value, _COPIED_AT_MOST + 1)
-        if len(text) > _COPIED_AT_MOST:
-            self._say("more than 100,000 characters; unfold it and copy a part")
-        else:
-            self.app.copy_to_clipboard(text)
-            self._say(f"copied the value of {visible(pointer_of(self._panes.context.path))}")
-
-    def action_copy_path(self) -> None:
-        """Copy the JSON Pointer of the context's cursor."""
-        path = self._panes.context.path
-        if path:
-            self.app.copy_to_clipboard(pointer_of(path))
-            self._say(f"copied {visible(pointer_of(path))}")
-
-    # ------------------------------------------------------------ blame
-
-    def action_blame(self) -> None:
-        """Show who set the key under the context's cursor."""
-        key = self._panes.context.key
-        if key is not None:
-            sheet = BlameScreen(key, self._cursor.sequence, lambda: self._blame(key))
-            self.app.push_screen(sheet, self._go_to_blamed)
-
-    def _go_to_blamed(self, sequence: int | None) -> None:
-        if sequence is not None:
-            self._go(sequence, jump=True)
-
-    async def _blame(self, key: str) -> Sequence[BlameEntry]:
-        # Imported here: nothing needs it until somebody asks.
-        from sagaz_core.history.blame import blame
-
-        return await blame(self.sagaz.storage, self.saga_id, key, limit=_BLAMED)
-
-    @on(DebuggerPanes.BlameWanted)
-    def fill_blame_pane(self) -> None:
-        """Read the values for the pane beside."""
-        self.in_background("blame", self._fill_blame_pane)
-
-    async def _fill_blame_pane(self) -> None:
-        key, sequence = self._panes.context.key, self._cursor.sequence
-        if key is not None:
-            try:
-                self._panes.show_blame(key, await self._blame(key), sequence)
-            except StorageError:
-                # The title says that the store is out of reach; the pane keeps what it has.
-                return

@@ -559,3 +559,20 @@ async def test_a_message_hides_no_staged_edit(store: SnapshotStorage) -> None:
         lines = painted(pilot.app).splitlines()
         assert "esc again leaves" in lines[-1]
         assert "esc again leaves" not in lines[-2]
+
+
+async def test_a_covered_debugger_asks_nothing_and_catches_up_when_seen_again(
+    store: SnapshotStorage,
+) -> None:
+    async with debugging(store, "count_1") as pilot:
+        debugger = pilot.app.screen
+        press(pilot, "?")
+        await until(pilot, lambda: pilot.app.screen is not debugger, "the help")
+
+        def watching() -> bool:
+            return any(job.group == "watch" and job.is_running for job in debugger.workers)
+
+        await until(pilot, lambda: not watching(), "the end of watching")
+        await record(store, counting_snapshots(2, first=61))
+        press(pilot, "escape")
+        await until_painted(pilot, "#62/62 before_step step_062")

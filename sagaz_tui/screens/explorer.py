@@ -1,0 +1,81 @@
+"""What a person asks of the checkpoint under the cursor: its values, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from textual import on
+
+from sagaz_core.errors import StorageError
+from sagaz_core.model import MISSING
+from sagaz_tui.screens.blame import BlameScreen
+from sagaz_tui.screens.history import HistoryScreen
+from sagaz_tui.text import visible
+from sagaz_tui.values import value_text
+from sagaz_tui.widgets.context_rows import pointer_of
+from sagaz_tui.widgets.debugger_panes import DebuggerPanes
+
+if TYPE_CHECKING:
+    from sagaz_core.history.blame import BlameEntry
+
+_BLAMED: Final = 500
+_COPIED_AT_MOST: Final = 100_000
+
+
+class ExplorerScreen(HistoryScreen):
+    """A saga's history, and answers to questions about what is there."""
+
+    # ------------------------------------------------------------ copying
+
+    def action_copy(self) -> None:
+        """Copy the value under the context's cursor."""
+        value = self._panes.context.value
+        if value is MISSING:
+            return
+        text = value if isinstance(value, str) else value_text(value, _COPIED_AT_MOST + 1)
+        if len(text) > _COPIED_AT_MOST:
+            self._say("more than 100,000 characters; unfold it and copy a part")
+        else:
+            self.app.copy_to_clipboard(text)
+            self._say(f"copied the value of {visible(pointer_of(self._panes.context.path))}")
+
+    def action_copy_path(self) -> None:
+        """Copy the JSON Pointer of the context's cursor."""
+        path = self._panes.context.path
+        if path:
+            self.app.copy_to_clipboard(pointer_of(path))
+            self._say(f"copied {visible(pointer_of(path))}")
+
+    # ------------------------------------------------------------ blame
+
+    def action_blame(self) -> None:
+        """Show who set the key under the context's cursor."""
+        key = self._panes.context.key
+        if key is not None:
+            sheet = BlameScreen(key, self._cursor.sequence, lambda: self._blame(key))
+            self.app.push_screen(sheet, self._go_to_blamed)
+
+    def _go_to_blamed(self, sequence: int | None) -> None:
+        if sequence is not None:
+            self._go(sequence, jump=True)
+
+    async def _blame(self, key: str) -> Sequence[BlameEntry]:
+        # Imported here: nothing needs it until somebody asks.
+        from sagaz_core.history.blame import blame
+
+        return await blame(self.sagaz.storage, self.saga_id, key, limit=_BLAMED)
+
+    @on(DebuggerPanes.BlameWanted)
+    def fill_blame_pane(self) -> None:
+        """Read the values for the pane beside."""
+        self.in_background("blame", self._fill_blame_pane)
+
+    async def _fill_blame_pane(self) -> None:
+        key, sequence = self._panes.context.key, self._cursor.sequence
+        if key is not None:
+            try:
+                self._panes.show_blame(key, await self._blame(key), sequence)
+            except StorageError:
+                # The title says that the store is out of reach; the pane keeps what it has.
+                return
