@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
@@ -78,7 +78,7 @@ class Attempts:
         task = asyncio.current_task()
         self._asked = task.cancelling() if task else 0
 
-    async def run(self, may_try: Callable[[], bool]) -> Ending:
+    async def run(self, may_try: Callable[[], Awaitable[bool]]) -> Ending:
         """Try until the step succeeds or has no attempt left; never raises for the action.
 
         Args:
@@ -100,9 +100,9 @@ class Attempts:
             number += 1
             try:
                 await asyncio.sleep(step.wait_before(number))
+                if not await may_try():
+                    return ending
             except asyncio.CancelledError:
-                return ending
-            if not may_try():
                 return ending
 
     async def _try(self, number: int) -> Ending:

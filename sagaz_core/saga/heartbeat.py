@@ -18,19 +18,23 @@ _log = logging.getLogger("sagaz")
 class Heartbeat:
     """Extends a writer's lease at intervals, from :meth:`start` until :meth:`stop`."""
 
-    def __init__(self, writer: SagaWriter, interval: float, on_lost: Callable[[], None]) -> None:
-        """Beat every ``interval`` seconds; call ``on_lost`` once if the lease is another's."""
+    def __init__(self, writer: SagaWriter, term: float, on_lost: Callable[[], None]) -> None:
+        """Beat thrice in ``term`` seconds; call ``on_lost`` if the lease is another's."""
         self._writer = writer
-        self._interval = interval
+        self._term = term
+        self._interval = term / 3
         self._on_lost = on_lost
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
+        self._heard = 0.0
+        """By the loop's clock, when it last began or had an answer."""
 
     def start(self) -> None:
         """Begin; a second call changes nothing."""
         if self._timer is None:
             # A timer is far cheaper than a task, and most runs end before their first beat.
             loop = asyncio.get_running_loop()
+            self._heard = loop.time()
             self._timer = loop.call_later(self._interval, self._begin)
 
     def stop(self) -> None:
@@ -41,18 +45,30 @@ class Heartbeat:
             self._beating.cancel()
         self._timer = self._beating = None
 
-    def _begin(self) -> None:
-        self._beating = asyncio.ensure_future(self._beat())
+    async def catch_up(self) -> None:
+        """Beat now if the process stood still for so long that the lease may be another's."""
+        if self._timer is not None:
+            overdue = asyncio.get_running_loop().time() - self._heard - self._term
+            if overdue > 0:
+                await self._beat()
 
-    async def _beat(self) -> None:
-        while True:
-            try:
-                alive = await self._writer.beat()
-            except StorageError as error:
-                # Not known to be lost: the run goes on, and so do the attempts to beat.
-                _log.warning("saga %s: the lease was not extended: %s", self._writer.saga_id, error)
-            else:
-                if not alive:
-                    self._on_lost()
-                    return
+    def _begin(self) -> None:
+        self._beating = asyncio.ensure_future(self._go_on())
+
+    async def _go_on(self) -> None:
+        alive = await self._beat()
+        while alive:
             await asyncio.sleep(self._interval)
+            alive = await self._beat()
+
+    async def _beat(self) -> bool:
+        try:
+            alive = await self._writer.beat()
+        except StorageError as error:
+            # Not known to be lost: the run goes on, and so do the attempts to beat.
+            _log.warning("saga %s: the lease was not extended: %s", self._writer.saga_id, error)
+            alive = True
+        if not alive:
+            self._on_lost()
+        self._heard = asyncio.get_running_loop().time()
+        return alive

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,15 +22,14 @@ from sagaz_core.model import (
 )
 from sagaz_core.saga.backlog import Backlog, Taken
 from sagaz_core.saga.heartbeat import Heartbeat
-from sagaz_core.saga.process import host_name, process_owner
+from sagaz_core.saga.origin import Origin, make_writer
+from sagaz_core.saga.process import host_name
 from sagaz_core.storage.capture import Capture, detach
 from sagaz_core.storage.snapshot_ids import SnapshotIds
 from sagaz_core.storage.times import DAY, now_micros
 
 if TYPE_CHECKING:
-    from sagaz_core.storage.lease import Lease
     from sagaz_core.storage.storage import SnapshotStorage
-    from sagaz_core.storage.writer import SagaWriter
 
 _log = logging.getLogger("sagaz")
 
@@ -39,6 +37,7 @@ LEASE_TERM: Final = 30.0
 """Seconds after which a run that gave no sign of life has lost its family's lease."""
 
 _ENDS: Final[frozenset[Kind]] = frozenset({"completed", "failed"})
+_BEFORE_CALLS: Final[frozenset[Kind]] = frozenset({"before_step", "before_compensation"})
 _TROUBLE: Final[frozenset[Kind]] = frozenset(
     {"step_failed", "before_compensation", "after_compensation", "compensation_failed"}
 )
@@ -58,19 +57,6 @@ _STATUS: Final[Mapping[Kind, Status]] = {
     "failed": "failed",
 }
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """For a run under a lease taken before: its family, and the checkpoint it grew from if any.
-
-    A saga of the run's id that is in the store already is gone on with.
-    """
-
-    root_id: str
-    parent_id: str | None
-    parent_sequence: int | None
-    lease: Lease
 
 
 class Recording:
@@ -125,8 +111,10 @@ class Recording:
         )
         self._indexes = {step.name: index for index, step in enumerate(self._run.steps)}
         self._has_lease = origin is not None
-        self._writer = _writer(storage, self, self._run, tags, origin)
-        self._heartbeat = Heartbeat(self._writer, LEASE_TERM / 3, self._note_lease_lost)
+        self._writer = make_writer(
+            storage, self.saga_id, saga_name, self._run, tags=tags, origin=origin, term=LEASE_TERM
+        )
+        self._heartbeat = Heartbeat(self._writer, LEASE_TERM, self._note_lease_lost)
         self._backlog = Backlog() if config.snapshot_strategy == "on_failure" else None
         self._turn = asyncio.Lock()
         self._latest: Capture | None = None
@@ -156,6 +144,10 @@ class Recording:
     def held_lease(self) -> bool:
         """Whether this run has ever acted under a lease, which it can have lost since."""
         return self._written or self._has_lease
+
+    async def check_lease(self) -> None:
+        """Find out whether the lease is lost, if the process has stood still for its term."""
+        await self._heartbeat.catch_up()
 
     def _note_lease_lost(self) -> None:
         self.refusal = LeaseLostError(
@@ -193,6 +185,8 @@ class Recording:
                 recorded.
         """
         if kind not in self._kinds or self.refusal is not None:
+            if kind in _BEFORE_CALLS:
+                await self.check_lease()
             return False
         ended_steps, self._ended_steps = self._ended_steps, []
         causes, self._causes = self._causes, {}
@@ -349,37 +343,3 @@ class Recording:
     def stop(self) -> None:
         """Stop at once, without writing: the lease is left to lapse."""
         self._heartbeat.stop()
-
-
-def _writer(
-    storage: SnapshotStorage,
-    recording: Recording,
-    run: RunInfo,
-    tags: Mapping[str, str],
-    origin: Origin | None,
-) -> SagaWriter:
-    if origin is None:
-        return storage.writer(
-            saga_id=recording.saga_id,
-            saga_name=recording.saga_name,
-            code=run.code,
-            tags=tags,
-            fence=1,
-            claim=True,
-            owner=process_owner(),
-            term=LEASE_TERM,
-            new_ids=True,
-        )
-    return storage.writer(
-        saga_id=recording.saga_id,
-        saga_name=recording.saga_name,
-        code=run.code,
-        tags=tags,
-        root_id=origin.root_id,
-        parent_id=origin.parent_id,
-        parent_sequence=origin.parent_sequence,
-        fence=origin.lease.fence,
-        owner=process_owner(),
-        term=LEASE_TERM,
-        new_ids=True,
-    )

@@ -193,8 +193,12 @@ class Run:
         """Whether a step may have happened before this run: it is not passed over then."""
         return False
 
-    def _may_try_again(self) -> bool:
-        return self._error is None and (self._recording is None or self._recording.refusal is None)
+    async def _may_try_again(self) -> bool:
+        if self._recording is not None:
+            await self._recording.check_lease()
+            if self._recording.refusal is not None:
+                return False
+        return self._error is None
 
     async def _complete(self, step: Step, ending: Ending, seen: int) -> None:
         keys = (*ending.changed, *ending.removed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,13 +15,15 @@ from sagaz_core.model import RunInfo, SagaResult, new_id
 from sagaz_core.saga.context import check_key
 from sagaz_core.saga.copying import copy_mapping
 from sagaz_core.saga.graph import check_steps, is_graph
+from sagaz_core.saga.origin import Origin
 from sagaz_core.saga.process import host_name
-from sagaz_core.saga.recording import Origin, Recording
+from sagaz_core.saga.recording import Recording
 from sagaz_core.saga.registry import code_of, register
 from sagaz_core.saga.resumed_run import ResumedRun, Resumption
 from sagaz_core.saga.run import Run
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Action, CompensationAction, Simulation, Step
+from sagaz_core.saga.step_arguments import step_backoff, step_names
 from sagaz_core.storage.listing import check_saga_id, check_tags
 
 if TYPE_CHECKING:
@@ -148,9 +150,9 @@ class Saga:
                 name=name,
                 action=action,
                 compensation=compensation,
-                depends_on=_names(name, depends_on),
+                depends_on=step_names(name, depends_on),
                 max_retries=max_retries,
-                retry_backoff=_backoff(name, retry_backoff),
+                retry_backoff=step_backoff(name, retry_backoff),
                 timeout=timeout,
                 idempotent=idempotent,
                 simulate=simulate,
@@ -369,25 +371,3 @@ class Saga:
                 "the other"
             )
         return config
-
-
-def _names(step: str, depends_on: object) -> tuple[str, ...] | None:
-    if depends_on is None:
-        return None
-    if isinstance(depends_on, str) or not isinstance(depends_on, Sequence | Set):
-        raise SagaDefinitionError(
-            f"step {step!r}: depends_on must be a list of step names, not {depends_on!r}"
-        )
-    return tuple(depends_on)
-
-
-def _backoff(step: str, given: object) -> Backoff:
-    if given is None:
-        return Backoff()
-    if isinstance(given, Backoff):
-        return given
-    if isinstance(given, int | float) and not isinstance(given, bool) and given >= 0:
-        return Backoff(initial=float(given))
-    raise SagaDefinitionError(
-        f"step {step!r}: retry_backoff must be a Backoff or seconds from 0, not {given!r}"
-    )
