@@ -44,6 +44,7 @@ class ReplayRequest:
         snapshot_id: one checkpoint exactly; None: the step's newest.
         compensated: what happens with restored steps that were undone since.
         in_doubt: what happens with steps in doubt; None: nobody has chosen.
+        reason: why, for the replay log; a store in production asks for one.
     """
 
     saga_id: str
@@ -53,6 +54,7 @@ class ReplayRequest:
     snapshot_id: str | None = None
     compensated: Literal["redo", "keep", "refuse"] = "redo"
     in_doubt: Literal["retry", "skip"] | None = None
+    reason: str | None = None
 
 
 async def start_replay(
@@ -120,6 +122,8 @@ def command(request: ReplayRequest, digest: str) -> list[str]:
     words.append(f"--compensated={request.compensated}")
     if request.in_doubt is not None:
         words.append(f"--in-doubt={request.in_doubt}")
+    if request.reason is not None:
+        words.append(f"--reason={request.reason}")
     if request.snapshot_id is not None:
         words.append(f"--snapshot={request.snapshot_id}")
     return [*words, "--", request.saga_id]

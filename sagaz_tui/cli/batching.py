@@ -24,6 +24,7 @@ from sagaz_tui.cli.exits import DONE, FAILED
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
+from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import tell
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
@@ -71,6 +72,8 @@ def carry_out(wish: BatchWish, storage: str | None, storage_url: str | None, for
     """Do what is asked for, print what came of it, and return the exit code."""
     _check(wish)
     settings = load_settings(storage=storage, storage_url=storage_url)
+    if not (wish.only_looks or wish.resume):
+        check_reason(settings, wish.reason)
     store = open_existing(settings, read_only=wish.only_looks)
     # What the sagas' own code prints must not end up within our JSON.
     with contextlib.redirect_stdout(sys.stderr):

@@ -54,7 +54,10 @@ def run_replay(
         ),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option("--reason", help="Why; kept in the replay log.")
+        str | None,
+        typer.Option(
+            "--reason", help="Why; kept in the replay log. A production store asks for it."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and run nothing.")

@@ -19,6 +19,7 @@ from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
+from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
 from sagaz_tui.cli.stopping import cancelled_by_signal
@@ -58,6 +59,8 @@ def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: 
             "leave one of them out"
         )
     settings = load_settings(storage=storage, storage_url=storage_url)
+    if not (wish.dry_run or wish.simulate):
+        check_reason(settings, wish.reason)
     overrides = collect_overrides(wish.overrides, wish.overrides_from)
     # What the saga's own code prints must not end up within our JSON.
     with contextlib.redirect_stdout(sys.stderr):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Event, Resize
@@ -127,7 +129,7 @@ class PlanScreen(SagazScreen[str | None]):
         assert self.plan is not None
         label = self.sagaz.settings.production
         if label:
-            text = f" {summary_words(self.plan)}. Type {visible(label)} to run it: "
+            text = f" {summary_words(self.plan)}. Type {visible(label)} and why to run it: "
             return (Span(text, "changed", bold=True),)
         key = keys_called("plan.confirm", self.sagaz.settings.keys)
         words = f" {summary_words(self.plan)}, as a new branch of {visible(self.plan.root_id)}"
@@ -167,14 +169,18 @@ class PlanScreen(SagazScreen[str | None]):
             self._run()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Run it, if what was typed is the store's label."""
+        """Run it, if what was typed is the store's label and a reason."""
         label = self.sagaz.settings.production
         if not self._seen():
             return
-        if event.value.strip().casefold() == label.casefold():
-            self._run()
-        else:
+        typed, reason = event.value.strip()[: len(label)], event.value.strip()[len(label) :]
+        if typed.casefold() != label.casefold() or reason[:1].strip():
             self.notify(f"that is not {visible(label)}; nothing was started", markup=False)
+        elif not reason:
+            self.notify(f"say why, too, after {visible(label)}", markup=False)
+        else:
+            self.request = replace(self.request, reason=reason.strip())
+            self._run()
 
     def _seen(self) -> bool:
         """Whether the key that is acted on came after the plan stood on the screen."""

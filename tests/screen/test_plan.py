@@ -227,16 +227,19 @@ async def test_a_read_only_screen_shows_the_plan_and_says_why_it_stops_there(
         assert await replays(store) == []
 
 
-async def test_in_production_the_label_is_typed(store: SnapshotStorage) -> None:
+async def test_in_production_the_label_and_a_reason_are_typed(store: SnapshotStorage) -> None:
     async with planning_in(store, settings=settings(production="PROD-EU")) as pilot:
-        await until_painted(pilot, "PROD-EU", "Type PROD-EU to run it:")
+        await until_painted(pilot, "PROD-EU", "Type PROD-EU and why to run it:")
         press(pilot, "enter")
         await until_painted(pilot, "that is not PROD-EU; nothing was started")
-        press(pilot, *"prod-us", "enter")
+        press(pilot, *"prod-eux", "enter")
         await pilot.pause()
+        press(pilot, "backspace", "enter")
+        await until_painted(pilot, "say why, too, after PROD-EU")
         assert await replays(store) == []
-        press(pilot, *["backspace"] * 2, *"eu", "enter")
+        press(pilot, *" new card", "enter")
         await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
+        assert [entry.reason for entry in await store.list_replays()] == ["new card"]
         await _ended(store)
 
 

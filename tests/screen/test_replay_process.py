@@ -89,13 +89,19 @@ def test_a_process_that_does_not_read_is_no_error_here(monkeypatch: pytest.Monke
 
 
 def test_values_stand_with_their_option_whatever_they_begin_with() -> None:
-    odd = ReplayRequest("--help", "-step", snapshot_id="-s", allow_type=("/-x",), in_doubt="skip")
+    odd = ReplayRequest(
+        *("--help", "-step"),
+        snapshot_id="-s",
+        allow_type=("/-x",),
+        in_doubt="skip",
+        reason="-r",
+    )
     words = command(odd, "-d")
     assert words[-2:] == ["--", "--help"]
     assert {"--from-step=-step", "--snapshot=-s", "--allow-type=/-x", "--plan-digest=-d"} < set(
         words
     )
-    assert "--in-doubt=skip" in words
+    assert {"--in-doubt=skip", "--reason=-r"} < set(words)
 
 
 def test_a_folder_that_others_can_change_is_refused(runtime: Path) -> None:
