@@ -19,10 +19,10 @@ from sagaz_tui.edits import EditLog, StagedEdit, common_start, completions, read
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.values import type_word
+from sagaz_tui.widgets.diff_lines import difference_line
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import clip, safe_text
-from sagaz_tui.widgets.why_lines import difference_line
 
 _STAGED_SHOWN: Final = 3
 _LONGEST: Final = 100_000

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, overload
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -90,6 +90,36 @@ def paint(line: Line, width: int, palette: Palette, *, selected: bool = False) -
 def paint_for(widget: Widget, line: Line, width: int, *, selected: bool = False) -> Strip:
     """Return a line in the colours of the app that a widget is in."""
     return paint(line, width, palette_for(widget.app.current_theme), selected=selected)
+
+
+class LaterLines(Sequence[Line]):
+    """Lines of which those after the first few are written only when they are looked at.
+
+    Args:
+        first: the lines at the top.
+        count: how many come after them.
+        write: gives one of those, by its index among them.
+    """
+
+    def __init__(self, first: Sequence[Line], count: int, write: Callable[[int], Line]) -> None:
+        self._first = first
+        self._count = count
+        self._write = write
+
+    def __len__(self) -> int:
+        return len(self._first) + self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Line]: ...
+    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        place = index % len(self) - len(self._first)
+        return self._first[place + len(self._first)] if place < 0 else self._write(place)
 
 
 class LinePane(ScrollView, inherit_bindings=False):

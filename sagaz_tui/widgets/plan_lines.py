@@ -10,9 +10,9 @@ from sagaz_core.model import MISSING, Difference, PlannedOverride, PlannedStep, 
 from sagaz_tui.text import short_age, visible
 from sagaz_tui.theme import GlyphName, glyph
 from sagaz_tui.values import type_word
+from sagaz_tui.widgets.diff_lines import difference_line
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip, fit
-from sagaz_tui.widgets.why_lines import difference_line
 
 _FATES: Final[dict[StepFate, tuple[GlyphName, str, Token]]] = {
     "restored": ("completed", "restored", "muted"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -12,9 +12,10 @@ from textual.message import Message
 
 from sagaz_core.model import CheckpointSummary, Difference, StepInfo
 from sagaz_tui.keys import bindings_for
+from sagaz_tui.widgets.diff_lines import diff_heading, diff_lines
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
-from sagaz_tui.widgets.why_lines import diff_heading, diff_lines, error_lines, step_lines
+from sagaz_tui.widgets.why_lines import error_lines, step_lines
 
 Tab = Literal["error", "diff", "step"]
 
@@ -165,7 +166,7 @@ class WhyPane(Vertical):
 _READING: Final[Line] = (Span(" reading…", "muted"),)
 
 
-def why_lines(state: WhyState, tab: Tab, width: int, *, library: bool = False) -> list[Line]:
+def why_lines(state: WhyState, tab: Tab, width: int, *, library: bool = False) -> Sequence[Line]:
     """Return the lines of one tab, written for ``width`` cells."""
     if tab == "error":
         return error_lines(state.checkpoint, state.failure, width, library=library)

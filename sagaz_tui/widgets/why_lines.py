@@ -1,37 +1,27 @@
-"""Why a saga stands as it does, in lines: the error, what changed, how the steps went."""
+"""Why a saga stands as it does, in lines: the error, and how the steps went."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from rich.cells import cell_len
 
 from sagaz_core.model import (
-    MISSING,
     CheckpointSummary,
-    Difference,
-    NotStored,
     StepError,
     StepInfo,
     StepRecord,
 )
 from sagaz_tui.text import short_duration, visible, visible_lines
-from sagaz_tui.values import type_word, value_text
 from sagaz_tui.widgets.lines import Line, Span, Token, line_width, spread
-from sagaz_tui.widgets.safe_text import clip, fit, wrap
+from sagaz_tui.widgets.safe_text import fit, wrap
 from sagaz_tui.widgets.traceback_text import Raised, read_traceback
 
 _MESSAGE_LINES: Final = 40
 _HEAD_LINES: Final = 4
 _CODE_LINES: Final = 3
 _PAIR_LINES: Final = 4
-_SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
-    "added": ("+", "added"),
-    "removed": ("-", "removed"),
-    "changed": ("~", "changed"),
-    "type_changed": ("~", "changed"),
-}
 
 
 # ---------------------------------------------------------------- error
@@ -114,57 +104,6 @@ def _frame_lines(raised: Raised, width: int, library: bool) -> list[Line]:
     if hidden:
         lines.append((Span(f" {hidden} library frame{'s' * (hidden > 1)} (o)", "future"),))
     return lines
-
-
-# ---------------------------------------------------------------- diff
-
-
-def diff_heading(sequence: int, before: int | None, causes: Mapping[str, str | None]) -> str:
-    """Return from where to where and by which step: ``#1→#2, by reserve_inventory``."""
-    span = f"#{sequence}, the first" if before is None else f"#{before}→#{sequence}"
-    steps = list(dict.fromkeys(step for step in causes.values() if step is not None))
-    if not steps:
-        return span
-    more = f" and {len(steps) - 2} more" if len(steps) > 2 else ""
-    return f"{span}, by {visible(', '.join(steps[:2]))}{more}"
-
-
-def diff_lines(heading: str, changes: Sequence[Difference], width: int) -> list[Line]:
-    """Return the heading and a line for each change."""
-    lines: list[Line] = [(Span(f" {heading}", "muted"),)]
-    if not changes:
-        lines.append((Span(" nothing changed", "muted"),))
-        return lines
-    longest = max(cell_len(visible(change.path or "/")) for change in changes)
-    path_width = min(longest, max(width // 2, 12))
-    return lines + [difference_line(change, path_width, width) for change in changes]
-
-
-def difference_line(change: Difference, path_width: int, width: int) -> Line:
-    """Return one change: sign, JSON Pointer, and the value before and after."""
-    sign, token = _SIGNS[change.kind]
-    if isinstance(change.after, NotStored):
-        sign = "?"
-    retyped = change.kind == "type_changed"
-    right: Line = (Span("TYPE ", "changed", bold=True),) if retyped else ()
-    room = max(width - path_width - 6 - (6 if retyped else 0), 6)
-    path = f" {sign} {fit(change.path or '/', path_width)}  "
-    return spread((Span(path, token), *_values(change, retyped, room)), right, width)
-
-
-def _values(change: Difference, retyped: bool, room: int) -> list[Span]:
-    if change.before is MISSING:
-        return [Span(_text(change.after, False, room))]
-    if change.after is MISSING:
-        return [Span(_text(change.before, False, room))]
-    before = _text(change.before, retyped, max(room // 2 - 2, 3))
-    after = _text(change.after, retyped, max(room - cell_len(before) - 3, 3))
-    return [Span(before, "muted"), Span(" → ", "muted"), Span(after)]
-
-
-def _text(value: Any, retyped: bool, room: int) -> str:
-    word = f" {type_word(value)}" if retyped else ""
-    return clip(value_text(value, room * 2 + 2), max(room - len(word), 4)) + word
 
 
 # ---------------------------------------------------------------- steps

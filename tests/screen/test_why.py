@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from sagaz_core.model import Difference, NotStored, StepError, StepInfo
+from sagaz_tui.widgets.diff_lines import diff_heading, diff_lines
 from sagaz_tui.widgets.lines import line_width
 from sagaz_tui.widgets.traceback_text import read_traceback
-from sagaz_tui.widgets.why_lines import diff_heading, diff_lines, error_lines, step_lines
+from sagaz_tui.widgets.why_lines import error_lines, step_lines
 from tests.screen.looking import texts
 from tests.screen.recorded import TRACEBACK, checkpoint, order_checkpoints
 
@@ -115,6 +117,31 @@ def test_the_heading_names_the_cause() -> None:
 
 def test_a_checkpoint_that_changed_nothing_says_so() -> None:
     assert texts(diff_lines("#2→#3", [], 40)) == [" #2→#3", " nothing changed"]
+
+
+def test_long_texts_are_shown_from_where_they_begin_to_differ() -> None:
+    before, after = "a" * 5_000 + "old" + "b" * 500, "a" * 5_000 + "new" + "b" * 500
+    shown = texts(diff_lines("#1→#2", [Difference("/note", "changed", before, after)], 60))[1]
+    old, new = shown.split(" → ")
+    assert '"…aaa' in old
+    assert "old" in old
+    assert "new" in new
+
+
+def test_of_many_changes_only_those_looked_at_are_written() -> None:
+    changes = [Difference(f"/key_{n}", "added", after=n) for n in range(100_000)]
+    written: list[int] = []
+
+    class Watched(list[Difference]):
+        def __getitem__(self, index: Any) -> Any:
+            if isinstance(index, int):
+                written.append(index)
+            return super().__getitem__(index)
+
+    lines = diff_lines("#1, the first", Watched(changes), 60)
+    assert len(lines) == 100_001
+    assert texts([lines[-1]]) == [" + /key_99999   99999"]
+    assert written == [99_999]
 
 
 def test_a_step_tells_its_tries_keys_and_nature() -> None:
