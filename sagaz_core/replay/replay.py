@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from sagaz_core.errors import (
+    NotResumableError,
     PlanChangedError,
     ReadOnlyStoreError,
     SnapshotNotFoundError,
@@ -220,7 +221,7 @@ class SagaReplay:
         # It may be the same request, made twice at the same time, that stands in the way.
         try:
             result = await self._begin_or_go_on(request, call, plan_digest)
-        except PlanChangedError:
+        except (PlanChangedError, NotResumableError):
             earlier = await earlier_result(*named)
             if earlier is None:
                 raise

@@ -122,6 +122,27 @@ async def test_a_request_whose_run_is_alive_is_in_progress(
     assert ledger.balance() == ONCE
 
 
+async def test_a_request_that_ends_while_another_call_of_it_looks_returns_that_end(
+    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(any_storage)
+    gate = ledger.gate = asyncio.Event()
+    first = asyncio.create_task(call(any_storage))
+    async for snapshot in any_storage.follow("order_1~r1"):
+        if snapshot.step_name == "charge":
+            break
+    resume = SagaReplay.resume
+
+    async def slowly(replay: SagaReplay, **how: Any) -> ReplayResult:
+        gate.set()
+        await first
+        return await resume(replay, **how)
+
+    monkeypatch.setattr(SagaReplay, "resume", slowly)
+    assert await call(any_storage) == replace(await first, plan=None)
+    assert ledger.balance() == ONCE
+
+
 async def test_a_request_that_was_named_and_never_began_runs_under_that_very_id(
     any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
