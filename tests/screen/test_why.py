@@ -140,7 +140,7 @@ def test_of_many_changes_only_those_looked_at_are_written() -> None:
 
     lines = diff_lines("#1, the first", Watched(changes), 60)
     assert len(lines) == 100_001
-    assert texts([lines[-1]]) == [" + /key_99999   99999"]
+    assert texts([lines[-1]]) == [" + /key_99999  99999"]
     assert written == [99_999]
 
 
