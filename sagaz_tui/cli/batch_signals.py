@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from sagaz_core.replay.batch import BatchReplay
 from sagaz_tui.cli.progress import tell
+from sagaz_tui.cli.stopping import at_signals
 
 _T = TypeVar("_T")
 
@@ -22,7 +21,7 @@ async def until_stopped(batch: BatchReplay, work: Awaitable[_T]) -> _T | None:
     running = asyncio.ensure_future(work)
     stop = _Stop(batch, running)
     try:
-        with _handling(stop):
+        with at_signals(stop):
             return await running
     except asyncio.CancelledError:
         if not stop.cancelled:
@@ -48,16 +47,3 @@ class _Stop:
             self._running.cancel()
         else:
             tell("still undoing; killing this process would leave the steps under way in doubt")
-
-
-@contextlib.contextmanager
-def _handling(stop: _Stop) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, stop)
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.remove_signal_handler(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sagaz_tui.cli.progress import tell
@@ -14,7 +14,13 @@ from sagaz_tui.cli.progress import tell
 @contextlib.contextmanager
 def cancelled_by_signal(running: asyncio.Task[Any]) -> Iterator[None]:
     """Cancel a task at SIGINT and SIGTERM; a terminal that hangs up (SIGHUP) stops nothing."""
-    stop = _Stop(running)
+    with at_signals(_Stop(running)):
+        yield
+
+
+@contextlib.contextmanager
+def at_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` at each SIGINT and SIGTERM, and do nothing at a SIGHUP."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGTERM, stop)

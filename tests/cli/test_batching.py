@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
+import shlex
 import shutil
 import sqlite3
 import sys
@@ -415,3 +417,20 @@ def test_a_read_only_store_takes_a_dry_run_and_no_batch(
 def test_a_batch_never_makes_the_store(command: Command, tmp_path: Path) -> None:
     assert command(*BATCH, "--yes").code == 4
     assert list(tmp_path.iterdir()) == []
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+WRITTEN = re.findall(r"^\$ sagaz (replay batch .*)$", README, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("line", WRITTEN)
+def test_the_commands_of_the_readme_are_taken_as_written(command: Command, line: str) -> None:
+    done = command(*shlex.split(line), "--yes")
+    # Its gateway and its batch are not in this store.
+    assert done.code == (3 if "--resume" in line else 0), done.err
+    assert ("no batch" if "--resume" in line else "no saga matches") in done.err
+
+
+def test_the_readme_shows_the_batch() -> None:
+    assert len(WRITTEN) == 3
