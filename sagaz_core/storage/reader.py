@@ -326,6 +326,20 @@ class StoreReader:
         records = await (await self._reader()).scan(REPLAY_LOG, saga=saga_id)
         return [unpack_replay_log(record.body) for record in records]
 
+    async def iter_replays(self, *, until: datetime | None = None) -> AsyncIterator[ReplayLogEntry]:
+        """Yield the whole replay log, newest first, a page in memory at a time.
+
+        Args:
+            until: leave out what started later, with a time zone.
+        """
+        backend = await self._reader()
+        last = micros_of(until, "until")
+        before = None if last is None else (last + 1, "")
+        while records := await backend.scan(REPLAY_LOG, before=before, limit=_PAGE):
+            for record in records:
+                yield unpack_replay_log(record.body)
+            before = records[-1].at, records[-1].id
+
     async def get_batch(self, batch_id: str) -> BatchLogEntry | None:
         """Return the journal of one batch, or None."""
         record = await (await self._reader()).get(BATCH_LOG, batch_id)

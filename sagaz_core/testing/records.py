@@ -67,6 +67,30 @@ class RecordContract(ContractBase):
         assert await ids() == ["d", "a", "c", "b", "9", "10"]
         assert await backend.scan("other") == []
 
+    async def test_documents_are_read_by_pages(
+        self, storage: SnapshotStorage, other: SnapshotStorage
+    ) -> None:
+        backend = storage.backend
+        for number in range(9):
+            saga = "x" if number % 2 else None
+            await backend.put(_record(f"{number}", at=number // 4, saga=saga), expected_version=0)
+
+        async def pages(limit: int, saga: str | None = None) -> list[list[str]]:
+            read: list[list[str]] = []
+            before = None
+            while found := await backend.scan("k", saga=saga, before=before, limit=limit):
+                read.append([each.id for each in found])
+                before = found[-1].at, found[-1].id
+            return read
+
+        assert await pages(2) == [["8", "7"], ["6", "5"], ["4", "3"], ["2", "1"], ["0"]]
+        assert await pages(5) == [["8", "7", "6", "5", "4"], ["3", "2", "1", "0"]]
+        assert await pages(3, "x") == [["7", "5", "3"], ["1"]]
+        assert [each.id for each in await backend.scan("k", before=(1, ""))] == ["3", "2", "1", "0"]
+        assert not await other.backend.put(_record("1", at=5), expected_version=9)
+        assert not await other.backend.put(_record("6", at=-5), expected_version=9)
+        assert await pages(2) == [["8", "7"], ["6", "5"], ["4", "3"], ["2", "1"], ["0"]]
+
     async def test_documents_are_listed_by_saga(self, storage: SnapshotStorage) -> None:
         backend = storage.backend
         for number, saga in enumerate(("x", "y", "x", None, "x:y")):
@@ -206,6 +230,9 @@ class RecordContract(ContractBase):
 
         for number in (2, 1, 3):
             await storage.save_replay_log(entry(number))
+        assert [each async for each in other.iter_replays()] == [entry(3), entry(2), entry(1)]
+        until = T0 + timedelta(seconds=2)
+        assert [each async for each in other.iter_replays(until=until)] == [entry(2), entry(1)]
         ended = entry(2, outcome="failed", error_message="no", finished_at=T0)
         await other.save_replay_log(ended)
         assert await storage.list_replays("a") == [entry(3), ended, entry(1)]

@@ -408,9 +408,18 @@ class Backend(ABC):
 
     @abstractmethod
     async def scan(
-        self, kind: str, *, saga: str | None = None, limit: int | None = None
+        self,
+        kind: str,
+        *,
+        saga: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
     ) -> list[RecordRow]:
-        """Return documents of a kind, newest first, of one saga or of all."""
+        """Return documents of a kind, newest first, ties by id, of one saga or of all.
+
+        With ``before``, a time and an id, only those that stand after such a one in this order:
+        given the last document of a page it returns the next page.
+        """
 
     # -- watching
 

@@ -345,12 +345,19 @@ class MemoryBackend(Backend):
         return self._records.get((kind, id))
 
     async def scan(
-        self, kind: str, *, saga: str | None = None, limit: int | None = None
+        self,
+        kind: str,
+        *,
+        saga: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
     ) -> list[RecordRow]:
         found = [
             record
             for record in self._records.values()
-            if record.kind == kind and saga in (None, record.saga)
+            if record.kind == kind
+            and saga in (None, record.saga)
+            and (before is None or (record.at, record.id) < before)
         ]
         found.sort(key=lambda record: (record.at, record.id), reverse=True)
         return found if limit is None else found[:limit]

@@ -33,7 +33,6 @@ from sagaz_core.storage.backends.redis_check import (
     store_findings,
 )
 from sagaz_core.storage.backends.redis_connection import (
-    Command,
     RedisConnection,
     check_url,
     describe,
@@ -41,6 +40,7 @@ from sagaz_core.storage.backends.redis_connection import (
 from sagaz_core.storage.backends.redis_entries import read_entries, read_latest, read_touches
 from sagaz_core.storage.backends.redis_keys import SCHEMA, Keys, Place, unpack_place
 from sagaz_core.storage.backends.redis_query import count, read_page, read_rows
+from sagaz_core.storage.backends.redis_records import read_record, scan_records
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
     unpack_record,
@@ -347,31 +347,20 @@ class RedisBackend(Backend):
         return await (await self._writer()).put(record, expected_version)
 
     async def get(self, kind: str, id: str) -> RecordRow | None:
-        (found,) = await (await self._connected()).run(self._read_record(kind, id))
+        (found,) = await (await self._connected()).run(read_record(self._keys, kind, id))
         return None if found[0] is None else unpack_record(*found)
 
-    def _read_record(self, kind: str, id: str) -> Command:
-        return ("HMGET", self._keys.record(kind, id), "version", "record")
-
     async def scan(
-        self, kind: str, *, saga: str | None = None, limit: int | None = None
+        self,
+        kind: str,
+        *,
+        saga: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
     ) -> list[RecordRow]:
-        connection = await self._connected()
-        if saga is None:
-            (members,) = await connection.run(("ZREVRANGE", self._keys.records(kind), 0, -1))
-            ids = [member.decode() for member in members]
-        else:
-            (members,) = await connection.run(("ZREVRANGE", self._keys.records_of(saga), 0, -1))
-            pairs = [member.decode().split("\0") for member in members]
-            ids = [id for of_kind, id in pairs if of_kind == kind]
-        found = await connection.run(*(self._read_record(kind, id) for id in ids)) if ids else []
-        records = [unpack_record(*each) for each in found if each[0] is not None]
-        if saga is not None:
-            # One that was since put down to another saga still stands in this one's list.
-            records = [record for record in records if record.saga == saga]
-        # Nor do the lists tell the time of one that somebody failed to replace.
-        records.sort(key=lambda record: (record.at, record.id), reverse=True)
-        return records if limit is None else records[:limit]
+        return await scan_records(
+            await self._connected(), self._keys, kind, saga=saga, before=before, limit=limit
+        )
 
     # -- watching
 

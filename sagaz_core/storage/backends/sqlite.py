@@ -259,12 +259,23 @@ class SQLiteBackend(Backend):
         return _record_row(rows[0]) if rows else None
 
     async def scan(
-        self, kind: str, *, saga: str | None = None, limit: int | None = None
+        self,
+        kind: str,
+        *,
+        saga: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
     ) -> list[RecordRow]:
+        of_saga = "" if saga is None else "AND saga = ? "
+        older = "" if before is None else "AND (at, id) < (?, ?) "
         rows = await self._rows(
-            f"{_RECORD} WHERE kind = ? {'' if saga is None else 'AND saga = ? '}"
-            "ORDER BY at DESC, id DESC LIMIT ?",
-            [kind, *([] if saga is None else [saga]), -1 if limit is None else limit],
+            f"{_RECORD} WHERE kind = ? {of_saga}{older}ORDER BY at DESC, id DESC LIMIT ?",
+            [
+                kind,
+                *([] if saga is None else [saga]),
+                *(before or ()),
+                -1 if limit is None else limit,
+            ],
         )
         return [_record_row(row) for row in rows]
 
