@@ -81,10 +81,12 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("list.failed", "1", "view the failed", "list", action="view('failed')"),
     Key("list.running", "2", "view the running", "list", action="view('running')"),
     Key("list.all", "3", "view all", "list", action="view('all')"),
+    Key("list.mark", "space", "mark the saga, or take its mark away", "list", "mark"),
+    Key("list.mark-all", "*", "mark all that match", "list"),
     Key(
         "list.filter",
         "/",
-        "filter: status: name: step: error: since: tag: or an id",
+        "filter: status: name: step: error: since: tag: where: or an id",
         "list",
         "filter",
     ),

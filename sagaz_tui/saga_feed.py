@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sagaz_core.model import SagaSummary, Status
 from sagaz_tui.saga_filter import SagaFilter
+from sagaz_tui.saga_where import SagasWhere
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
@@ -93,14 +94,25 @@ class SagaFeed:
         self._cursor: str | None = None
         self.complete = False
         """Whether everything that matches has been given out."""
+        self._where: SagasWhere | None = None
+        if question.filter.where is not None:
+            self._where = SagasWhere(storage, question.filter.where)
 
     @property
     def question(self) -> Question:
         """What is asked."""
         return self._question
 
+    @property
+    def where(self) -> SagasWhere | None:
+        """The expression that filters, and how far it has been asked; None: there is none."""
+        return self._where
+
     async def next_rows(self) -> list[SagaSummary]:
-        """Give the next rows; all at once if the order is not the store's own."""
+        """Give the next rows; all at once if the order is not the store's own.
+
+        Where an expression filters there may be none among the next, and more after them.
+        """
         if self.complete or self._question.contradicts:
             self.complete = True
             return []
@@ -113,18 +125,21 @@ class SagaFeed:
 
     async def _next_page(self, limit: int) -> list[SagaSummary]:
         page = await self._storage.list_sagas(**self._arguments, cursor=self._cursor, limit=limit)
+        rows = page.sagas if self._where is None else await self._where.those_of(page.sagas)
         self._cursor = page.cursor
         self.complete = page.cursor is None
-        return page.sagas
+        return rows
 
     async def newer(self, known: Container[str], limit: int = 100) -> Newer:
         """Give the rows that match and are not known, among the newest ``limit``."""
         if self._question.contradicts:
             return Newer()
         page = await self._storage.list_sagas(**self._arguments, limit=limit)
-        rows = tuple(row for row in page.sagas if row.saga_id not in known)
+        rows = [row for row in page.sagas if row.saga_id not in known]
+        if self._where is not None:
+            return Newer(tuple(await self._where.those_of(rows)))
         all_new = len(rows) == len(page.sagas) and page.cursor is not None
-        return Newer(rows, more=all_new)
+        return Newer(tuple(rows), more=all_new)
 
     async def refreshed(self, rows: Iterable[SagaSummary]) -> list[SagaSummary]:
         """Give what these sagas are by now, where that is something else."""
@@ -136,7 +151,10 @@ class SagaFeed:
         return changed
 
     async def counts(self) -> Counts:
-        """Count the views, unfiltered, and the errors that the filter lets through."""
+        """Count the views, unfiltered, and the errors that the filter lets through.
+
+        Where an expression filters, no errors are counted: that would read every saga.
+        """
         totals = await self._storage.count_sagas("status")
         failed = await self._storage.count_sagas("status", status="failed", unsettled=True)
         return Counts(
@@ -147,7 +165,11 @@ class SagaFeed:
         )
 
     async def _groups(self) -> tuple[tuple[str, int], ...]:
-        if self._question.view == "running" or self._question.contradicts:
+        if (
+            self._question.view == "running"
+            or self._question.contradicts
+            or self._where is not None
+        ):
             return ()
         arguments = {**self._arguments, "error_group": None, "status": "failed"}
         found = await self._storage.count_sagas("error_group", **arguments)

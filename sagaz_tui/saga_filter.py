@@ -1,4 +1,4 @@
-"""The list's filter as a person types it: ``status:failed name:Order* since:2h token error:x``."""
+"""The list's filter as a person types it: ``status:failed name:Order* since:2h error:token``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sagaz_core.errors import UsageError
 from sagaz_core.model import Status
 
 WORDS: Final = ("status", "name", "step", "error", "since", "until", "tag")
+_WHERE: Final = re.compile(r"(?:^|(?<=\s))where:")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -29,9 +30,11 @@ class SagaFilter:
     since: timedelta | datetime | None = None
     until: timedelta | datetime | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    where: str | None = None
+    """An expression over the latest checkpoint."""
 
     def arguments(self, now: datetime) -> dict[str, Any]:
-        """Give it as arguments of ``SnapshotStorage.list_sagas``, without status."""
+        """Give it as arguments of ``SnapshotStorage.list_sagas``, without status and where."""
         return {
             "prefix": self.prefix,
             "name": self.name,
@@ -46,11 +49,16 @@ class SagaFilter:
 def parse_filter(text: str) -> SagaFilter:
     """Read a filter; words without a colon are the beginning of an id.
 
+    ``where:`` comes last: all that follows is the expression.
+
     Raises:
         UsageError: the sentence says what to write instead.
     """
+    before, *where = _WHERE.split(text, maxsplit=1)
+    if where and not where[0].strip():
+        raise UsageError("where: wants an expression after it, as where:ctx.amount > 100")
     try:
-        words = shlex.split(text)
+        words = shlex.split(before)
     except ValueError:
         raise UsageError("a quotation mark is open; close it") from None
     found: dict[str, Any] = {}
@@ -67,7 +75,7 @@ def parse_filter(text: str) -> SagaFilter:
             tags.append(_tag(value, tags))
         else:
             _put(found, name, _READERS.get(name, str)(value), f"{name}: is there twice")
-    return SagaFilter(tags=tuple(tags), **found)
+    return SagaFilter(tags=tuple(tags), where=where[0].strip() if where else None, **found)
 
 
 def _put(found: dict[str, Any], name: str, value: object, twice: str) -> None:

@@ -145,21 +145,41 @@ async def filter_sagas(
     cursor: str | None = None
     while True:
         page = await storage.list_sagas(**filters, cursor=cursor, limit=TOGETHER)
-        read = await asyncio.gather(
-            *(storage.get_latest_snapshot(saga.saga_id) for saga in page.sagas)
-        )
-        # One that was removed in between has none.
-        pairs = [(saga, latest) for saga, latest in zip(page.sagas, read, strict=True) if latest]
-        answers = await _evaluate(asked, [(latest, saga.status) for saga, latest in pairs])
-        for (saga, _), answer in zip(pairs, answers, strict=True):
-            counted.examined += 1
-            if isinstance(answer, str):
-                counted.doubts.add(f"saga {saga.saga_id!r}", answer)
-            elif answer:
-                yield saga
+        for saga in await those_where(storage, asked, page.sagas, counted):
+            yield saga
         cursor = page.cursor
         if cursor is None:
             return
+
+
+async def those_where(
+    storage: SnapshotStorage, asked: Expression, sagas: Sequence[SagaSummary], found: SagaFilter
+) -> list[SagaSummary]:
+    """Return those of some sagas of whose latest checkpoint an expression is true, in order.
+
+    Args:
+        storage: where to look.
+        asked: the expression.
+        sagas: as they were listed.
+        found: counts what is looked at.
+
+    Raises:
+        ExpressionError: it takes too long.
+    """
+    true: list[SagaSummary] = []
+    for start in range(0, len(sagas), TOGETHER):
+        some = sagas[start : start + TOGETHER]
+        read = await asyncio.gather(*(storage.get_latest_snapshot(saga.saga_id) for saga in some))
+        # One that was removed in between has none.
+        pairs = [(saga, latest) for saga, latest in zip(some, read, strict=True) if latest]
+        answers = await _evaluate(asked, [(latest, saga.status) for saga, latest in pairs])
+        for (saga, _), answer in zip(pairs, answers, strict=True):
+            found.examined += 1
+            if isinstance(answer, str):
+                found.doubts.add(f"saga {saga.saga_id!r}", answer)
+            elif answer:
+                true.append(saga)
+    return true
 
 
 def _parsed(expression: str) -> Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from textual.app import ComposeResult
@@ -80,10 +81,10 @@ class FilterLine(Horizontal):
         self.field.value = ""
         self.read()
 
-    def show_news(self, news: Line, call: str) -> None:
-        """Show a few words at the right; a click on them does ``call``."""
+    def show_news(self, news: Line, calls: Mapping[int, str]) -> None:
+        """Show a few words at the right; ``calls`` gives what a click on each of them does."""
         self._news.styles.width = min(line_width(news), max(self.size.width - 20, 0))
-        self._news.show(news, calls={0: call})
+        self._news.show(news, calls=calls)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Read it once nothing more is typed."""

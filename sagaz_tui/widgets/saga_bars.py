@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from rich.cells import cell_len
 
-from sagaz_tui.saga_feed import Counts, Question, View
+from sagaz_tui.saga_feed import Counts, Question, SagaFeed, View
 from sagaz_tui.saga_filter import SagaFilter
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
-from sagaz_tui.widgets.lines import Line, Span
+from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip
 
 _VIEWS: Final[tuple[tuple[View, str, str], ...]] = (
@@ -102,6 +102,60 @@ def groups_line(
     return tuple(spans), right, calls
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the line of the filter tells at its right; ``keys`` names the keys that go with it."""
+
+    newer: int = 0
+    more: bool = False
+    marked: int = 0
+    marking: bool = False
+    sort: str = "newest"
+    looked_at: int | None = None
+    """Of how many sagas an expression was asked; None: there is none."""
+    complete: bool = True
+
+
+def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]]:
+    """Give what is marked, looked at and newer, and what a click on each does.
+
+    Args:
+        news: what to tell.
+        keys: the keys ``top``, ``bottom`` and ``back`` as a person reads them.
+    """
+    spans: list[Span] = []
+    calls: dict[int, str] = {}
+
+    def say(text: str, token: Token, key: str, call: str) -> None:
+        for span in (Span(text, token), Span(f" ({key})  " if key else "  ", "muted")):
+            if call:
+                calls[len(spans)] = call
+            spans.append(span)
+
+    if news.marking:
+        say(f"marking, {news.marked:,} so far", "live", keys["back"], "back")
+    elif news.marked:
+        say(f"{glyph('marked')} {news.marked:,} marked", "live", keys["back"], "back")
+    if news.looked_at is not None:
+        rest = ("", "") if news.complete else (keys["bottom"], "bottom")
+        say(f"{news.looked_at:,} looked at", "muted", *rest)
+    if news.newer:
+        number = f"{news.newer}{'+' if news.more else ''}"
+        say(f"{glyph('newer')} {number} newer", "live", keys["top"], "top")
+    elif news.sort != "newest":
+        say(f"by {news.sort}", "muted", "", "")
+    return tuple(spans), calls
+
+
+def doubts_line(feed: SagaFeed) -> Line:
+    """Give where the filter's expression had no answer, and why."""
+    doubts = feed.where.doubts if feed.where is not None else None
+    if doubts is None:
+        return ()
+    words = f" no answer for {doubts.count:,}, taken for no: {doubts.first}: {doubts.reason}"
+    return (Span(visible(words), "muted"),)
+
+
 def _short_names(groups: Sequence[str]) -> list[str]:
     """Leave out the error's type where its message alone tells groups apart."""
     messages = [group.partition(": ")[2] for group in groups]
@@ -111,11 +165,15 @@ def _short_names(groups: Sequence[str]) -> list[str]:
     ]
 
 
-def empty_words(question: Question, counts: Counts | None, store: str) -> tuple[str, ...]:
-    """Give what a list without rows says."""
+def empty_words(
+    question: Question, counts: Counts | None, store: str, *, complete: bool
+) -> tuple[str, ...]:
+    """Give what a list without rows says; ``complete``: all were looked at."""
     if question.contradicts:
         return ("Nothing here can have that status; 3 shows all sagas.",)
     if question.filter != SagaFilter() or question.group is not None:
+        if not complete:
+            return ("No saga has matched so far; G looks at all of them, esc clears the filter.",)
         return ("No saga matches; esc clears the filter.",)
     if counts is None:
         return ()

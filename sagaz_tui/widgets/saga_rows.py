@@ -30,7 +30,8 @@ _HEADS: Final[dict[Column, str]] = {
 _RIGHT: Final[frozenset[Column]] = frozenset({"age", "took", "checkpoints"})
 _FIXED: Final[dict[Column, int]] = {"age": 4, "took": 7, "checkpoints": 4, "undo": 6}
 _GAP: Final = 2
-_LEAD: Final = 3
+_LEAD: Final = 4
+"""Marked, selected, status and a space."""
 _TRAIL: Final = 1
 _WIDE: Final = 110
 _MARKS: Final[dict[Status, tuple[GlyphName, Token]]] = {
@@ -99,12 +100,15 @@ def head_line(layout: Layout) -> Line:
     return (Span(" " * _LEAD + (" " * _GAP).join(cells), "muted"),)
 
 
-def saga_line(row: SagaSummary, layout: Layout, now: datetime, *, selected: bool) -> Line:
+def saga_line(
+    row: SagaSummary, layout: Layout, now: datetime, *, selected: bool, marked: bool = False
+) -> Line:
     """Give a saga as a line of the list."""
     sign, token = _MARKS[row.status]
     if row.recovered:
         sign, token = "completed", "ok"
     spans = [
+        Span(glyph("marked") if marked else " ", "live"),
         Span(glyph("row") if selected else " ", "live"),
         Span(glyph(sign) + " ", token),
     ]

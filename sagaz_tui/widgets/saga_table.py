@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
 
 from textual.events import Click
@@ -24,6 +24,7 @@ class SagaTable(LinePane, can_focus=False):
 
     Args:
         clock: tells the time that ages are counted from.
+        marked: the ids of marked sagas; the table is refreshed when they change.
     """
 
     DEFAULT_CSS = "SagaTable { scrollbar-gutter: stable; }"
@@ -45,9 +46,16 @@ class SagaTable(LinePane, can_focus=False):
             super().__init__()
             self.layout = layout
 
-    def __init__(self, clock: Callable[[], datetime], *, id: str | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        marked: Container[str] = (),
+        *,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
         self._clock = clock
+        self._marked = marked
         self._rows: list[SagaSummary] = []
         self._places: dict[str, int] = {}
         self._selected: str | None = None
@@ -100,6 +108,9 @@ class SagaTable(LinePane, can_focus=False):
 
     def extend(self, rows: Iterable[SagaSummary]) -> None:
         """Append rows that are not here yet."""
+        if not self._rows:
+            self.show(rows, step_head=self._step_head, from_top=True)
+            return
         before = len(self._rows)
         for row in rows:
             if row.saga_id not in self._places:
@@ -138,6 +149,11 @@ class SagaTable(LinePane, can_focus=False):
         """The rows that are on the screen."""
         top = round(self.scroll_offset.y)
         return self._rows[top : top + self.size.height]
+
+    @property
+    def near_end(self) -> bool:
+        """Whether the last rows that are here are in sight, or will soon be."""
+        return round(self.scroll_offset.y) + self.size.height + _AHEAD >= len(self._rows)
 
     @property
     def moving(self) -> bool:
@@ -193,7 +209,8 @@ class SagaTable(LinePane, can_focus=False):
         if chosen:
             self._painted = row.saga_id
         self._ages[index] = age_text(row, now)
-        return saga_line(row, self._layout, now, selected=chosen), chosen
+        marked = row.saga_id in self._marked
+        return saga_line(row, self._layout, now, selected=chosen, marked=marked), chosen
 
     def on_resize(self) -> None:
         """Give the columns what room there is now."""
@@ -224,7 +241,7 @@ class SagaTable(LinePane, can_focus=False):
             self.post_message(self.LaidOut(layout))
 
     def _ask_for_more(self) -> None:
-        if round(self.scroll_offset.y) + self.size.height + _AHEAD >= len(self._rows):
+        if self.near_end:
             self.post_message(self.WantsMore())
 
     def _in_sight(self, place: int) -> bool:

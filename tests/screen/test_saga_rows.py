@@ -37,7 +37,7 @@ def text(row: SagaSummary, width: int = 80, *, selected: bool = False) -> str:
 
 def test_a_failed_saga_says_where_why_when_and_how_it_was_undone() -> None:
     assert text(FAILED, selected=True) == (
-        "▌✗ order_8841  OrderSaga  charge_payment  CardDeclined: token ex…    2m  done"
+        " ▌✗ order_8841  OrderSaga  charge_payment  CardDeclined: token e…    2m  done"
     )
 
 
@@ -46,7 +46,7 @@ def test_a_failed_saga_says_where_why_when_and_how_it_was_undone() -> None:
     [
         ({"compensation": "failed"}, ["✗", "FAILED"]),
         ({"compensation": "none"}, ["✗", "none"]),
-        ({"recovered_by": "order_8841~r1"}, ["✓", "recovered by order_884"]),
+        ({"recovered_by": "order_8841~r1"}, ["✓", "recovered by order_88"]),
         ({"recovered_by": "order_8841", "status": "completed"}, ["✓", "completed"]),
         ({"recovered_by": "order_8841~r1", "status": "executing"}, ["▸", "running"]),
         ({"status": "executing", "error": None}, ["▸", "running"]),

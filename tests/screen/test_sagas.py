@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import SagaSnapshot
@@ -23,6 +20,7 @@ from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.filter_line import FilterField
 from sagaz_tui.widgets.saga_table import SagaTable
 from tests.screen.failures import NOW, TIMEOUT, begin, complete, fail, recover
+from tests.screen.lists import ids, listing, selected, table
 from tests.screen.looking import painted, press, until, until_painted
 
 
@@ -36,34 +34,6 @@ async def store(tmp_path: Path) -> AsyncIterator[SnapshotStorage]:
         await fail(storage, "order_3", age=60, error=TIMEOUT)
         await begin(storage, "order_4")
         yield storage
-
-
-@asynccontextmanager
-async def listing(
-    storage: SnapshotStorage, size: tuple[int, int] = (100, 24), **options: Any
-) -> AsyncIterator[Pilot[None]]:
-    """The app, with whatever it lists first."""
-    settings = options.pop("settings", Settings())
-    app = SagazApp(storage, settings, clock=lambda: NOW, ascii=False, **options)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: "All" in painted(app) and "LIVE" in painted(app), "a list")
-        yield pilot
-
-
-def table(pilot: Pilot[None]) -> SagaTable:
-    """The rows."""
-    return pilot.app.screen_stack[0].query_one(SagaTable)
-
-
-def ids(pilot: Pilot[None]) -> list[str]:
-    """The ids of the rows, in order."""
-    return [row.saga_id for row in table(pilot).rows]
-
-
-def selected(pilot: Pilot[None]) -> str:
-    """The id in the row that is painted as the selected one."""
-    rows = [line for line in painted(pilot.app).splitlines() if line.startswith("▌")]
-    return rows[0].split()[1] if rows else ""
 
 
 async def test_the_failed_come_first_newest_on_top_with_their_errors(
@@ -158,7 +128,7 @@ async def test_a_running_saga_changes_where_it_stands(store: SnapshotStorage) ->
 async def test_a_run_whose_process_died_becomes_interrupted_though_nothing_is_written(
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaz_tui.screens.sagas._QUIET", 0.05)
+    monkeypatch.setattr("sagaz_tui.screens.live_sagas._QUIET", 0.05)
     writer = store.writer(saga_id="order_9", saga_name="OrderSaga", claim=True, fence=1, term=0.3)
     await writer.append(
         capture(SagaSnapshot(saga_id="order_9", saga_name="OrderSaga", kind="before_step"))
