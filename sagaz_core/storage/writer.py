@@ -142,7 +142,7 @@ class SagaWriter:
                 updated=max(self._row.updated, now_micros()),
             )
             outcome = await self._submit(self._append_of(row, None, release=True), None)
-            self._refuse(outcome)
+            await self._refuse(outcome)
 
     async def beat(self) -> bool:
         """Keep the lease for another term; False if the family is another run's now."""
@@ -183,7 +183,7 @@ class SagaWriter:
         if not self._head_known:
             row = await self._backend.saga(self.saga_id)
             if row is not None and self._claim and self._row is None and not await self._own(1, 1):
-                self._refuse(Outcome("conflict", row.head))
+                await self._refuse(Outcome("conflict", row.head))
             self._chain = Chain() if row is None else await read_chain(self._backend, row)
             self._row = row
             self._head_known = True
@@ -219,11 +219,11 @@ class SagaWriter:
             await self._check_duplicate(capture)
             self._unsure.add(capture.snapshot_id)
             return outcome.head
-        self._refuse(outcome)
+        await self._refuse(outcome)
         return outcome.head
 
-    def _refuse(self, outcome: Outcome) -> None:
-        if outcome.kind == "fenced":
+    async def _refuse(self, outcome: Outcome) -> None:
+        if outcome.kind == "fenced" or (outcome.kind == "conflict" and await self._is_fenced()):
             raise LeaseLostError(
                 f"another run has taken over the family {self._identity.root_id!r}; this one must "
                 "not act any more"
@@ -239,6 +239,13 @@ class SagaWriter:
                 f"saga {self.saga_id!r} has {outcome.head} checkpoints, more than its writer knew "
                 "of: somebody else writes to it; give each run a saga id of its own"
             )
+
+    async def _is_fenced(self) -> bool:
+        """Whether another run holds the lease, which may have gone on with this very saga."""
+        if self.fence is None:
+            return False
+        family = await self._backend.family(self._identity.root_id)
+        return family is not None and (family.fence, family.holder) != (self.fence, self.saga_id)
 
     async def _check_duplicate(self, capture: Capture) -> None:
         place = await self._backend.locate(None, snapshot_id=capture.snapshot_id)

@@ -30,6 +30,8 @@ class Ledger:
         """Verbs that raise instead of happening."""
         self.gate: asyncio.Event | None = None
         """What a charge waits for; None: nothing."""
+        self.waiting = asyncio.Event()
+        """Set as soon as a charge waits."""
 
     def note(self, saga_id: str, verb: str, detail: Any = None) -> None:
         if verb in self.failing:
@@ -70,6 +72,7 @@ class Shop(Saga):
 
     async def charge(self, ctx: StepContext) -> str:
         if LEDGER.gate is not None:
+            LEDGER.waiting.set()
             await LEDGER.gate.wait()
         if not str(ctx["payment_token"]).startswith("tok_new"):
             raise CardDeclinedError("token expired")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from sagaz_core.errors import NotResumableError, ReplayInProgressError, SagaNotFoundError
+from sagaz_core.config import SnapshotStrategy
+from sagaz_core.errors import (
+    LeaseLostError,
+    NotResumableError,
+    ReplayInProgressError,
+    SagaNotFoundError,
+)
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.capture import capture
@@ -17,8 +24,10 @@ from tests.replay.interrupted import (
     Chain,
     Moment,
     Tape,
+    recorded_by,
     run_on_tape,
 )
+from tests.replay.shop import Ledger, Shop, let_lapse, order
 
 AT_ONCE = 0.000001
 """A lease's term in seconds that has lapsed by the time anybody looks."""
@@ -118,23 +127,50 @@ async def test_a_run_that_is_alive_is_not_resumed() -> None:
         await resume(storage)
 
 
-async def test_it_goes_on_in_every_store(storage: SnapshotStorage) -> None:
+async def test_it_goes_on_in_every_store(any_storage: SnapshotStorage) -> None:
     tape, _ = await run_on_tape(Chain, {"fails": None})
     moment = tape.moments()[1]
     WORLD.restore(moment.at_the_next)
     left = SnapshotStorage(moment.tape)
     run = await left.get_run("s")
-    writer = storage.writer(
+    writer = any_storage.writer(
         saga_id="s", saga_name="Chain", code=run.code, fence=1, claim=True, term=AT_ONCE
     )
     async for snapshot in left.iter_checkpoints("s"):
         await writer.append(capture(snapshot), run=run)
-    result = await resume(storage)
+    result = await resume(any_storage)
     assert result.status == "success"
     assert WORLD.done == {"s:a": 1, "s:b": 2, "s:c": 1, "s:d": 1}
-    saga = await storage.get_saga("s")
+    saga = await any_storage.get_saga("s")
     assert saga is not None
     assert (saga.status, saga.checkpoints) == ("completed", 7)
-    family = await storage.get_family("s")
+    family = await any_storage.get_family("s")
     assert family is not None
     assert (family.fence, family.held, family.holder) == (2, False, "s")
+
+
+@pytest.mark.parametrize("strategy", ["before_each_step", "after_each_step"])
+async def test_a_former_holder_that_is_alive_after_all_stops_and_undoes_nothing(
+    any_storage: SnapshotStorage, ledger: Ledger, strategy: SnapshotStrategy
+) -> None:
+    gate = ledger.gate = asyncio.Event()
+    saga = Shop(
+        order(payment_token="tok_new"),
+        saga_id="order_1",
+        snapshot_storage=any_storage,
+        config=recorded_by(strategy),
+    )
+    former = asyncio.create_task(saga.execute())
+    await ledger.waiting.wait()
+    await let_lapse(any_storage)
+    ledger.gate = None
+    replay = SagaReplay("order_1", any_storage)
+    assert (await replay.resume(in_doubt="retry")).status == "success"
+    gate.set()
+    result = await former
+    assert isinstance(result.error, LeaseLostError)
+    # What was under way cannot be recalled.
+    assert ledger.verbs() == ["reserve", "charge", "ship", "charge"]
+    saga_now = await any_storage.get_saga("order_1")
+    assert saga_now is not None
+    assert saga_now.status == "completed"
