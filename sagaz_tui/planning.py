@@ -46,6 +46,7 @@ async def _plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
             allow_type=request.allow_type,
             compensated=request.compensated,
             in_doubt=request.in_doubt,
+            again=request.again,
             snapshot_id=request.snapshot_id,
             dry_run=True,
         )
@@ -94,4 +95,6 @@ def as_command(request: ReplayRequest) -> str:
         words += ["--compensated", request.compensated]
     if request.in_doubt is not None:
         words += ["--in-doubt", request.in_doubt]
+    if request.again:
+        words.append("--again")
     return shlex.join(words)

@@ -44,6 +44,7 @@ class ReplayRequest:
         snapshot_id: one checkpoint exactly; None: the step's newest.
         compensated: what happens with restored steps that were undone since.
         in_doubt: what happens with steps in doubt; None: nobody has chosen.
+        again: whether to replay what a replay has recovered already.
         reason: why, for the replay log; a store in production asks for one.
     """
 
@@ -54,6 +55,7 @@ class ReplayRequest:
     snapshot_id: str | None = None
     compensated: Literal["redo", "keep", "refuse"] = "redo"
     in_doubt: Literal["retry", "skip"] | None = None
+    again: bool = False
     reason: str | None = None
 
 
@@ -122,6 +124,8 @@ def command(request: ReplayRequest, digest: str) -> list[str]:
     words.append(f"--compensated={request.compensated}")
     if request.in_doubt is not None:
         words.append(f"--in-doubt={request.in_doubt}")
+    if request.again:
+        words.append("--again")
     if request.reason is not None:
         words.append(f"--reason={request.reason}")
     if request.snapshot_id is not None:

@@ -136,6 +136,7 @@ GlyphName = Literal[
     "newer",
     "again",
     "doubt",
+    "gone",
 ]
 
 
@@ -170,6 +171,7 @@ GLYPHS: Final[Mapping[GlyphName, Glyph]] = {
     "newer": Glyph("↑", "^", "newer"),
     "again": Glyph("↻", "r", "runs again"),
     "doubt": Glyph("?", "?", "in doubt"),
+    "gone": Glyph("∅", "-", "gone"),
 }
 
 

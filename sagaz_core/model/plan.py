@@ -84,6 +84,8 @@ class ReplayPlan:
     force_failure: bool = False
     fails_at: str | None = None
     """The step that is made to fail instead of running."""
+    running: str | None = None
+    """The run of the family that is alive: until it has ended, a real run is refused."""
     digest: str = ""
     """Changes with checkpoint, override, code and lease; a run given it refuses when they have."""
 

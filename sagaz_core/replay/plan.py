@@ -291,6 +291,7 @@ def _plan(
         compensated=request.compensated,
         force_failure=request.fails_at is not None,
         fails_at=request.fails_at,
+        running=past.family.holder if past.family is not None and past.family.held else None,
         digest=digest(
             snapshot=snapshot,
             from_step=request.from_step,

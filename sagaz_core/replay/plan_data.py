@@ -26,6 +26,7 @@ def plan_data(plan: ReplayPlan) -> dict[str, Any]:
         "compensated": plan.compensated,
         "force_failure": plan.force_failure,
         "fails_at": plan.fails_at,
+        "running": plan.running,
         "steps": [asdict(step) for step in plan.steps],
         "overrides": [_override_data(override) for override in plan.overrides],
         "problems": [asdict(problem) for problem in plan.problems],

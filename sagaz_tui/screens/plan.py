@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -10,9 +13,10 @@ from textual.events import Event, Resize
 from textual.strip import Strip
 from textual.widgets import Input
 
-from sagaz_core.errors import SagazError
+from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.model import ReplayPlan
 from sagaz_tui.keys import bindings_for, keys_called
+from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
 from sagaz_tui.planning import as_command, make_plan
 from sagaz_tui.replay_process import ReplayRequest, start_replay
 from sagaz_tui.screens.base import SagazScreen
@@ -21,6 +25,9 @@ from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane, line_width
 from sagaz_tui.widgets.plan_lines import plan_lines, summary_words, wrapped
+
+_OPTIONAL: Final = frozenset({"plan.confirm", *(choice.key for choice in CHOICES.values())})
+_LOOK_AGAIN: Final = 1.0
 
 
 class PlanPane(TextPane, can_focus=False):
@@ -61,6 +68,7 @@ class PlanScreen(SagazScreen[str | None]):
         # Kept, not looked up: the plan may still come while the screen is taken down.
         self._title, self._question = Bar(id="title"), Bar(id="question")
         self._pane, self._label = PlanPane(), Input(id="label", compact=True, disabled=True)
+        self._footer = KeyFooter("plan", self.sagaz.settings.keys, leave_out=_OPTIONAL)
         self.request = request
         self.confirm = confirm
         self.plan: ReplayPlan | None = None
@@ -76,8 +84,7 @@ class PlanScreen(SagazScreen[str | None]):
         with Horizontal(id="ask"):
             yield self._question
             yield self._label
-        left_out = () if self.confirm else ("plan.confirm",)
-        yield KeyFooter("plan", self.sagaz.settings.keys, leave_out=left_out)
+        yield self._footer
 
     def on_mount(self) -> None:
         """Make the plan."""
@@ -93,6 +100,27 @@ class PlanScreen(SagazScreen[str | None]):
         except SagazError as error:
             self.plan, self._trouble = None, str(error)
         self._show_plan()
+        if self.confirm and self.plan is not None and self.plan.running:
+            self.in_background("waiting", self._until_free, self.plan.root_id)
+
+    async def _until_free(self, root_id: str) -> None:
+        """Make the plan anew once no run of the family is alive."""
+        held = True
+        while held:
+            await asyncio.sleep(_LOOK_AGAIN)
+            with suppress(StorageError):
+                family = await self.sagaz.storage.get_family(root_id)
+                held = family is not None and family.held
+        self.in_background("plan", self._make)
+
+    def action_choose(self, name: str) -> None:
+        """Choose the next of what there is to choose from, and see what becomes of the plan."""
+        choice = CHOICES[name]
+        if choice in open_choices(self.request, self.plan) and not self._starting:
+            self.request = choice.next(self.request)
+            self.plan, self._trouble = None, ""
+            self._ask((Span(" planning…", "muted"),))
+            self.in_background("plan", self._make)
 
     def _show_plan(self) -> None:
         """Show the plan, or why there is none; nothing can be confirmed until it is painted."""
@@ -104,9 +132,16 @@ class PlanScreen(SagazScreen[str | None]):
             lines = [(Span(f" {heading}", "fail", bold=True),)]
             lines += [*wrapped(self._trouble, width, "fail", lead="✗"), ()]
         if self.plan is not None:
-            lines += plan_lines(self.plan, width, self.sagaz.now())
+            keys = keys_by_problem(self.sagaz.settings.keys)
+            lines += plan_lines(self.plan, width, self.sagaz.now(), keys)
         self._pane.set_plan(lines)
-        self._ask(self._refusal() or self._invitation())
+        refusal = self._refusal()
+        self._label.disabled = self._label.disabled or bool(refusal)
+        self._ask(refusal or self._invitation())
+        offered = {choice.key for choice in open_choices(self.request, self.plan)}
+        self._footer.show(
+            "plan", leave_out=_OPTIONAL - offered - (set() if refusal else {"plan.confirm"})
+        )
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the plan anew."""
@@ -145,6 +180,9 @@ class PlanScreen(SagazScreen[str | None]):
             return (Span(f" It {summary_words(self.plan)}. This only shows it.", "muted"),)
         if self.sagaz.settings.read_only:
             text = " Opened read-only, so nothing is replayed; start without --read-only."
+            return (Span(text, "changed", bold=True),)
+        if self.plan.running:
+            text = f" {visible(self.plan.running)} is running; this waits until it has ended."
             return (Span(text, "changed", bold=True),)
         return ()
 

@@ -5,87 +5,21 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.strip import Strip
 
-from sagaz_core.replay.overrides import parse_override
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui import planning
 from sagaz_tui.app import SagazApp
-from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.screens.plan import PlanPane, PlanScreen
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
-from tests.end_to_end.shop import ShopSaga
-from tests.screen.looking import press, until, until_painted
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SnapshotStorage]:
-    """A store with an order whose charge failed, and the gateway up again."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    async with SQLiteSnapshotStorage("sagaz.db") as storage:
-        context = {"order_id": "7", "token": "old"}
-        saga = ShopSaga(context, saga_id="order_7", snapshot_storage=storage)
-        await saga.execute()
-        for sign in ("gateway-up", "gateway-answers"):
-            Path(sign).touch()
-        yield storage
-
-
-def settings(**more: Any) -> Settings:
-    """Settings that name the shop's module."""
-    return Settings(
-        storage_url="sqlite:///sagaz.db",
-        sagas=("tests.end_to_end.shop",),
-        sources={"sagas": "the test"},
-        **more,
-    )
-
-
-@asynccontextmanager
-async def planning_in(
-    storage: SnapshotStorage,
-    *overrides: str,
-    confirm: bool = True,
-    settings: Settings | None = None,
-    size: tuple[int, int] = (90, 24),
-    **request: Any,
-) -> AsyncIterator[Pilot[None]]:
-    """The app with a plan on top."""
-    app = SagazApp(storage, settings or _DEFAULT, ascii=False)
-    asked = ReplayRequest(
-        "order_7", "charge", overrides=tuple(map(parse_override, overrides)), **request
-    )
-    async with app.run_test(size=size, notifications=True) as pilot:
-        app.started = []
-        app.push_screen(PlanScreen(asked, confirm=confirm), app.started.append)
-        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the plan's screen")
-        yield pilot
-
-
-_DEFAULT = settings()
-
-
-def ledger() -> list[str]:
-    """What was done, in order."""
-    return [line.split()[0] for line in Path("ledger.txt").read_text().splitlines()]
-
-
-async def replays(storage: SnapshotStorage) -> list[str]:
-    """The replays that the store knows."""
-    return [entry.replay_id for entry in await storage.list_replays("order_7")]
+from tests.screen.looking import painted, press, until, until_painted
+from tests.screen.planned import ended, ledger, planning_in, replays, settings
 
 
 async def test_a_plan_shows_every_step_and_what_becomes_of_it(store: SnapshotStorage) -> None:
@@ -115,17 +49,9 @@ async def test_enter_runs_what_was_shown_and_gives_its_id_back(store: SnapshotSt
         )
         press(pilot, "enter")
         await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
-        await _ended(store)
+        await ended(store)
         assert ledger()[2:] == ["reserved", "charged", "shipped"]
         assert (await store.get_checkpoint("order_7~r1", 1)).context["token"] == "new"
-
-
-async def _ended(store: SnapshotStorage) -> None:
-    deadline = time.monotonic() + 20
-    while (await store.list_replays("order_7"))[0].outcome == "running":
-        assert time.monotonic() < deadline
-        await store.wait(None, 0.1)
-        await asyncio.sleep(0.02)
 
 
 async def test_r_and_enter_in_one_write_start_nothing(store: SnapshotStorage) -> None:
@@ -162,7 +88,7 @@ async def test_a_plan_that_is_painted_late_cannot_be_confirmed_meanwhile(
         assert await replays(store) == []
         press(pilot, "enter")
         await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
-        await _ended(store)
+        await ended(store)
 
 
 async def test_a_plan_that_is_made_late_cannot_be_confirmed_meanwhile(
@@ -191,6 +117,7 @@ async def test_an_invalid_plan_says_what_to_do_and_cannot_be_confirmed(
 ) -> None:
     async with planning_in(store, "/cart/0/qty:=1") as pilot:
         await until_painted(pilot, "Cannot run", "/cart", "This cannot run as it stands.")
+        assert "enter run" not in painted(pilot.app)
         press(pilot, "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, PlanScreen)
@@ -222,6 +149,7 @@ async def test_a_read_only_screen_shows_the_plan_and_says_why_it_stops_there(
 ) -> None:
     async with planning_in(store, settings=settings(read_only=True)) as pilot:
         await until_painted(pilot, "runs again", "Opened read-only, so nothing is replayed")
+        assert "enter run" not in painted(pilot.app)
         press(pilot, "enter")
         await pilot.pause()
         assert await replays(store) == []
@@ -240,7 +168,7 @@ async def test_in_production_the_label_and_a_reason_are_typed(store: SnapshotSto
         press(pilot, *" new card", "enter")
         await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
         assert [entry.reason for entry in await store.list_replays()] == ["new card"]
-        await _ended(store)
+        await ended(store)
 
 
 async def test_a_plan_that_no_longer_holds_starts_nothing_and_is_made_anew(
