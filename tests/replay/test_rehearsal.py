@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import pytest
+import redis
 from pydantic import BaseModel
 
 from sagaz_core.config import ReplayConfig, SagaConfig
@@ -20,11 +22,17 @@ from sagaz_core.replay.recorded import RecordedRun
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.backends import RedisSnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.parcels import WORLD, Parcel, happen, parcel
 
 PAID = {"card": "mine"}
+
+
+@pytest.fixture
+def storage(any_storage: SnapshotStorage) -> SnapshotStorage:
+    """A store of each of the three kinds."""
+    return any_storage
 
 
 @pytest.fixture(autouse=True)
@@ -467,6 +475,25 @@ async def test_nothing_is_written_and_a_store_opened_to_look_only_is_enough(
         assert (result.status, result.new_saga_id) == ("success", None)
         assert await looked_at.list_replays() == []
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+
+
+async def test_a_redis_opened_to_look_only_is_enough_and_keeps_every_byte(redis_url: str) -> None:
+    prefix = f"{uuid4()}:"
+
+    def everything() -> dict[bytes, bytes | None]:
+        with redis.Redis.from_url(redis_url) as client:
+            return {key: client.dump(key) for key in client.scan_iter(f"{prefix}*")}
+
+    async with RedisSnapshotStorage(redis_url=redis_url, key_prefix=prefix) as storage:
+        await record(storage, "other", **PAID)
+        await record(storage)
+    before = everything()
+    async with RedisSnapshotStorage(
+        redis_url=redis_url, key_prefix=prefix, read_only=True
+    ) as looked_at:
+        result = await rehearse(looked_at, context_override=PAID)
+        assert (result.status, result.new_saga_id) == ("success", None)
+    assert everything() == before
 
 
 async def test_it_may_be_rehearsed_while_another_run_of_the_family_acts(
