@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from sagaz_core.model import ReplayLogEntry, StepError
+from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.times import to_micros
 from sagaz_core.testing.base import ODD_IDS, T0, ContractBase, snapshot
 
 
@@ -59,6 +61,26 @@ class FilterContract(ContractBase):
                 assert [line.sequence for line in await storage.list_checkpoints(each)] == [1, 2]
                 assert [log.replay_id for log in await storage.list_replays(each)] == [f"{each}~r1"]
         assert {saga.saga_id for saga in (await storage.list_sagas()).sagas} == set(ODD_IDS) - gone
+
+    async def test_what_ended_is_counted_by_time(self, storage: SnapshotStorage) -> None:
+        minute = timedelta(minutes=1)
+        ends = (
+            ("a", "failed", 0),
+            ("b", "failed", 59.9),
+            ("c", "failed", 60),
+            ("d", "failed", 180),
+        )
+        for saga_id, status, at in (*ends, ("e", "completed", 61), ("f", "executing", 62)):
+            taken = snapshot(saga_id, status=status, created_at=T0 + timedelta(seconds=at))
+            await storage.save_snapshot(taken)
+        count = storage.count_ended
+        assert await count("failed", since=T0, width=minute, count=3) == [2, 1, 0]
+        assert await count("completed", since=T0, width=minute, count=3) == [0, 1, 0]
+        assert await count("failed", since=T0 + minute, width=minute, count=3) == [1, 0, 1]
+        assert await count("failed", since=T0, width=minute, count=0) == []
+        # What a store does that has no index by time.
+        plainly = Backend.ended(storage.backend, "failed", to_micros(T0), 60_000_000, 3)
+        assert await plainly == [2, 1, 0]
 
     async def test_a_saga_s_snapshots_can_be_narrowed_down(self, storage: SnapshotStorage) -> None:
         for number, (step, status) in enumerate(

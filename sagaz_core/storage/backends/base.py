@@ -298,6 +298,23 @@ class Backend(ABC):
     ) -> dict[str, int]:
         """Count the sagas that match, by a column; empty values are left out."""
 
+    async def ended(
+        self, status: Literal["completed", "failed"], since: int, width: int, count: int
+    ) -> list[int]:
+        """Count the sagas that ended so, in ``count`` stretches of time from ``since`` on.
+
+        Each is ``width`` microseconds long and does not include its end. A store may still
+        count one that was resumed meanwhile. Whoever has an index by time counts in that.
+        """
+        counts: list[int] = []
+        for number in range(count):
+            begin = since + number * width
+            query = SagaQuery(
+                status=(status,), updated_since=begin, updated_until=begin + width - 1
+            )
+            counts.append((await self.tally(query, "status")).get(status, 0))
+        return counts
+
     @abstractmethod
     async def expired(self, now: int) -> list[str]:
         """Return the ids of the sagas that expire not after ``now``, of families at rest.

@@ -203,6 +203,16 @@ class MemoryBackend(Backend):
                 counts[value] += 1
         return dict(counts)
 
+    async def ended(
+        self, status: Literal["completed", "failed"], since: int, width: int, count: int
+    ) -> list[int]:
+        counts = [0] * count
+        for saga in self._sagas.values():
+            number = (saga.row.updated - since) // width
+            if saga.row.status == status and 0 <= number < count:
+                counts[number] += 1
+        return counts
+
     async def expired(self, now: int) -> list[str]:
         alive = {
             root for root, family in self._families.items() if replace(family, now=_now()).held

@@ -39,7 +39,7 @@ from sagaz_core.storage.backends.redis_connection import (
 )
 from sagaz_core.storage.backends.redis_entries import read_entries, read_latest, read_touches
 from sagaz_core.storage.backends.redis_keys import SCHEMA, Keys, Place, unpack_place
-from sagaz_core.storage.backends.redis_query import count, read_page, read_rows
+from sagaz_core.storage.backends.redis_query import count, count_ended, read_page, read_rows
 from sagaz_core.storage.backends.redis_records import read_record, scan_records
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
@@ -247,6 +247,13 @@ class RedisBackend(Backend):
         self, query: SagaQuery, by: Literal["status", "error_group", "name"]
     ) -> dict[str, int]:
         return await count(await self._connected(), self._keys, query, by)
+
+    async def ended(
+        self, status: Literal["completed", "failed"], since: int, width: int, count: int
+    ) -> list[int]:
+        return await count_ended(
+            await self._connected(), self._keys, status, since=since, width=width, count=count
+        )
 
     async def expired(self, now: int) -> list[str]:
         connection = await self._connected()

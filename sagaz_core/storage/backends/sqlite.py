@@ -131,6 +131,17 @@ class SQLiteBackend(Backend):
     ) -> dict[str, int]:
         return await self._file.run(count, query, by, now_micros())
 
+    async def ended(
+        self, status: Literal["completed", "failed"], since: int, width: int, count: int
+    ) -> list[int]:
+        rows = await self._rows(
+            "SELECT (ended - ?1) / ?2 AS number, count(*) FROM saga WHERE ended IS NOT NULL "
+            "AND status = ?3 AND ended >= ?1 AND ended < ?1 + ?2 * ?4 GROUP BY number",
+            (since, width, status, count),
+        )
+        found = dict(rows)
+        return [found.get(number, 0) for number in range(count)]
+
     async def expired(self, now: int) -> list[str]:
         rows = await self._rows(
             # Two parts, as there is an index for each.
