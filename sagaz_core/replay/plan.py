@@ -124,6 +124,11 @@ class _Past:
     def fence(self) -> int:
         return self.family.fence if self.family else 0
 
+    @property
+    def recovered_by(self) -> str | None:
+        """As of the moment of the fence: whoever recovers the family later has raised it."""
+        return self.family.recovered_by if self.family else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Code:
@@ -163,7 +168,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         in_doubt=request.in_doubt,
     )
     problems = [
-        *_check_recovered(request, past.summary),
+        *_check_recovered(request, past.recovered_by),
         *corrected.problems,
         *code.problems,
         *_check_context(corrected.context, code),
@@ -244,13 +249,13 @@ def _check_context(context: Mapping[str, Any], code: _Code) -> list[PlanProblem]
     ]
 
 
-def _check_recovered(request: Request, summary: SagaSummary) -> list[PlanProblem]:
-    if summary.recovered_by is None or request.again:
+def _check_recovered(request: Request, recovered_by: str | None) -> list[PlanProblem]:
+    if recovered_by is None or request.again:
         return []
     return [
         PlanProblem(
             code="recovered",
-            message=f"{summary.recovered_by} of this family has succeeded already, and what runs "
+            message=f"{recovered_by} of this family has succeeded already, and what runs "
             "now would happen a second time; if that is what you want, say again=True (--again)",
         )
     ]
@@ -314,9 +319,9 @@ def _notes(
             f"{past.family.holder} of this family is running, by {past.family.owner}: "
             "a replay is refused until it has ended"
         )
-    if past.summary.recovered_by is not None and request.again:
+    if past.recovered_by is not None and request.again:
         notes.append(
-            f"{past.summary.recovered_by} of this family has succeeded already; "
+            f"{past.recovered_by} of this family has succeeded already; "
             "what runs now happens a second time"
         )
     if corrected is not None and snapshot is not None:

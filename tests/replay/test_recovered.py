@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagaz_core.model import ReplayResult
+import pytest
+
+from sagaz_core.model import ReplayResult, SagaSummary
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, order, run_order
@@ -71,6 +73,24 @@ async def test_a_failed_replay_counts_as_recovered_with_its_family(
     }
     result = await replay(storage, "order_1~r1")
     assert (result.status, codes(result)) == ("invalid", ["recovered"])
+
+
+async def test_a_family_that_is_recovered_while_a_plan_is_made_is_not_replayed_by_that_plan(
+    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(any_storage)
+    get_saga = any_storage.get_saga
+
+    async def get_saga_and_be_late(saga_id: str) -> SagaSummary | None:
+        saga = await get_saga(saga_id)
+        monkeypatch.setattr(any_storage, "get_saga", get_saga)
+        await replay(any_storage)
+        return saga
+
+    monkeypatch.setattr(any_storage, "get_saga", get_saga_and_be_late)
+    result = await replay(any_storage)
+    assert (result.status, codes(result)) == ("invalid", ["recovered"])
+    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
 
 
 async def test_a_saga_that_completed_by_itself_was_recovered_by_nobody(
