@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sagaz_core.errors import ReadOnlyStoreError
-from sagaz_core.model import ReplayLogEntry
+from sagaz_core.model import BatchLogEntry, ReplayLogEntry
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import T0, ContractBase, hence, snapshot
@@ -98,7 +98,12 @@ async def _fill(storage: SnapshotStorage) -> list[str]:
     await writer.append(capture(snapshot("b~r1")))
     await lease.release()
     await storage.save_replay_log(_entry())
+    await storage.save_batch(_batch())
     return [each.snapshot_id for each in saved]
+
+
+def _batch() -> BatchLogEntry:
+    return BatchLogEntry(batch_id="batch", items=(("b", "Contract", "a", None),), started_at=T0)
 
 
 def _entry() -> ReplayLogEntry:
@@ -126,6 +131,7 @@ def _writes(storage: SnapshotStorage, saved: list[str]) -> dict[str, Callable[[]
         "prune": storage.prune,
         "acquire_lease": lambda: storage.acquire_lease("a", owner="a", holder="a~r1"),
         "save_replay_log": lambda: storage.save_replay_log(_entry()),
+        "save_batch": lambda: storage.save_batch(_batch()),
     }
 
 
@@ -153,6 +159,8 @@ async def _look(storage: SnapshotStorage, saved: list[str]) -> list[Any]:
         (family.fence, family.holder, family.held),
         await storage.get_replay_log("b~r1"),
         await storage.list_replays(),
+        await storage.get_batch("batch"),
+        await storage.list_batches(),
         (await storage.info()).entries,
     ]
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import aiosqlite
 
@@ -21,6 +21,7 @@ from sagaz_core.storage.backends.sqlite_errors import BUSY_SECONDS, check_place,
 from sagaz_core.storage.backends.sqlite_file import FileChangedError, OpenFile
 from sagaz_core.storage.backends.sqlite_query import add_functions
 from sagaz_core.storage.backends.sqlite_schema import prepare
+from sagaz_core.storage.backends.sqlite_trips import Trips
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class SQLiteConnection:
         self._file = file
         self._connection = connection
         self._read_only = read_only
+        self._trips = Trips(self._send, connection._conn, file)
 
     @property
     def at_rest(self) -> bool:
@@ -113,22 +115,10 @@ class SQLiteConnection:
     ) -> T:
         """Call a function with the connection, on the connection's thread, in one trip.
 
-        aiosqlite has no public call for this; here is the only place that uses its queue, and
-        the reason why its version is pinned.
-
         Raises:
             FileChangedError: the path leads elsewhere, or the file is at rest no longer.
         """
-        if not self._connection._running:
-            raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
-        call = functools.partial(function, self._connection._conn, *args, **kwargs)
-        work = functools.partial(_call_and_check, call, self._file)
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._connection._tx.put_nowait((None, functools.partial(_work_and_answer, work, answer)))
-        try:
-            return await answer
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
+        return await self._ask(function, args, kwargs, writes=False)
 
     async def write(
         self,
@@ -136,28 +126,36 @@ class SQLiteConnection:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Call a function likewise, inside one write transaction."""
+        """Call a function likewise, inside a write transaction, which it may share with others.
 
-        def transaction(connection: sqlite3.Connection) -> T:
-            self._file.check()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = function(connection, *args, **kwargs)
-                connection.execute("COMMIT")
-            except BaseException:
-                # Some errors, a full disk among them, have rolled back already.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return result
+        Where another one in its transaction fails, it is called again in one of its own.
+        """
+        return await self._ask(function, args, kwargs, writes=True)
 
-        return await self.run(transaction)
+    async def _ask(self, function: Callable[..., T], args: Any, kwargs: Any, *, writes: bool) -> T:
+        if not self._connection._running:
+            raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
+        call = functools.partial(function, self._connection._conn, *args, **kwargs)
+        try:
+            result: T = await self._trips.ask(call, writes=writes)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return result
 
     async def close(self) -> None:
         """Close the file; what is queued is done first."""
+        self._trips.leave()
         if not self._read_only and self._connection._running:
-            self._connection._tx.put_nowait((None, self._leave_whole))
+            self._send(self._leave_whole)
         await asyncio.shield(self._connection.close())
+
+    def _send(self, work: Callable[[], None]) -> None:
+        """Have the connection's thread do something.
+
+        aiosqlite has no public call for this; here is the only place that uses its queue, and
+        the reason why its version is pinned.
+        """
+        self._connection._tx.put_nowait((None, work))
 
     def _leave_whole(self) -> None:
         """Bring the log into a file that was moved.
@@ -172,30 +170,3 @@ class SQLiteConnection:
 
 async def _awaited(pending: aiosqlite.Connection) -> aiosqlite.Connection:
     return await pending
-
-
-def _call_and_check(call: Callable[[], T], file: OpenFile) -> T:
-    """Answer with what a file says only if it is still the one to be asked."""
-    try:
-        result = call()
-    except sqlite3.Error:
-        # A file that is written to while it is read alone may look damaged.
-        file.check()
-        raise
-    file.check()
-    return result
-
-
-def _work_and_answer(work: Callable[[], T], answer: asyncio.Future[T]) -> None:
-    """Do work on the connection's thread and answer to the event loop that asked.
-
-    aiosqlite's own answer ends the thread where that loop is closed by then, and whoever asks
-    next, from another loop, would wait for ever.
-    """
-    settle: Callable[[], None]
-    try:
-        settle = functools.partial(answer.set_result, work())
-    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-        settle = functools.partial(answer.set_exception, error)
-    with suppress(RuntimeError):
-        answer.get_loop().call_soon_threadsafe(lambda: None if answer.done() else settle())
