@@ -10,8 +10,9 @@ from unittest.mock import ANY
 import pytest
 
 from sagaz_core.errors import PlanChangedError, ReplayInProgressError, UsageError
-from sagaz_core.model import ReplayResult
+from sagaz_core.model import ReplayResult, SagaSnapshot, SagaSummary
 from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, Shop, let_lapse, run_order
 
@@ -105,6 +106,23 @@ async def test_a_request_that_was_answered_while_another_call_of_it_planned_is_n
     assert ledger.balance() == ONCE
 
 
+async def test_a_request_that_failed_before_another_call_of_it_planned_is_not_run_again(
+    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(any_storage)
+    get_saga = any_storage.get_saga
+
+    async def get_saga_and_be_late(saga_id: str) -> SagaSummary | None:
+        monkeypatch.setattr(any_storage, "get_saga", get_saga)
+        await call(any_storage, context_override={})
+        return await get_saga(saga_id)
+
+    monkeypatch.setattr(any_storage, "get_saga", get_saga_and_be_late)
+    result = await call(any_storage)
+    assert (result.status, result.new_saga_id) == ("failed", "order_1~r1")
+    assert len(await any_storage.list_family("order_1")) == 2
+
+
 async def test_a_request_whose_run_is_alive_is_in_progress(
     storage: SnapshotStorage, ledger: Ledger
 ) -> None:
@@ -147,21 +165,36 @@ async def test_a_request_that_was_named_and_never_began_runs_under_that_very_id(
     any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await run_order(any_storage)
-    with monkeypatch.context() as patch:
-        patch.setattr(Shop, "execute_from", cut_power)
-        patch.setattr("sagaz_core.replay.running.close_log", _nothing)
-        with pytest.raises(PowerCutError):
-            await call(any_storage)
-    named = await any_storage.get_replay_log("order_1~r1")
-    assert named is not None
-    assert (named.outcome, await any_storage.get_saga("order_1~r1")) == ("running", None)
-    with pytest.raises(ReplayInProgressError, match="order_1~r1"):
-        await call(any_storage)
-    await let_lapse(any_storage)
+    await name_and_die(any_storage, monkeypatch)
     result = await call(any_storage)
     assert (result.status, result.new_saga_id) == ("success", "order_1~r1")
     assert len(await any_storage.list_replays("order_1")) == 1
     assert ledger.balance() == ONCE
+
+
+async def test_a_request_that_begins_while_another_call_of_it_plans_is_left_to_go_on(
+    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(any_storage)
+    await name_and_die(any_storage, monkeypatch)
+    family = await any_storage.get_family("order_1")
+    assert family is not None
+
+    async def slow_factory(context: dict[str, Any]) -> Shop:
+        writer = any_storage.writer(
+            saga_id="order_1~r1",
+            saga_name="Shop",
+            root_id="order_1",
+            parent_id="order_1",
+            fence=family.fence,
+        )
+        await writer.append(capture(SagaSnapshot(saga_id="order_1~r1", saga_name="Shop")))
+        await let_lapse(any_storage)
+        return Shop(context)
+
+    with pytest.raises(PlanChangedError, match="another call of the same request has begun it"):
+        await call(any_storage, saga_factory=slow_factory)
+    assert ledger.verbs("order_1~r1") == []
 
 
 async def test_a_request_that_was_interrupted_goes_on_as_the_same_saga(
@@ -208,3 +241,18 @@ async def test_a_dry_run_asks_for_nothing_and_answers_as_ever(storage: SnapshotS
 
 async def _nothing(*_: Any) -> None:
     pass
+
+
+async def name_and_die(storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a call whose process dies once it has named the new saga, and let its lease lapse."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Shop, "execute_from", cut_power)
+        patch.setattr("sagaz_core.replay.running.close_log", _nothing)
+        with pytest.raises(PowerCutError):
+            await call(storage)
+    named = await storage.get_replay_log("order_1~r1")
+    assert named is not None
+    assert (named.outcome, await storage.get_saga("order_1~r1")) == ("running", None)
+    with pytest.raises(ReplayInProgressError, match="order_1~r1"):
+        await call(storage)
+    await let_lapse(storage)
