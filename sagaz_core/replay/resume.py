@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from sagaz_core.errors import (
     AmbiguousSagaError,
     NotResumableError,
-    PlanChangedError,
     ReadOnlyStoreError,
     SagaClassNotFoundError,
     SagaDefinitionError,
     SagaFactoryError,
     SagaNotFoundError,
-    StorageError,
     UsageError,
 )
 from sagaz_core.model import (
     ReplayResult,
-    SagaResult,
     SagaSummary,
-    Status,
-    utc_now,
 )
 from sagaz_core.replay.drift import compare_steps
 from sagaz_core.replay.factory import (
@@ -35,20 +27,14 @@ from sagaz_core.replay.factory import (
     resolve_class,
 )
 from sagaz_core.replay.fates import InDoubt
-from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_doubt import find_doubt, make_resumption
+from sagaz_core.replay.resume_running import go_on
 from sagaz_core.replay.resume_state import Interrupted, read_interrupted
-from sagaz_core.saga import recording
-from sagaz_core.saga.calling import describe_error
-from sagaz_core.saga.process import process_owner
-from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.step import Step
 from sagaz_core.storage.backends.base import FamilyRow
-from sagaz_core.storage.lease import Lease, in_progress
+from sagaz_core.storage.lease import in_progress
 from sagaz_core.storage.storage import SnapshotStorage
-
-_log = logging.getLogger("sagaz")
 
 _NO_CODE: Final = (
     SagaClassNotFoundError,
@@ -56,11 +42,6 @@ _NO_CODE: Final = (
     SagaFactoryError,
     SagaDefinitionError,
 )
-
-_LOGGED: Final[dict[Status, Literal["success", "failed"]]] = {
-    "completed": "success",
-    "failed": "failed",
-}
 
 
 async def resume_saga(
@@ -106,7 +87,7 @@ async def resume_saga(
     if doubt and in_doubt is None:
         return _invalid(saga, doubt.question)
     resumption = make_resumption(interrupted, steps, in_doubt, by)
-    return await _go_on(storage, interrupted, family, code, resumption)
+    return await go_on(storage, interrupted, family, code, resumption)
 
 
 def _invalid(saga: SagaSummary, message: str) -> ReplayResult:
@@ -145,99 +126,16 @@ async def _check_latest(storage: SnapshotStorage, saga: SagaSummary, family: Fam
         )
 
 
-# ---------------------------------------------------------------- going on
-
-
 async def _load_code(
     interrupted: Interrupted, factory: SagaFactory | None
 ) -> tuple[Saga, tuple[Step, ...]]:
-    saga = interrupted.summary
+    saga, recorded_code = interrupted.summary, interrupted.run.code or interrupted.summary.code
     if factory is None:
-        factory = class_factory(resolve_class(saga.saga_name, interrupted.run.code or saga.code))
+        if not recorded_code:
+            raise SagaClassNotFoundError(
+                "it was recorded by another engine, which alone knows its code; go on with it "
+                "there, or give a saga_factory, --factory module:name"
+            )
+        factory = class_factory(resolve_class(saga.saga_name, recorded_code))
     made = await make_saga(factory, interrupted.state.context)
     return made, await build_saga(made)
-
-
-async def _go_on(
-    storage: SnapshotStorage,
-    interrupted: Interrupted,
-    family: FamilyRow,
-    code: Saga,
-    resumption: Resumption,
-) -> ReplayResult:
-    saga, started_at = interrupted.summary, utc_now()
-    lease = await storage.acquire_lease(
-        saga.root_id,
-        owner=process_owner(),
-        holder=saga.saga_id,
-        expect_fence=family.fence,
-        term=recording.LEASE_TERM,
-    )
-    outcome: SagaResult | None = None
-    try:
-        await _check_unchanged(storage, saga)
-        outcome = await code.execute_resumed(
-            resumption,
-            saga_id=saga.saga_id,
-            snapshot_storage=storage,
-            config=recording_config(code.config, interrupted.state),
-            lease=lease,
-            root_id=saga.root_id,
-        )
-    finally:
-        await asyncio.shield(_close(storage, saga.saga_id, lease, outcome))
-    return ReplayResult(
-        status="success" if outcome.status == "completed" else "failed",
-        original_saga_id=saga.parent_id or saga.saga_id,
-        new_saga_id=saga.saga_id,
-        error_message=_error_message(outcome),
-        compensation=outcome.compensation,
-        context=outcome.context,
-        started_at=started_at,
-        finished_at=utc_now(),
-        capture_errors=outcome.capture_errors,
-    )
-
-
-async def _check_unchanged(storage: SnapshotStorage, saga: SagaSummary) -> None:
-    """See that a holder which had let its lease lapse has not woken up before we took it."""
-    now = await storage.get_saga(saga.saga_id)
-    if (
-        now is None
-        or now.status in ("completed", "failed")
-        or (now.checkpoints != saga.checkpoints)
-    ):
-        raise PlanChangedError(["the saga itself has gone on since"])
-
-
-async def _close(
-    storage: SnapshotStorage, saga_id: str, lease: Lease, outcome: SagaResult | None
-) -> None:
-    """Give the lease back, and write down how a replay ended. A store that is gone changes nothing.
-
-    One that another run has taken over is that run's to tell of, and its log is left alone.
-    """
-    try:
-        held = await lease.release()
-        saga = await storage.get_saga(saga_id)
-        entry = await storage.get_replay_log(saga_id)
-        if held and entry is not None and saga is not None and saga.status in _LOGGED:
-            message = _error_message(outcome) if outcome else saga.error
-            await storage.save_replay_log(
-                replace(
-                    entry,
-                    finished_at=utc_now(),
-                    outcome=_LOGGED[saga.status],
-                    error_message=message,
-                )
-            )
-    except StorageError as error:
-        _log.error("how saga %r ended could not be written to its log: %s", saga_id, error)
-
-
-def _error_message(outcome: SagaResult) -> str | None:
-    error = outcome.error
-    if error is None:
-        return None
-    described = describe_error(error).headline
-    return f"{outcome.failed_step}: {described}" if outcome.failed_step else described

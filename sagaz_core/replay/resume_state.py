@@ -62,11 +62,11 @@ async def read_interrupted(storage: SnapshotStorage, saga: SagaSummary) -> Inter
     if len(timeline) < saga.checkpoints:
         raise _unknown(saga, "some of its checkpoints were deleted")
     latest = await storage.get_checkpoint(saga.saga_id, timeline[-1].sequence)
-    state = await _state(storage, saga, timeline, latest)
     run = await storage.get_run(saga.saga_id)
-    steps = await recorded_steps(storage, saga.saga_id, run)
     failure = await _failure(storage, timeline, latest)
     _check_strategy(saga, run, timeline, failure)
+    state = await _state(storage, saga, timeline, latest)
+    steps = await recorded_steps(storage, saga.saga_id, run)
     return Interrupted(
         summary=saga,
         run=run,

@@ -72,6 +72,10 @@ class Tape(MemoryBackend):
         }
         return left
 
+    def forget(self) -> None:
+        """Begin anew: what was written until now counts as written before."""
+        self._kept.clear()
+
     def moments(self) -> list[Moment]:
         """Return every state but that of the end."""
         return self._kept[:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,11 +12,16 @@ from sagaz_core.config import SnapshotStrategy
 from sagaz_core.errors import (
     LeaseLostError,
     NotResumableError,
+    ReadOnlyStoreError,
     ReplayInProgressError,
     SagaNotFoundError,
+    UsageError,
 )
-from sagaz_core.model import ReplayResult
+from sagaz_core.model import ReplayResult, SagaSnapshot
 from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.saga.recorder import SagaRecorder
+from sagaz_core.saga.saga import Saga
+from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.interrupted import (
@@ -33,11 +39,25 @@ AT_ONCE = 0.000001
 """A lease's term in seconds that has lapsed by the time anybody looks."""
 
 
+class Gossip(Chain):
+    """A chain that counts its steps, and records its state in the middle of each."""
+
+    async def do(self, ctx: Any) -> dict[str, Any]:
+        ctx["count"] = ctx.get("count", 0) + 1
+        await self.checkpoint("counted")
+        return await super().do(ctx)
+
+
 async def die_at(
-    saga_class: type[Chain], kind: str, step: str | None = None, **context: Any
+    saga_class: type[Chain],
+    kind: str,
+    step: str | None = None,
+    *,
+    strategy: SnapshotStrategy = "before_each_step",
+    **context: Any,
 ) -> tuple[SnapshotStorage, Moment]:
     """Return what a run left that died right after this checkpoint."""
-    tape, _ = await run_on_tape(saga_class, {"fails": None, **context})
+    tape, _ = await run_on_tape(saga_class, {"fails": None, **context}, strategy)
     for number, entry in enumerate(await SnapshotStorage(tape).list_checkpoints("s")):
         if (entry.kind, entry.step_name) == (kind, step):
             moment = tape.moments()[number]
@@ -109,6 +129,22 @@ async def test_a_skipped_step_is_done_and_has_no_result() -> None:
     assert labels == ["resumed by ops@bastion; taken as done: b"]
 
 
+async def test_what_a_step_had_changed_when_it_was_cut_short_is_discarded() -> None:
+    storage, _ = await die_at(Gossip, "manual", "b")
+    await resume(storage)
+    latest = await storage.get_latest_snapshot("s")
+    assert latest is not None
+    assert latest.context["count"] == 4
+    touches = [
+        (touch.sequence, touch.step_name) for touch in await storage.list_changes("s", key="count")
+    ]
+    timeline = {entry.sequence: entry for entry in await storage.list_checkpoints("s")}
+    resumed = next(
+        number for number, entry in timeline.items() if entry.label and "by" in entry.label
+    )
+    assert (resumed, "b") in touches
+
+
 async def test_what_is_not_interrupted_is_not_resumed() -> None:
     tape, _ = await run_on_tape(Chain, {"fails": None})
     with pytest.raises(NotResumableError, match="has completed: only one that was interrupted"):
@@ -174,3 +210,120 @@ async def test_a_former_holder_that_is_alive_after_all_stops_and_undoes_nothing(
     saga_now = await any_storage.get_saga("order_1")
     assert saga_now is not None
     assert saga_now.status == "completed"
+
+
+# ---------------------------------------------------------------- what stands against it
+
+
+async def test_a_run_after_which_another_of_its_family_has_acted_is_not_resumed() -> None:
+    storage, _ = await die_at(Chain, "before_step", "c")
+    await SagaReplay("s", storage).from_checkpoint("b")
+    with pytest.raises(NotResumableError, match="s~r1 of its family has run since"):
+        await resume(storage)
+
+
+async def test_one_whose_steps_were_not_recorded_is_not_resumed() -> None:
+    storage, _ = await die_at(Gossip, "manual", "b", strategy="manual")
+    with pytest.raises(NotResumableError, match="its steps were not recorded while it ran"):
+        await resume(storage)
+
+
+async def test_one_of_whose_checkpoints_some_were_deleted_is_not_resumed() -> None:
+    storage, _ = await die_at(Chain, "before_step", "c")
+    await storage.delete_snapshot((await storage.list_checkpoints("s"))[0].snapshot_id)
+    with pytest.raises(NotResumableError, match="some of its checkpoints were deleted"):
+        await resume(storage)
+
+
+async def test_one_that_was_recorded_without_a_lease_is_not_resumed() -> None:
+    storage = SnapshotStorage(Tape())
+    await storage.save_snapshot(SagaSnapshot(saga_id="s", saga_name="Chain"))
+    with pytest.raises(NotResumableError, match="recorded without a lease"):
+        await resume(storage)
+
+
+async def test_one_of_another_engine_needs_code() -> None:
+    storage = SnapshotStorage(Tape())
+    recorder = SagaRecorder(storage, saga_id="s", saga_name="Chain")
+    await recorder.__aenter__()
+    async with recorder.step("a", {"n": 1}):
+        pass
+    recorder.stop()
+    await let_lapse(storage, "s")
+    result = await resume(storage)
+    assert result.status == "invalid"
+    assert "recorded by another engine" in str(result.error_message)
+
+
+class ShorterChain(Saga):
+    """A chain of which the last two steps were taken away."""
+
+    async def build(self) -> None:
+        for name in "ab":
+            await self.add_step(name, print)
+
+
+async def test_code_that_no_longer_fits_is_refused_and_nothing_runs() -> None:
+    storage, moment = await die_at(Chain, "before_step", "b")
+    result = await SagaReplay("s", storage, saga_factory=ShorterChain).resume()
+    assert (result.status, result.new_saga_id) == ("invalid", "s")
+    assert "saga 's' cannot be resumed: step 'c' was recorded" in str(result.error_message)
+    assert moment.at_the_next == WORLD
+
+
+@pytest.mark.parametrize("how", ["wrong word", "read-only"])
+async def test_wrong_use_is_told(how: str) -> None:
+    storage, moment = await die_at(Chain, "before_step", "b")
+    if how == "wrong word":
+        with pytest.raises(UsageError, match="in_doubt is 'maybe'; use one of retry, skip"):
+            await resume(storage, in_doubt="maybe")
+    else:
+        with pytest.raises(ReadOnlyStoreError, match="open it for writing"):
+            await resume(SnapshotStorage(moment.tape, read_only=True))
+
+
+# ---------------------------------------------------------------- what is told later
+
+
+async def plan_from(storage: SnapshotStorage, step: str) -> dict[str, tuple[str, str]]:
+    result = await SagaReplay("s", storage).from_checkpoint(step, dry_run=True)
+    assert result.plan is not None
+    return {step.name: (step.fate, step.note) for step in result.plan.steps}
+
+
+async def test_a_step_that_ran_again_is_in_doubt_no_more() -> None:
+    storage, _ = await die_at(Chain, "before_step", "b")
+    before = await plan_from(storage, "b")
+    assert before["b"][0] == "in_doubt"
+    await resume(storage)
+    after = await plan_from(storage, "b")
+    assert after["b"] == ("runs", "it ran in s and was not undone: this does it a second time")
+
+
+async def test_a_step_that_was_taken_as_done_counts_as_done() -> None:
+    storage, _ = await die_at(Careful, "before_step", "b")
+    await resume(storage, in_doubt="skip")
+    assert (await plan_from(storage, "c"))["b"] == ("restored", "")
+    assert (await plan_from(storage, "b"))["b"][0] == "runs"
+
+
+async def test_a_step_that_was_not_come_to_again_stays_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage, moment = await die_at(Chain, "before_step", "b")
+    going_on = asyncio.create_task(resume(storage))
+    append = moment.tape.append
+
+    async def append_and_cancel(appends: Sequence[Append]) -> list[Outcome]:
+        if appends[0].entry is not None and appends[0].entry.kind == "before_step":
+            going_on.cancel()
+        return await append(appends)
+
+    monkeypatch.setattr(moment.tape, "append", append_and_cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await going_on
+    saga = await storage.get_saga("s")
+    assert saga is not None
+    assert (saga.status, saga.compensation) == ("failed", "completed")
+    assert WORLD.undone == {"s:a": 1}
+    assert (await plan_from(storage, "b"))["b"][0] == "in_doubt"

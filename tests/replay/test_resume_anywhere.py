@@ -11,7 +11,7 @@ from sagaz_core.errors import NotResumableError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
-from tests.replay.interrupted import WORLD, Chain, Net, run_on_tape
+from tests.replay.interrupted import WORLD, Careful, Chain, Net, run_on_tape
 
 CASES = [
     pytest.param(Chain, {"fails": None}, "before_each_step", id="chain"),
@@ -31,8 +31,8 @@ CASES = [
 ]
 
 
-async def end_of(storage: SnapshotStorage) -> SagaSnapshot:
-    latest = await storage.get_latest_snapshot("s")
+async def end_of(storage: SnapshotStorage, saga_id: str = "s") -> SagaSnapshot:
+    latest = await storage.get_latest_snapshot(saga_id)
     assert latest is not None
     return latest
 
@@ -81,3 +81,78 @@ async def test_it_ends_as_if_nothing_had_happened(
                 assert WORLD.done.keys() == world.done.keys()
             assert WORLD.standing == world.standing
             assert (await storage.list_checkpoints("s"))[: len(before)] == before
+
+
+@pytest.mark.parametrize("saga_class", [Chain, Net])
+@pytest.mark.parametrize("fails", [None, "d"])
+async def test_it_may_be_killed_again_while_it_goes_on(
+    saga_class: type[Chain], fails: str | None
+) -> None:
+    tape, world = await run_on_tape(saga_class, {"fails": fails})
+    expected = what_counts(await end_of(SnapshotStorage(tape)))
+    for moment in tape.moments():
+        WORLD.restore(moment.at_the_next)
+        await SagaReplay("s", SnapshotStorage(moment.tape)).resume()
+        for later in moment.tape.moments():
+            WORLD.restore(later.at_the_next)
+            storage = SnapshotStorage(later.tape)
+            await SagaReplay("s", storage).resume()
+            end = what_counts(await end_of(storage))
+            assert (end["status"], end["error"]) == (expected["status"], expected["error"])
+            assert WORLD.standing == world.standing
+            if fails is None:
+                assert end == expected
+
+
+@pytest.mark.parametrize("context", [{"fails": None}, {"fails": "d"}])
+async def test_whoever_answers_truly_has_every_effect_just_once(context: dict[str, Any]) -> None:
+    tape, world = await run_on_tape(Careful, context)
+    asked = 0
+    for moment in tape.moments():
+        for left in (moment.at_once, moment.at_the_next):
+            WORLD.restore(left)
+            storage = SnapshotStorage(moment.tape.left_by_the_dead())
+            replay = SagaReplay("s", storage)
+            result = await replay.resume()
+            if result.status == "invalid":
+                asked += 1
+                assert left == WORLD
+                happened = left != moment.at_once
+                result = await replay.resume(in_doubt="skip" if happened else "retry")
+            assert result.status == ("success" if context["fails"] is None else "failed")
+            assert world == WORLD
+            assert (await end_of(storage)).compensation == result.compensation
+    assert asked >= 6
+
+
+@pytest.mark.parametrize(
+    ("saga_class", "later"),
+    [(Chain, {"fails": None}), (Chain, {"fails": "d"}), (Net, {"fails": None})],
+)
+async def test_a_replay_ends_as_if_nothing_had_happened(
+    saga_class: type[Chain], later: dict[str, Any]
+) -> None:
+    tape, _ = await run_on_tape(saga_class, {"fails": "d"})
+    tape.forget()
+    undisturbed = await SagaReplay("s", SnapshotStorage(tape)).from_checkpoint(
+        "d", context_override=later
+    )
+    world = WORLD.copy()
+    expected = what_counts(await end_of(SnapshotStorage(tape), "s~r1"))
+    moments = tape.moments()
+    assert moments
+    for moment in moments:
+        for left in (moment.at_once, moment.at_the_next):
+            WORLD.restore(left)
+            storage = SnapshotStorage(moment.tape.left_by_the_dead())
+            result = await SagaReplay("s~r1", storage).resume()
+            assert (result.status, result.original_saga_id) == (undisturbed.status, "s")
+            assert what_counts(await end_of(storage, "s~r1")) == expected
+            assert WORLD.standing == world.standing
+            log = await storage.get_replay_log("s~r1")
+            assert log is not None
+            assert (log.outcome, log.finished_at) == (result.status, result.finished_at)
+            original = await storage.get_saga("s")
+            assert original is not None
+            succeeded = undisturbed.status == "success"
+            assert original.recovered_by == ("s~r1" if succeeded else None)
