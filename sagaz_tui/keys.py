@@ -90,10 +90,10 @@ KEYS: Final[tuple[Key, ...]] = (
         "list",
         "filter",
     ),
-    Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
-    Key("list.group", "E", "only the next group of errors", "list", "errors"),
     Key("list.plan", "d", "show what a replay would do", "list", "plan"),
     Key("list.replay", "R", "replay from the failed step", "list", "replay…"),
+    Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
+    Key("list.group", "E", "only the next group of errors", "list", "errors"),
     Key("list.copy", "y", "copy the saga's id", "list"),
     # ------------------------------------------------------------------ debugger
     Key("debugger.next", "l,right", "next checkpoint", "debugger", "step", action="step(1)"),

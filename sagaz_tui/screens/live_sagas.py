@@ -12,13 +12,14 @@ from textual.worker import Worker
 
 from sagaz_core.errors import ExpressionError, StorageError
 from sagaz_tui.keys import keys_called
+from sagaz_tui.outage import failures_by_minute, outage_line
 from sagaz_tui.saga_feed import Counts, Newer, Question, SagaFeed, View
 from sagaz_tui.saga_marks import Marks
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.filter_line import FilterLine
-from sagaz_tui.widgets.lines import Span
+from sagaz_tui.widgets.lines import Span, line_width
 from sagaz_tui.widgets.saga_bars import (
     Freshness,
     News,
@@ -68,6 +69,7 @@ class LiveSagas(SagazScreen[None]):
         self._cursor: int | None = None
         self._newer = Newer()
         self._counts: Counts | None = None
+        self._failures: tuple[int, ...] = ()
         self._count_due = asyncio.Event()
         self._freshness = Freshness()
         self._trouble = ""
@@ -105,6 +107,8 @@ class LiveSagas(SagazScreen[None]):
         if self.is_current:
             self._show_title()
             self.table.tick()
+            if self.sagaz.now().second == 0 and any(self._failures):
+                self._count_due.set()
 
     # ------------------------------------------------------------------ rows
 
@@ -239,18 +243,23 @@ class LiveSagas(SagazScreen[None]):
             await self._count_due.wait()
             self._count_due.clear()
             begun = loop.time()
-            if self._feed is not None:
-                try:
-                    self._counts = await self._feed.counts()
-                except StorageError:
-                    # Whoever follows says so, and asks for it again.
-                    continue
-                except asyncio.CancelledError:
-                    self._count_due.set()
-                    raise
+            try:
+                await self._count()
+            except StorageError:
+                # Whoever follows says so, and asks for it again.
+                continue
+            except asyncio.CancelledError:
+                self._count_due.set()
+                raise
+            await asyncio.sleep((loop.time() - begun) * _COUNT_SHARE)
+
+    async def _count(self) -> None:
+        self._failures = await failures_by_minute(self.sagaz.storage, self.sagaz.now())
+        self._show_views()
+        if self._feed is not None:
+            self._counts = await self._feed.counts()
             self._show_bars()
             self._show_notice()
-            await asyncio.sleep((loop.time() - begun) * _COUNT_SHARE)
 
     def _lost(self, error: StorageError, retry: float) -> None:
         self._freshness = Freshness(
@@ -280,13 +289,17 @@ class LiveSagas(SagazScreen[None]):
 
     def _show_bars(self) -> None:
         self._show_title()
-        views, calls = views_line(self._question, self._counts)
-        self._views.show(views, calls=calls)
+        self._show_views()
         if self._filter_error:
             self._groups.show((Span(f" {self._filter_error}", "changed"),))
         else:
             self._show_groups()
         self._show_news()
+
+    def _show_views(self) -> None:
+        views, calls = views_line(self._question, self._counts)
+        outage = outage_line(self._failures, self.size.width, line_width(views))
+        self._views.show(views, outage, calls)
 
     def _show_groups(self) -> None:
         if self._feed is not None and self._feed.where is not None:
