@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, Final
 
 from sagaz_core.errors import SagaNotFoundError
@@ -117,11 +118,13 @@ async def load_story(store: SnapshotStorage, saga_id: str) -> Story:
 def print_story(story: Story, format: Format) -> None:
     """Write a saga's story as text or tables."""
     saga, run = story.saga, story.run
+    interrupted = saga.status == "interrupted"
     place = " ".join(filter(None, (run.host, f"process {run.pid}" if run.pid else "")))
     emit_facts(
         [
             ("saga", f"{saga.saga_id}  {saga.saga_name}"),
             ("status", status_words(saga) + (f", at {saga.step_name}" if saga.step_name else "")),
+            ("to go on", f"sagaz resume {quote(saga.saga_id)}" if interrupted else ""),
             ("error", saga.error or ""),
             ("started", time_text(saga.started_at)),
             ("took", short_duration((saga.updated_at - saga.started_at).total_seconds())),

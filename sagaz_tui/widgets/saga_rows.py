@@ -170,7 +170,7 @@ def _story(row: SagaSummary) -> tuple[str, Token]:
         case "compensating":
             return f"undoing: {row.error}" if row.error else "undoing", "undo"
         case "interrupted":
-            return "interrupted: its process is gone", "changed"
+            return "interrupted: its process is gone; go on with `sagaz resume`", "changed"
         case "completed":
             return "completed", "ok"
 

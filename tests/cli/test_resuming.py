@@ -115,6 +115,7 @@ def test_a_saga_killed_in_the_middle_of_a_step_is_gone_on_with(
 ) -> None:
     killed_while_waiting(folder, "SafeErrand")
     (folder / "finish").touch()
+    assert "sagaz resume e" in command("show", "e").out
     done = command("resume", "e")
     assert done.code == 0, done.err
     assert ledger(folder) == ["fetch", "wait e:wait", "wait e:wait", "hand over 7"]
@@ -122,6 +123,7 @@ def test_a_saga_killed_in_the_middle_of_a_step_is_gone_on_with(
     assert "e: checkpoint resumed by " in done.err
     assert "e: running hand_over" in done.err
     assert "e: running fetch" not in done.err
+    assert "sagaz resume" not in command("show", "e").out
     again = command("resume", "e")
     assert (again.code, again.out) == (1, "")
     assert "saga 'e' has completed" in again.err
