@@ -35,8 +35,8 @@ class AuditEntry:
         return None if self.finished_at is None else self.finished_at - self.log.started_at
 
     @property
-    def ran_again(self) -> tuple[str, ...]:
-        """The steps of which its plan said that they run again, though they had run before."""
+    def runs_again(self) -> tuple[str, ...]:
+        """The steps that, by its plan, had run before and run again."""
         steps = self.log.plan.get("steps", ())
         return tuple(step["name"] for step in steps if step["fate"] == "runs_again")
 

@@ -1,19 +1,17 @@
-"""A saga's state back then and its replay log, in words and as data for JSON."""
+"""A saga's state back then, in words and as data for JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.history.time_travel import SagaTimeTravel
-from sagaz_core.model import HistoricalState, ReplayLogEntry
+from sagaz_core.model import HistoricalState
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.cli.describe import error_data, state_rows
 from sagaz_tui.cli.options import Format
-from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
-from sagaz_tui.cli.plans import override_data, override_line
+from sagaz_tui.cli.output import emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
 from sagaz_tui.values import json_form, value_text
 
@@ -77,58 +75,4 @@ def state_data(state: HistoricalState) -> dict[str, Any]:
         "kind": state.kind,
         "created_at": state.created_at.isoformat(),
         "timestamp": state.timestamp.isoformat(),
-    }
-
-
-# ---------------------------------------------------------------- the replay log
-
-
-async def load_replays(store: SnapshotStorage, saga_id: str) -> list[ReplayLogEntry]:
-    """Return the replay log of a saga.
-
-    Raises:
-        SagaNotFoundError: there is no such saga.
-    """
-    if await store.get_saga(saga_id) is None:
-        raise SagaNotFoundError(saga_id)
-    return await store.list_replays(saga_id)
-
-
-def replay_rows(
-    entries: Sequence[ReplayLogEntry],
-) -> Listing:
-    """Return the columns of a replay log, and a row for each replay."""
-    rows: list[Row] = [
-        (
-            entry.replay_id,
-            time_text(entry.started_at),
-            entry.from_step,
-            entry.outcome,
-            entry.initiated_by,
-            entry.reason or "",
-            ", ".join(map(override_line, entry.override)),
-            entry.error_message or "",
-        )
-        for entry in entries
-    ]
-    return ("REPLAY", "STARTED", "FROM", "OUTCOME", "BY", "WHY", "OVERRIDE", "ERROR"), rows
-
-
-def replay_data(entry: ReplayLogEntry) -> dict[str, Any]:
-    """Return a replay's log entry as data for JSON."""
-    return {
-        "replay_id": entry.replay_id,
-        "original_saga_id": entry.original_saga_id,
-        "from_step": entry.from_step,
-        "snapshot_id": entry.snapshot_id,
-        "sequence": entry.sequence,
-        "override": [override_data(change) for change in entry.override],
-        "initiated_by": entry.initiated_by,
-        "reason": entry.reason,
-        "request_id": entry.request_id,
-        "started_at": entry.started_at.isoformat(),
-        "finished_at": entry.finished_at.isoformat() if entry.finished_at else None,
-        "outcome": entry.outcome,
-        "error_message": entry.error_message,
-        "plan": json_form(dict(entry.plan)),
     }

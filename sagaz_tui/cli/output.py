@@ -27,6 +27,11 @@ def emit_json(data: Any) -> None:
     typer.echo(json_text(data))
 
 
+def emit_json_line(data: Any) -> None:
+    """Write data, already in JSON form, to stdout as one line."""
+    typer.echo(json_text(data, indent=None))
+
+
 def emit(line: str = "") -> None:
     """Write one line to stdout, safe to show."""
     typer.echo(visible(line))

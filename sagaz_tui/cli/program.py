@@ -7,6 +7,7 @@ import sys
 import typer
 
 from sagaz_tui.cli import (
+    audit,
     batch,
     compare,
     config,
@@ -38,6 +39,7 @@ app.command("diff")(state.show_diff)
 app.command("blame")(state.show_blame)
 app.command("compare")(compare.show_comparison)
 app.command("lineage")(lineage.show_lineage)
+app.command("audit")(audit.show_audit)
 app.command("search")(search.search_saga)
 app.command("resume")(resume.resume_saga)
 app.command("tui")(screen.open_screen)

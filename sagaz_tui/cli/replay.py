@@ -222,16 +222,23 @@ def replay_history(
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """List the replays of a saga: who, when, why, with what, and what came of it."""
+    """List the replays of a saga: who, when, why, with what, by which plan, what came of it.
+
+    Those that grew from its replays are theirs; `sagaz audit ID` lists a whole family.
+    """
+    from sagaz_core.history.audit import replays_of
+    from sagaz_tui.cli.audits import audit_data, audit_rows, print_entry
     from sagaz_tui.cli.exits import say
-    from sagaz_tui.cli.history import load_replays, replay_data, replay_rows
     from sagaz_tui.cli.output import emit_json, emit_rows
     from sagaz_tui.cli.stores import look
 
-    entries = look(storage, storage_url, lambda store: load_replays(store, saga_id))
+    entries = look(storage, storage_url, lambda store: replays_of(store, saga_id))
     if format == "json":
-        emit_json([replay_data(entry) for entry in entries])
-    elif entries:
-        emit_rows(*replay_rows(entries), format)
-    else:
+        emit_json([audit_data(entry) for entry in entries])
+    elif not entries:
         say(f"saga {saga_id!r} was never replayed")
+    elif format == "table":
+        emit_rows(*audit_rows(entries), format)
+    else:
+        for entry in entries:
+            print_entry(entry)

@@ -84,7 +84,7 @@ async def test_it_tells_of_every_replay_of_the_store_or_of_a_family(
         None,
         "new card",
     )
-    assert first.ran_again == second.ran_again == ("reserve",)
+    assert first.runs_again == second.runs_again == ("reserve",)
     assert second.digest == second.log.plan["digest"] != first.digest
     assert second.took is not None
     assert timedelta(0) <= second.took < timedelta(minutes=1)
