@@ -15,7 +15,17 @@ from textual.keys import _character_to_key
 from sagaz_core.errors import UsageError
 
 Where = Literal[
-    "everywhere", "list", "debugger", "timeline", "context", "why", "blame", "edit", "plan", "help"
+    "everywhere",
+    "list",
+    "debugger",
+    "timeline",
+    "context",
+    "why",
+    "blame",
+    "edit",
+    "plan",
+    "rehearsal",
+    "help",
 ]
 
 PLACES: Final[Mapping[Where, str]] = {
@@ -28,6 +38,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "blame": "Blame",
     "edit": "Edit line",
     "plan": "Plan",
+    "rehearsal": "Rehearsal",
     "help": "Help",
 }
 """The places where keys mean something, in the order in which help tells of them."""
@@ -176,7 +187,7 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key(
         "plan.undone",
-        "u",
+        "u,f3",
         "steps undone since: run them again, keep them in name only, or refuse",
         "plan",
         "undone",
@@ -184,7 +195,25 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
     Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
+    Key("plan.rehearse", "s,f2", "walk it without doing it", "plan", "rehearse"),
     Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
+    # ------------------------------------------------------------------ rehearsal
+    Key("rehearsal.down", "j,down", "scroll down", "rehearsal", "scroll", action="scroll_lines(1)"),
+    Key("rehearsal.up", "k,up", "scroll up", "rehearsal", action="scroll_lines(-1)"),
+    Key(
+        "rehearsal.ten-down",
+        "ctrl+d,pagedown",
+        "ten lines down",
+        "rehearsal",
+        action="scroll_lines(10)",
+    ),
+    Key(
+        "rehearsal.ten-up",
+        "ctrl+u,pageup",
+        "ten lines up",
+        "rehearsal",
+        action="scroll_lines(-10)",
+    ),
     # ------------------------------------------------------------------ help
     Key("help.down", "j,down", "scroll down", "help", action="scroll_help(1)"),
     Key("help.up", "k,up", "scroll up", "help", action="scroll_help(-1)"),
@@ -210,6 +239,8 @@ _SHOWN: Final[Mapping[str, str]] = {
     "home": "Home",
     "end": "End",
     "f1": "F1",
+    "f2": "F2",
+    "f3": "F3",
     "comma": ",",
 }
 

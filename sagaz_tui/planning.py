@@ -1,4 +1,4 @@
-"""Makes a replay's plan apart from the screen: it loads the person's own code and runs it."""
+"""Plans and rehearses a replay apart from the screen: that loads the person's code and runs it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import shlex
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sagaz_core.errors import SagaNotFoundError
-from sagaz_core.model import ReplayPlan
+from sagaz_core.model import ReplayPlan, ReplayResult
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.settings import Settings
 
@@ -25,10 +25,23 @@ async def make_plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
     Raises:
         SagazError: there is no plan to show, and why.
     """
-    return await in_thread(lambda: asyncio.run(_plan(settings, request)))
+    result = await in_thread(lambda: asyncio.run(_ask(settings, request, dry_run=True)))
+    assert result.plan is not None, "a dry run always has a plan"
+    return result.plan
 
 
-async def _plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
+async def rehearse(settings: Settings, request: ReplayRequest, digest: str) -> ReplayResult:
+    """Walk a replay without its effects, as :func:`make_plan` plans it.
+
+    Raises:
+        SagazError: it could not be rehearsed, and why; the plan is another than that of the digest.
+    """
+    return await in_thread(
+        lambda: asyncio.run(_ask(settings, request, simulate=True, plan_digest=digest))
+    )
+
+
+async def _ask(settings: Settings, request: ReplayRequest, **how: Any) -> ReplayResult:
     # Imported here: a screen that only looks needs neither the engine nor the person's code.
     from sagaz_core.replay.replay import SagaReplay
     from sagaz_tui.cli.code import load_code
@@ -40,7 +53,7 @@ async def _plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
             raise SagaNotFoundError(request.saga_id)
         factory = load_code(settings, saga.saga_name, None)
         replay = SagaReplay(request.saga_id, storage, saga_factory=factory)
-        result = await replay.from_checkpoint(
+        return await replay.from_checkpoint(
             request.from_step,
             overrides=request.overrides,
             allow_type=request.allow_type,
@@ -48,10 +61,8 @@ async def _plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
             in_doubt=request.in_doubt,
             again=request.again,
             snapshot_id=request.snapshot_id,
-            dry_run=True,
+            **how,
         )
-    assert result.plan is not None, "a dry run always has a plan"
-    return result.plan
 
 
 async def in_thread(function: Callable[[], Answer]) -> Answer:

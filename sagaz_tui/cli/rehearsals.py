@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from sagaz_core.model import Difference, Knowledge, Rehearsal, RehearsedStep, ReplayResult
+from sagaz_core.model import Difference, Rehearsal, ReplayResult
 from sagaz_tui.cli.changes import difference_data, difference_line, difference_rows
 from sagaz_tui.cli.describe import error_data
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
 from sagaz_tui.cli.plans import UNDONE_WORDS, checkpoint_words
-
-_OUTCOMES: Final[dict[str, str]] = {
-    "completed": "completed",
-    "failed": "FAILED",
-    "timed_out": "TIMED OUT",
-    "cancelled": "cancelled",
-    "restored": "restored",
-    "restored_in_name": "restored in name only",
-    "not_reached": "not reached",
-}
-_KNOWN: Final[dict[Knowledge, str]] = {
-    "simulate": "its simulate function",
-    "recorded": "what it did in",
-    "borrowed": "BORROWED from",
-    "forced": "the failure asked for",
-    "unknown": "NOTHING IS KNOWN",
-}
-_ENDS: Final[dict[str, str]] = {
-    "success": "it would succeed",
-    "failed": "it would FAIL",
-    "stopped": "NOT KNOWN",
-}
+from sagaz_tui.rehearsal_words import did_words, end_words, known_words
 
 
 def print_rehearsal(result: ReplayResult, rehearsal: Rehearsal, format: Format) -> None:
@@ -44,14 +23,14 @@ def print_rehearsal(result: ReplayResult, rehearsal: Rehearsal, format: Format) 
             ("rehearsal of", f"{plan.saga_id}  {plan.saga_name}"),
             ("from", plan.from_step),
             ("checkpoint", checkpoint_words(plan)),
-            ("outcome", _ENDS[result.status]),
+            ("outcome", end_words(result)),
             ("error", result.error_message or ""),
             ("undone", UNDONE_WORDS[result.compensation] if result.status == "failed" else ""),
             ("digest", plan.digest),
         ]
     )
     emit()
-    rows = [(step.name, _did(step), _known_words(step)) for step in rehearsal.steps]
+    rows = [(step.name, did_words(step), known_words(step)) for step in rehearsal.steps]
     emit_rows(("STEP", "IN THE REHEARSAL", "KNOWN FROM"), rows, format)
     for step in rehearsal.steps:
         _print_changes(step.name, step.changes, format)
@@ -59,20 +38,6 @@ def print_rehearsal(result: ReplayResult, rehearsal: Rehearsal, format: Format) 
     for note in plan.notes:
         emit()
         emit(f"note: {note}")
-
-
-def _did(step: RehearsedStep) -> str:
-    undone = ""
-    if step.undone:
-        undone = ", undone" if step.undoing_known else ", undone (what that changes is not known)"
-    return _OUTCOMES[step.outcome] + undone
-
-
-def _known_words(step: RehearsedStep) -> str:
-    if step.known_from is None:
-        return ""
-    words = [" ".join(filter(None, (_KNOWN[step.known_from], step.known_saga)))]
-    return "; ".join([*words, *filter(None, (step.note,))])
 
 
 def _print_changes(title: str, changes: Sequence[Difference], format: Format) -> None:

@@ -20,13 +20,16 @@ from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
 from sagaz_tui.planning import as_command, make_plan
 from sagaz_tui.replay_process import ReplayRequest, start_replay
 from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.rehearsal import RehearsalScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane, line_width
 from sagaz_tui.widgets.plan_lines import plan_lines, summary_words, wrapped
 
-_OPTIONAL: Final = frozenset({"plan.confirm", *(choice.key for choice in CHOICES.values())})
+_OPTIONAL: Final = frozenset(
+    {"plan.confirm", "plan.rehearse", *(choice.key for choice in CHOICES.values())}
+)
 _LOOK_AGAIN: Final = 1.0
 
 
@@ -139,9 +142,11 @@ class PlanScreen(SagazScreen[str | None]):
         self._label.disabled = self._label.disabled or bool(refusal)
         self._ask(refusal or self._invitation())
         offered = {choice.key for choice in open_choices(self.request, self.plan)}
-        self._footer.show(
-            "plan", leave_out=_OPTIONAL - offered - (set() if refusal else {"plan.confirm"})
-        )
+        if not refusal:
+            offered.add("plan.confirm")
+        if self.plan is not None and self.plan.valid:
+            offered.add("plan.rehearse")
+        self._footer.show("plan", leave_out=_OPTIONAL - offered)
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the plan anew."""
@@ -229,6 +234,11 @@ class PlanScreen(SagazScreen[str | None]):
     def action_scroll_plan(self, by: int) -> None:
         """Scroll."""
         self._pane.action_move(by)
+
+    def action_rehearse(self) -> None:
+        """Walk it without doing it."""
+        if self.plan is not None and self.plan.valid and not self._starting:
+            self.app.push_screen(RehearsalScreen(self.request, self.plan.digest))
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""

@@ -44,21 +44,21 @@ def plan_lines(
     """
     lines: list[Line] = [_origin(plan, now)]
     if plan.problems:
-        lines += [(), _heading("Cannot run", "fail")]
+        lines += [(), heading("Cannot run", "fail")]
         for problem in plan.problems:
             key = choices.get(problem.code)
             message = f"{problem.message}; here, press {key}" if key else problem.message
             lines += wrapped(message, width, "fail", lead=glyph("step_failed"))
     if plan.steps:
         lines += [(), *_step_lines(plan.steps, width)]
-    lines += [(), _heading("Context" if plan.overrides else "Context, as it was recorded")]
+    lines += [(), heading("Context" if plan.overrides else "Context, as it was recorded")]
     lines += _change_lines(plan, width)
     if plan.fails_at is not None:
         lines += wrapped(f"{plan.fails_at} is made to fail instead of running", width, "changed")
     if plan.steps:
-        lines += [(), _heading("If it fails"), *wrapped(_undoing(plan.steps), width, "muted")]
+        lines += [(), heading("If it fails"), *wrapped(_undoing(plan.steps), width, "muted")]
     if plan.notes:
-        lines += [(), _heading("Notes")]
+        lines += [(), heading("Notes")]
         for note in plan.notes:
             lines += wrapped(note, width, "muted")
     return lines
@@ -92,7 +92,8 @@ def _origin(plan: ReplayPlan, now: datetime) -> Line:
     return tuple(spans)
 
 
-def _heading(text: str, token: Token = "text") -> Line:
+def heading(text: str, token: Token = "text") -> Line:
+    """Give the title of what follows."""
     return (Span(f" {text}", token, bold=True),)
 
 
@@ -100,7 +101,7 @@ def _step_lines(steps: Sequence[PlannedStep], width: int) -> Iterator[Line]:
     names = min(max(len(visible(step.name)) for step in steps), _NAME_CELLS)
     fates = max(10, *(len(_FATES[step.fate][1]) for step in steps))
     ran = any(took_words(step) for step in steps)
-    yield spread(_heading("Steps"), (Span("took ", "muted"),) if ran else (), width)
+    yield spread(heading("Steps"), (Span("took ", "muted"),) if ran else (), width)
     for step in steps:
         sign, word, token = _FATES[step.fate]
         left = (

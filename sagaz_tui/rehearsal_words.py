@@ -1,0 +1,50 @@
+"""What a rehearsal says of its end and of each step, on the screen and in print."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sagaz_core.model import Knowledge, RehearsedStep, ReplayResult, ReplayStatus
+
+_OUTCOMES: Final[dict[str, str]] = {
+    "completed": "completed",
+    "failed": "FAILED",
+    "timed_out": "TIMED OUT",
+    "cancelled": "cancelled",
+    "restored": "restored",
+    "restored_in_name": "restored in name only",
+    "not_reached": "not reached",
+}
+_KNOWN: Final[dict[Knowledge, str]] = {
+    "simulate": "its simulate function",
+    "recorded": "what it did in",
+    "borrowed": "BORROWED from",
+    "forced": "the failure asked for",
+    "unknown": "NOTHING IS KNOWN",
+}
+_ENDS: Final[dict[ReplayStatus, str]] = {
+    "success": "it would succeed",
+    "failed": "it would FAIL",
+    "stopped": "NOT KNOWN",
+}
+
+
+def end_words(result: ReplayResult) -> str:
+    """Return how a rehearsal that was walked came out."""
+    return _ENDS[result.status]
+
+
+def did_words(step: RehearsedStep) -> str:
+    """Return what became of a step, and whether it was undone."""
+    undone = ""
+    if step.undone:
+        undone = ", undone" if step.undoing_known else ", undone (what that changes is not known)"
+    return _OUTCOMES[step.outcome] + undone
+
+
+def known_words(step: RehearsedStep) -> str:
+    """Return from where it is known what a step does; empty: nothing had to be known."""
+    if step.known_from is None:
+        return ""
+    words = [" ".join(filter(None, (_KNOWN[step.known_from], step.known_saga)))]
+    return "; ".join([*words, *filter(None, (step.note,))])

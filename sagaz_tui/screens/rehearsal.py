@@ -1,0 +1,84 @@
+"""The rehearsal of a plan: what would happen, walked without doing it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.events import Resize
+
+from sagaz_core.errors import SagazError
+from sagaz_core.model import ReplayResult
+from sagaz_tui.keys import bindings_for
+from sagaz_tui.planning import rehearse
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.text import visible
+from sagaz_tui.widgets.bar import Bar
+from sagaz_tui.widgets.key_footer import KeyFooter
+from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.plan_lines import wrapped
+from sagaz_tui.widgets.rehearsal_lines import rehearsal_lines
+
+
+class RehearsalScreen(SagazScreen[None]):
+    """Rehearses a replay and shows what each step did; nothing happens and nothing is written.
+
+    Args:
+        request: what is asked for.
+        digest: of the plan that was shown; another one is not rehearsed.
+    """
+
+    PLACE = "rehearsal"
+    DEFAULT_CSS = "RehearsalScreen TextPane { height: 1fr; scrollbar-gutter: stable; }"
+    BINDINGS = [*bindings_for("rehearsal")]  # noqa: RUF012 - Textual declares it so
+
+    def __init__(self, request: ReplayRequest, digest: str) -> None:
+        super().__init__()
+        self._title, self._pane = Bar(id="title"), TextPane()
+        self._request = request
+        self._digest = digest
+        self._result: ReplayResult | None = None
+        self._trouble = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield self.too_small()
+        yield self._title
+        yield self._pane
+        yield KeyFooter("rehearsal", self.sagaz.settings.keys)
+
+    def on_mount(self) -> None:
+        """Rehearse."""
+        name = f"replay of {visible(self._request.saga_id)}"
+        left = (Span(" Rehearsal  ", "muted"), Span(name, "text", bold=True))
+        self._title.show(left, (Span("GHOST  NOTHING HAS RUN ", "ghost"),))
+        self._pane.set_lines([(Span(" rehearsing…", "muted"),)], from_top=True)
+        self.in_background("rehearsal", self._rehearse)
+
+    async def _rehearse(self) -> None:
+        try:
+            self._result = await rehearse(self.sagaz.settings, self._request, self._digest)
+        except SagazError as error:
+            self._trouble = str(error)
+        self._show()
+
+    def _show(self) -> None:
+        width, result = self._pane.text_width, self._result
+        lines: list[Line] = []
+        if result is not None and result.rehearsal is not None:
+            lines = rehearsal_lines(result, result.rehearsal, width)
+        elif result is not None or self._trouble:
+            reason = self._trouble or "the plan is no longer valid; go back and look at it"
+            lines = [
+                (Span(" Not rehearsed", "fail", bold=True),),
+                *wrapped(reason, width, "fail", lead="✗"),
+            ]
+        if lines:
+            self._pane.set_lines(lines, from_top=False)
+
+    def on_resize(self, event: Resize) -> None:
+        """Wrap the lines anew."""
+        self._show()
+
+    def action_scroll_lines(self, by: int) -> None:
+        """Scroll."""
+        self._pane.action_move(by)
