@@ -42,6 +42,7 @@ class Progress:
         self.told = after
         """The number of the latest checkpoint that was told of."""
         self._store = store
+        self._functions: dict[str, str] | None = None
 
     async def watch(self) -> None:
         """Tell what happens as it happens, until cancelled."""
@@ -57,8 +58,18 @@ class Progress:
                 await self._find()
             if self.saga_id is not None:
                 for checkpoint in await self._store.list_checkpoints(self.saga_id, after=self.told):
+                    happened = _happened(checkpoint)
+                    if checkpoint.kind == "before_compensation":
+                        happened += await self._by_which(self.saga_id, checkpoint.step_name)
                     self.told = checkpoint.sequence
-                    tell(f"{self.saga_id}: {_happened(checkpoint)}")
+                    tell(f"{self.saga_id}: {happened}")
+
+    async def _by_which(self, saga_id: str, step: str | None) -> str:
+        if self._functions is None:
+            run = await self._store.get_run(saga_id)
+            self._functions = {step.name: step.compensation for step in run.steps}
+        function = self._functions.get(step or "")
+        return f" by {function}" if function else ""
 
     async def _find(self) -> None:
         """Find out which saga it is."""

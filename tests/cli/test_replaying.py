@@ -176,6 +176,7 @@ def test_a_replay_that_fails_ends_with_1_and_its_error(command: Command) -> None
     assert done.code == 1
     assert "failed" in done.out
     assert "charge: PermissionError: token expired" in done.out
+    assert "sagaz: order_1~r1: undoing reserve by _release\n" in done.err
     assert "sagaz: order_1~r1: undone reserve" in done.err
     data = command(*RUN, "--format", "json")
     assert data.code == 1
