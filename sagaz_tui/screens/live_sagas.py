@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
-from textual.events import ScreenResume, ScreenSuspend
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.worker import Worker
 
 from sagaz_core.errors import ExpressionError, StorageError
@@ -34,6 +35,9 @@ from sagaz_tui.widgets.saga_bars import (
 from sagaz_tui.widgets.saga_rows import head_line
 from sagaz_tui.widgets.saga_table import SagaTable, notice
 
+if TYPE_CHECKING:
+    from sagaz_tui.widgets.saga_preview import SagaPreview
+
 _QUIET: Final = 5.0
 """Seconds after which rows of running sagas are read again though nothing was written: a lease
 may have lapsed."""
@@ -43,6 +47,8 @@ _COUNT_SHARE: Final = 30
 """Counting may take one part in so many of the time."""
 _LOOK_AT: Final = 5_000
 """Of so many sagas an expression is asked before a person must want more of it."""
+_PREVIEWED: Final = 200
+"""The width from which on there is room for the selected saga beside the rows."""
 _RETRY: Final = 1.0
 _LONGEST_RETRY: Final = 8.0
 _STEP_HEADS: Final[dict[View, str]] = {"failed": "FAILED AT", "running": "AT", "all": "STEP"}
@@ -62,6 +68,7 @@ class LiveSagas(SagazScreen[None]):
         self._filter_line = FilterLine()
         self._marks = Marks()
         self.table = SagaTable(self.sagaz.now, self._marks)
+        self._preview: SagaPreview | None = None
         self._question = Question()
         self._feed: SagaFeed | None = None
         self._loaded = False
@@ -83,8 +90,9 @@ class LiveSagas(SagazScreen[None]):
         yield self._views
         yield self._groups
         yield self._filter_line
-        yield self._head
-        yield self.table
+        with Horizontal(id="beside"), Vertical(id="listed"):
+            yield self._head
+            yield self.table
 
     # ------------------------------------------------------------------ coming and going
 
@@ -341,6 +349,26 @@ class LiveSagas(SagazScreen[None]):
         elif self._trouble:
             texts = (visible(self._trouble), "It is tried again by itself.")
         self.table.set_notice(notice(*texts))
+
+    def on_resize(self, event: Resize) -> None:
+        """Show the selected saga beside the rows where there is room for it."""
+        wide = event.size.width >= _PREVIEWED
+        self.set_class(wide, "-previewed")
+        if wide and self._preview is None:
+            # Imported here: what it draws with is the debugger's.
+            from sagaz_tui.widgets.saga_preview import SagaPreview
+
+            self._preview = SagaPreview()
+            self.query_one("#beside").mount(self._preview)
+        self._show_choice()
+
+    def on_saga_table_chosen(self, message: SagaTable.Chosen) -> None:
+        """Show it beside the rows."""
+        self._show_choice()
+
+    def _show_choice(self) -> None:
+        if self._preview is not None and self.has_class("-previewed"):
+            self._preview.choose(self.sagaz.storage, self.table.selected)
 
     def on_saga_table_laid_out(self, message: SagaTable.LaidOut) -> None:
         """Name the columns."""

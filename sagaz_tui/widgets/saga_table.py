@@ -39,6 +39,17 @@ class SagaTable(LinePane, can_focus=False):
             super().__init__()
             self.saga_id = saga_id
 
+    class Chosen(Message):
+        """Another row is selected, or the selected one has changed; None: there is none."""
+
+        def __init__(self, row: SagaSummary | None) -> None:
+            super().__init__()
+            self.row = row
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last choice counts."""
+            return isinstance(message, SagaTable.Chosen)
+
     class LaidOut(Message):
         """The columns have changed."""
 
@@ -60,6 +71,7 @@ class SagaTable(LinePane, can_focus=False):
         self._places: dict[str, int] = {}
         self._selected: str | None = None
         self._painted: str | None = None
+        self._told: SagaSummary | None = None
         self._ages: dict[int, str] = {}
         self._notice: tuple[Line, ...] = ()
         self._step_head = "STEP"
@@ -105,6 +117,7 @@ class SagaTable(LinePane, can_focus=False):
         self.resized()
         self._lay_out()
         self.refresh()
+        self._tell_choice()
 
     def extend(self, rows: Iterable[SagaSummary]) -> None:
         """Append rows that are not here yet."""
@@ -127,6 +140,7 @@ class SagaTable(LinePane, can_focus=False):
             if place is not None and self._rows[place] != row:
                 self._rows[place] = row
                 self.refresh_line(place)
+        self._tell_choice()
 
     def set_notice(self, lines: Sequence[Line]) -> None:
         """Say this where there are no rows."""
@@ -192,6 +206,12 @@ class SagaTable(LinePane, can_focus=False):
             self.refresh_line(place)
         self.keep_in_sight(place)
         self._ask_for_more()
+        self._tell_choice()
+
+    def _tell_choice(self) -> None:
+        if self.selected != self._told:
+            self._told = self.selected
+            self.post_message(self.Chosen(self._told))
 
     # ------------------------------------------------------------------ drawing
 

@@ -28,12 +28,17 @@ _PAIR_LINES: Final = 4
 
 
 def error_lines(
-    checkpoint: CheckpointSummary, failure: CheckpointSummary | None, width: int, *, library: bool
+    checkpoint: CheckpointSummary,
+    failure: CheckpointSummary | None,
+    width: int,
+    *,
+    library: bool,
+    key: str = " (o)",
 ) -> list[Line]:
     """Return the error of a checkpoint: headline, attempts, message, frames.
 
     ``failure`` is the saga's latest failed step, named where the checkpoint has no error.
-    ``library`` shows frames of installed code too.
+    ``library`` shows frames of installed code too; ``key`` is said where they are left out.
     """
     if checkpoint.error is None:
         return [_no_error(checkpoint, failure)]
@@ -43,7 +48,7 @@ def error_lines(
     for number, raised in enumerate(read_traceback(checkpoint.error.traceback)):
         if number:
             lines.append((Span(f" caused by {visible(raised.headline)}", "fail"),))
-        lines += _frame_lines(raised, width, library)
+        lines += _frame_lines(raised, width, library, key)
     return lines
 
 
@@ -81,7 +86,7 @@ def _tries(checkpoint: CheckpointSummary) -> Line:
     return (Span(" · ".join(words) + " ", "muted"),) if words else ()
 
 
-def _frame_lines(raised: Raised, width: int, library: bool) -> list[Line]:
+def _frame_lines(raised: Raised, width: int, library: bool, key: str) -> list[Line]:
     own = [frame for frame in raised.frames if not frame.library]
     shown = list(raised.frames) if library or not own else own
     places = [f" {visible(frame.place)} {visible(frame.function)}" for frame in shown]
@@ -102,7 +107,7 @@ def _frame_lines(raised: Raised, width: int, library: bool) -> list[Line]:
             lines += [(where,), *((Span(f"     {part}", what.token),) for part in code_lines)]
     hidden = len(raised.frames) - len(shown)
     if hidden:
-        lines.append((Span(f" {hidden} library frame{'s' * (hidden > 1)} (o)", "future"),))
+        lines.append((Span(f" {hidden} library frame{'s' * (hidden > 1)}{key}", "future"),))
     return lines
 
 
