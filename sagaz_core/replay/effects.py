@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary, StepRecord
+from sagaz_core.replay.in_flight import steps_in_flight
 from sagaz_core.storage.storage import SnapshotStorage
 
 Effect = tuple[str, str]
@@ -85,7 +86,7 @@ async def _add_run(
         effects.undo_uncertain[origin(run, saga.saga_id, step)] = saga.saga_id
     ran.update((saga.saga_id, step) for step in completed if step not in run.origins)
     effects.uncertain.update(
-        (saga.saga_id, step) for step in _without_outcome(saga, timeline, completed)
+        (saga.saga_id, step) for step in _without_outcome(saga, run, timeline, completed)
     )
 
 
@@ -96,7 +97,7 @@ def _steps(timeline: list[CheckpointSummary], kind: str) -> set[str]:
 
 
 def _without_outcome(
-    saga: SagaSummary, timeline: list[CheckpointSummary], completed: list[str]
+    saga: SagaSummary, run: RunInfo, timeline: list[CheckpointSummary], completed: list[str]
 ) -> set[str]:
     """Return the steps that were begun and of which nobody can say whether they happened."""
     outcomes: Mapping[str, str] = {
@@ -104,6 +105,5 @@ def _without_outcome(
     }
     lost = {name for name, outcome in outcomes.items() if outcome in ("timed_out", "cancelled")}
     if saga.status not in ("completed", "failed"):
-        ended = outcomes.keys() | _steps(timeline, "after_step") | _steps(timeline, "step_failed")
-        lost |= _steps(timeline, "before_step") - ended
+        lost.update(steps_in_flight(run.steps, run.strategy, timeline, completed))
     return lost.difference(completed)

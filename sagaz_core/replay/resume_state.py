@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sagaz_core.errors import NotFoundError, NotResumableError
@@ -14,7 +14,8 @@ from sagaz_core.model import (
     StepError,
     StepInfo,
 )
-from sagaz_core.replay.checkpoint import needs, recorded_steps
+from sagaz_core.replay.checkpoint import recorded_steps
+from sagaz_core.replay.in_flight import rolls_back, steps_in_flight
 from sagaz_core.storage.storage import SnapshotStorage
 
 
@@ -73,7 +74,7 @@ async def read_interrupted(storage: SnapshotStorage, saga: SagaSummary) -> Inter
         steps=steps,
         state=state,
         discarded=_discarded(latest, state),
-        in_flight=_in_flight(timeline, latest, steps, failure),
+        in_flight=steps_in_flight(steps, run.strategy, timeline, latest.completed_steps),
         redo=await _redo(storage, saga, latest),
         failure=failure,
     )
@@ -142,53 +143,14 @@ async def _redo(
     return tuple(name for name in parent.completed_steps if name not in latest.completed_steps)
 
 
-# ---------------------------------------------------------------- its steps
-
-
-def _in_flight(
-    timeline: Sequence[CheckpointSummary],
-    latest: SagaSnapshot,
-    steps: Sequence[StepInfo],
-    failure: Failure | None,
-) -> tuple[str, ...]:
-    if _rolls_back(timeline):
-        # It does so only once every step that was begun has ended.
-        return ()
-    begun: dict[str, None] = {}
-    for entry in timeline:
-        if entry.kind == "before_step" and entry.step_name is not None:
-            begun[entry.step_name] = None
-        begun.update(dict.fromkeys(entry.running_steps))
-        ended = {record.name for record in entry.step_records}
-        if entry.kind in ("after_step", "step_failed") and entry.step_name is not None:
-            ended.add(entry.step_name)
-        for name in ended:
-            begun.pop(name, None)
-    if failure is None and not any(entry.kind == "before_step" for entry in timeline):
-        begun.update(dict.fromkeys(_may_have_begun(steps, latest.completed_steps)))
-    return tuple(name for name in begun if name not in latest.completed_steps)
-
-
-def _may_have_begun(steps: Sequence[StepInfo], completed: Collection[str]) -> list[str]:
-    return [
-        step.name
-        for step in steps
-        if step.name not in completed and needs(steps, step.name) <= set(completed)
-    ]
-
-
 # ---------------------------------------------------------------- its way back
-
-
-def _rolls_back(timeline: Sequence[CheckpointSummary]) -> bool:
-    return any(entry.status == "compensating" for entry in timeline)
 
 
 async def _failure(
     storage: SnapshotStorage, timeline: Sequence[CheckpointSummary], latest: SagaSnapshot
 ) -> Failure | None:
     failed = [entry for entry in timeline if entry.kind == "step_failed"]
-    if not failed and not _rolls_back(timeline):
+    if not failed and not rolls_back(timeline):
         return None
     first = failed[0] if failed else None
     undoing: str | None = None

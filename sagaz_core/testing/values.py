@@ -129,6 +129,7 @@ class ValuesContract(ContractBase):
             ),
             origins={"a": "saga"},
             kept=("a",),
+            strategy="after_each_step",
         )
         writer = storage.writer(saga_id="saga", saga_name="S", code=run.code)
         await writer.append(capture(snapshot()), run=run)

@@ -300,6 +300,18 @@ async def test_a_step_that_ran_again_is_in_doubt_no_more() -> None:
     assert after["b"] == ("runs", "it ran in s and was not undone: this does it a second time")
 
 
+@pytest.mark.parametrize(
+    ("strategy", "kind", "in_doubt"),
+    [("after_each_step", "after_step", ["b"]), ("manual", "manual", ["a", "b", "c", "d"])],
+)
+async def test_what_may_have_run_unseen_is_in_doubt(
+    strategy: SnapshotStrategy, kind: str, in_doubt: list[str]
+) -> None:
+    storage, _ = await die_at(Gossip, kind, "a", strategy=strategy)
+    fates = await plan_from(storage, in_doubt[0])
+    assert [name for name, (fate, _) in fates.items() if fate == "in_doubt"] == in_doubt
+
+
 async def test_a_step_that_was_taken_as_done_counts_as_done() -> None:
     storage, _ = await die_at(Careful, "before_step", "b")
     await resume(storage, in_doubt="skip")
