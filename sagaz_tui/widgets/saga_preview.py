@@ -70,7 +70,9 @@ def preview_lines(
     if steps:
         lines += [(Span(" Steps", "muted", bold=True),), *steps, ()]
     state = ContextState(latest.sequence, latest.context, latest.results)
-    lines.append((Span(f" Context, {len(latest.state):,} keys", "muted", bold=True),))
+    count = len(latest.state)
+    title = f" Context, {count:,} key{'s' * (count != 1)}"
+    lines.append((Span(title, "muted", bold=True),))
     rows = list(islice(rows_of(state, Folding("closed")), _KEYS))
     column = value_column(rows)
     return lines + [context_line(row, state, column, width, False) for row in rows]

@@ -56,6 +56,7 @@ async def test_error_steps_and_context_of_the_selected_saga_stand_beside_the_row
     store: Counting,
 ) -> None:
     async with listing(store, WIDE) as pilot:
+        await until(pilot, lambda: selected(pilot) == "order_139", "a selection")
         press(pilot, "G")
         await until(pilot, lambda: selected(pilot) == "order_1", "the last one")
         await until_painted(pilot, "order_1  OrderSaga  ✗ failed at", "· rolled back")
