@@ -136,6 +136,10 @@ GlyphName = Literal[
     "newer",
     "again",
     "doubt",
+    "differs",
+    "absent",
+    "pinned",
+    "mark",
     "gone",
     "ghost",
 ]
@@ -172,6 +176,10 @@ GLYPHS: Final[Mapping[GlyphName, Glyph]] = {
     "newer": Glyph("↑", "^", "newer"),
     "again": Glyph("↻", "r", "runs again"),
     "doubt": Glyph("?", "?", "in doubt"),
+    "differs": Glyph("≠", "!", "differs"),
+    "absent": Glyph("·", ".", "not reached"),
+    "pinned": Glyph("★", "*", "pinned"),
+    "mark": Glyph("M", "M", "mark"),
     "gone": Glyph("∅", "-", "gone"),
     "ghost": Glyph("◌", "o", "rehearsed, not run"),
 }

@@ -99,15 +99,16 @@ async def _latest_state(storage: SnapshotStorage, saga_id: str) -> dict[str, Any
 async def _beginnings(
     storage: SnapshotStorage, a: SagaSummary, b: SagaSummary
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    before = await _first_state(storage, a.saga_id, _grown_from(b, a))
-    after = await _first_state(storage, b.saga_id, _grown_from(a, b))
+    before = await _first_state(storage, a.saga_id, compared_from(a, b))
+    after = await _first_state(storage, b.saga_id, compared_from(b, a))
     return before, after
 
 
-def _grown_from(replay: SagaSummary, original: SagaSummary) -> int:
-    """Return the checkpoint of a run from which the other one grew, or where it began."""
-    is_its = replay.parent_id == original.saga_id
-    return (replay.parent_sequence if is_its else None) or 1
+def compared_from(run: SagaSummary, other: SagaSummary) -> int:
+    """Return from which of its checkpoints on a run is compared: where the other one grew from
+    it, else where it began."""
+    grew = other.parent_id == run.saga_id
+    return (other.parent_sequence if grew else None) or 1
 
 
 async def _first_state(storage: SnapshotStorage, saga_id: str, number: int) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class DebuggerScreen(ExplorerScreen):
     PLACE = "debugger"
     BINDINGS = [*bindings_for("debugger")]  # noqa: RUF012 - Textual declares it so
 
-    def __init__(self, saga_id: str) -> None:
-        super().__init__(saga_id)
+    def __init__(self, saga_id: str, *, at: int | None = None) -> None:
+        super().__init__(saga_id, at=at)
         self._chosen: Start | None = None
         self._used: tuple[StagedEdit, ...] = ()
         self._warned_of = ""

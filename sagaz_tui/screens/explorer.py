@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -9,8 +10,10 @@ from textual import on
 
 from sagaz_core.errors import StorageError
 from sagaz_core.model import MISSING
+from sagaz_tui.counterpart import pair_with
 from sagaz_tui.screens.blame import BlameScreen
-from sagaz_tui.screens.history import HistoryScreen
+from sagaz_tui.screens.history import PATIENCE, HistoryScreen
+from sagaz_tui.screens.lineage import LineageScreen
 from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
 from sagaz_tui.widgets.context_rows import pointer_of
@@ -79,3 +82,31 @@ class ExplorerScreen(HistoryScreen):
             except StorageError:
                 # The title says that the store is out of reach; the pane keeps what it has.
                 return
+
+    # ------------------------------------------------------------ other runs
+
+    def action_lineage(self) -> None:
+        """Show the saga's family as a tree."""
+        self.app.push_screen(LineageScreen(self.saga_id), self._open_run)
+
+    def _open_run(self, saga_id: str | None) -> None:
+        from sagaz_tui.screens.debugger import DebuggerScreen
+
+        if saga_id is not None and saga_id != self.saga_id:
+            self.app.push_screen(DebuggerScreen(saga_id))
+
+    async def action_compare(self) -> None:
+        """Lay this saga beside its newest replay, or a replay beside its original."""
+        if self._view is None:
+            return
+        from sagaz_tui.screens.compare import CompareScreen
+
+        try:
+            pair = await asyncio.wait_for(pair_with(self.sagaz.storage, self._view.saga), PATIENCE)
+        except (TimeoutError, StorageError):
+            self._say("the store cannot be read now; try again once it answers")
+            return
+        if pair is None:
+            self._say(f"{visible(self.saga_id)} has no replay to compare it with")
+        else:
+            self.app.push_screen(CompareScreen(*pair))

@@ -39,13 +39,15 @@ class HistoryScreen(SagazScreen[None]):
 
     Args:
         saga_id: which saga. One that is not there yet is waited for.
+        at: the checkpoint to begin at; None: where it failed, else the last one.
     """
 
     CSS_PATH = "debugger.tcss"
 
-    def __init__(self, saga_id: str) -> None:
+    def __init__(self, saga_id: str, *, at: int | None = None) -> None:
         super().__init__()
         self.saga_id = saga_id
+        self._at = at
         self._ready = asyncio.Event()
         self._whole = asyncio.Event()
         """Set once the kinds of all checkpoints are known."""
@@ -114,7 +116,8 @@ class HistoryScreen(SagazScreen[None]):
         else:
             self._opened, self._shown = view.checkpoints, None
             self._whole.clear()
-            first = opening_cursor(view)
+            first = opening_cursor(view) if self._at is None else min(self._at, last)
+            self._at = None
             self._cursor = Cursor(first, following=first == last, unseen_after=last)
             self.remove_class("-missing")
             self._ready.set()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from sagaz_core.model import MISSING, Difference, NotStored
+from sagaz_core.model import MISSING, Difference, NotStored, PlannedOverride
 from sagaz_tui.text import visible
 from sagaz_tui.values import type_word, value_text
 from sagaz_tui.widgets.lines import LaterLines, Line, Span, Token, spread
@@ -30,6 +30,17 @@ def diff_heading(sequence: int, before: int | None, causes: Mapping[str, str | N
         return span
     more = f" and {len(steps) - 2} more" if len(steps) > 2 else ""
     return f"{span}, by {visible(', '.join(steps[:2]))}{more}"
+
+
+def difference_of(change: PlannedOverride) -> Difference:
+    """Return an override as what differs."""
+    before, after = change.before, change.after
+    if before is MISSING:
+        return Difference(change.path, "added", after=after)
+    if after is MISSING:
+        return Difference(change.path, "removed", before=before)
+    retyped = type_word(before) != type_word(after) and None not in (before, after)
+    return Difference(change.path, "type_changed" if retyped else "changed", before, after)
 
 
 def diff_lines(heading: str, changes: Sequence[Difference], width: int) -> Sequence[Line]:

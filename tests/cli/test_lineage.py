@@ -12,7 +12,8 @@ from sagaz_core.history.lineage import Branch, Lineage
 from sagaz_core.model import SagaSummary
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_tui.cli.trees import DRAWN_DEPTH, lineage_data, lineage_rows
+from sagaz_tui.cli.trees import lineage_data, lineage_rows
+from sagaz_tui.family_tree import DRAWN_DEPTH
 from sagaz_tui.values import json_text
 from tests.cli.command import Command
 from tests.cli.shop import HOSTILE, HOSTILE_ID, record_shop

@@ -1,0 +1,232 @@
+"""Two runs side by side, aligned by step, under one cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.events import Resize, ScreenResume, ScreenSuspend
+
+from sagaz_core.errors import SagazError, StorageError
+from sagaz_tui.keys import bindings_for
+from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.text import short_duration, visible
+from sagaz_tui.widgets.bar import Bar
+from sagaz_tui.widgets.comparison_list import ComparisonList
+from sagaz_tui.widgets.key_footer import KeyFooter
+from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.pane_head import PaneHead
+from sagaz_tui.widgets.saga_title import link_words, saga_words
+
+if TYPE_CHECKING:
+    from sagaz_core.history.compare import Comparison
+    from sagaz_core.model import SagaSummary
+
+HUGE: Final = 150
+_WAIT: Final = 5.0
+_PAUSE: Final = 0.15
+"""Seconds at least between two looks at a store that is written all the time."""
+_SHARE: Final = 3
+"""Comparing anew takes at most one part in so many of the time."""
+_LONGEST_RETRY: Final = 8.0
+
+
+class CompareScreen(SagazScreen[None]):
+    """Two runs; kept up to date as long as one of them goes on.
+
+    Args:
+        a: the run that is looked at as the first.
+        b: the other one; what differs is told from ``a`` to ``b``.
+    """
+
+    CSS_PATH = "compare.tcss"
+    PLACE = "compare"
+    BINDINGS = [*bindings_for("compare")]  # noqa: RUF012 - Textual declares it so
+    AUTO_FOCUS = "ComparisonList"
+
+    def __init__(self, a: str, b: str) -> None:
+        super().__init__()
+        self._ids = (a, b)
+        # Kept, not looked up: an answer may still come while the screen is taken down.
+        self._titles = Bar(id="title-a"), Bar(id="title-b")
+        self._rows_head, self._columns = PaneHead("Steps"), Bar(id="columns")
+        self._list = ComparisonList()
+        self._details_head, self._details = PaneHead(""), TextPane(id="detail-text")
+        self._found: Comparison | None = None
+        self._seen: tuple[SagaSummary | None, ...] = ()
+        self._stale = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield self.too_small()
+        yield from self._titles
+        with Container(id="body"):
+            with Vertical(id="rows"):
+                yield self._rows_head
+                yield self._columns
+                yield self._list
+            with Vertical(id="details"):
+                yield self._details_head
+                yield self._details
+        yield KeyFooter("compare", self.sagaz.settings.keys)
+
+    def on_mount(self) -> None:
+        """Say what is about to be compared."""
+        self._rows_head.set_active(True)
+        self._details.can_focus = False
+        self._show_titles()
+
+    def on_resize(self, event: Resize) -> None:
+        """Lay rows and details side by side where there is room."""
+        self.set_class(event.size.width >= HUGE, "-huge")
+        self.call_after_refresh(self._show_details, from_top=False)
+
+    # ------------------------------------------------------------ reading
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Follow both runs while this is seen."""
+        self.in_background("follow", self._follow)
+
+    def on_screen_suspend(self, event: ScreenSuspend) -> None:
+        """Ask nothing while something else is on top."""
+        self.workers.cancel_group(self, "follow")
+
+    async def _follow(self) -> None:
+        cursor: int | None = None
+        retry = 1.0
+        while True:
+            try:
+                cursor = await self.sagaz.storage.wait(cursor, _WAIT)
+                took = await self._look()
+            except StorageError as error:
+                cursor, self._stale = None, f"stale, retry in {retry:.0f} s"
+                self._list.set_note(visible(str(error)))
+                self._show_titles()
+                await asyncio.sleep(retry)
+                retry = min(retry * 2, _LONGEST_RETRY)
+                continue
+            if self._stale:
+                self._stale, retry = "", 1.0
+                self._show_titles()
+            await asyncio.sleep(max(_PAUSE, took * _SHARE))
+
+    async def _look(self) -> float:
+        """Compare the runs if one of them has changed; return how long that took."""
+        a, b = self._ids
+        sagas = tuple([await self.sagaz.storage.get_saga(each) for each in (a, b)])
+        if sagas == self._seen:
+            return 0.0
+        count = sum(saga.checkpoints for saga in sagas if saga)
+        self._list.set_note(f"comparing {count:,} checkpoints…")
+        # Imported here: nothing needs it until somebody asks.
+        from sagaz_core.history.compare import compare
+
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            found = await compare(self.sagaz.storage, a, b)
+        except StorageError:
+            raise
+        except SagazError as error:
+            self._list.set_note(visible(str(error)))
+        else:
+            await self._take(found)
+        self._seen = sagas
+        return loop.time() - begun
+
+    async def _take(self, found: Comparison) -> None:
+        from sagaz_tui.widgets.comparison_rows import rows_of
+
+        rows = await asyncio.to_thread(rows_of, found)
+        self._found = found
+        self._list.set_rows(rows)
+        self._show_titles()
+        differ = self._list.differences
+        words = f"{differ:,} of {len(rows):,} differ" if differ else "nothing but times differs"
+        self._rows_head.set_title("Steps", [words])
+
+    # ------------------------------------------------------------ what is shown
+
+    def _show_titles(self) -> None:
+        settings = self.sagaz.settings
+        for number, (bar, name, saga_id) in enumerate(
+            zip(self._titles, "ab", self._ids, strict=True)
+        ):
+            found = self._found
+            saga = None if found is None else (found.a, found.b)[number]
+            left: Line = (Span(f" {name} ", "live", bold=True),)
+            if saga is None:
+                left += (Span(f" {visible(saga_id)}", "text", bold=True),)
+            else:
+                took = short_duration((saga.updated_at - saga.started_at).total_seconds())
+                left += (*saga_words(saga, None), Span(f" · {took}", "muted"))
+            right = link_words(
+                settings.production, new=0, stale=self._stale, read_only=settings.read_only
+            )
+            bar.show(left, () if number else right)
+
+    def on_comparison_list_laid_out(self) -> None:
+        """Name the columns."""
+        from sagaz_tui.widgets.comparison_rows import head_line
+
+        a, b = self._ids
+        self._columns.show(head_line(f"a {a}", f"b {b}", self._list.columns))
+
+    def on_comparison_list_moved(self) -> None:
+        """Tell of the row under the cursor."""
+        self._show_details(from_top=True)
+
+    def _show_details(self, *, from_top: bool) -> None:
+        row = self._list.row
+        if row is None or self._found is None:
+            return
+        from sagaz_tui.widgets.comparison_details import detail_lines
+
+        self._details_head.set_title(visible(row.name), [row.differs or "the same"])
+        lines = detail_lines(row, self._found, self._details.text_width)
+        self._details.set_lines(lines, from_top=from_top)
+
+    # ------------------------------------------------------------ keys
+
+    def action_move(self, rows: int) -> None:
+        """Go to another row of both runs."""
+        self._list.move(rows)
+
+    def action_first(self) -> None:
+        """Go to what they began with."""
+        self._list.go_to(0)
+
+    def action_last(self) -> None:
+        """Go to how they ended."""
+        self._list.go_to(self._list.count)
+
+    def action_difference(self, direction: int) -> None:
+        """Go to the nearest row in a direction that differs."""
+        if not self._list.go_to_difference(direction):
+            where = "after" if direction > 0 else "before"
+            self.notify(f"no difference {where} this", markup=False, timeout=3)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the details."""
+        self._details.action_move(lines)
+
+    def action_swap(self) -> None:
+        """Tell what differs the other way round; the cursor stays."""
+        self._ids = self._ids[::-1]
+        self._found, self._seen = None, ()
+        self._show_titles()
+        self.in_background("follow", self._follow)
+
+    def action_open(self) -> None:
+        """Open the debugger of the second run at this step."""
+        from sagaz_tui.screens.debugger import DebuggerScreen
+
+        row = self._list.row
+        if row is not None:
+            self.app.push_screen(DebuggerScreen(self._ids[1], at=row.number_b))
+
+    def on_comparison_list_opened(self) -> None:
+        """Open the row that was clicked."""
+        self.action_open()
