@@ -7,12 +7,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from sagaz_core.model import MISSING, Difference, PlannedOverride, PlannedStep, ReplayPlan, StepFate
+from sagaz_core.model import PlannedStep, ReplayPlan, StepFate
 from sagaz_tui.plan_words import step_words, took_words, use_words
 from sagaz_tui.text import short_age, visible
 from sagaz_tui.theme import GlyphName, glyph
-from sagaz_tui.values import type_word
-from sagaz_tui.widgets.diff_lines import difference_line
+from sagaz_tui.widgets.diff_lines import difference_line, difference_of
 from sagaz_tui.widgets.lines import Line, Span, Token, spread
 from sagaz_tui.widgets.safe_text import fit, wrap
 
@@ -138,16 +137,6 @@ def _change_lines(plan: ReplayPlan, width: int) -> Iterator[Line]:
     longest = max((len(visible(change.path)) for change in plan.overrides), default=0)
     paths = min(longest, max(width * 2 // 5, 12))
     for change in plan.overrides:
-        yield (Span("  "), *difference_line(_difference(change), paths, width - 2))
+        yield (Span("  "), *difference_line(difference_of(change), paths, width - 2))
         if words := use_words(change):
             yield from wrapped(words, width, "muted")
-
-
-def _difference(change: PlannedOverride) -> Difference:
-    before, after = change.before, change.after
-    if before is MISSING:
-        return Difference(change.path, "added", after=after)
-    if after is MISSING:
-        return Difference(change.path, "removed", before=before)
-    retyped = type_word(before) != type_word(after) and None not in (before, after)
-    return Difference(change.path, "type_changed" if retyped else "changed", before, after)
