@@ -7,13 +7,21 @@ program written against the reference runs with only its imports replaced.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sagaz_core import ReplayConfig, Saga, SagaConfig, SagaReplay, SagaSnapshot, SagaTimeTravel
+from sagaz_core import (
+    ReplayConfig,
+    Saga,
+    SagaConfig,
+    SagaNotFoundError,
+    SagaReplay,
+    SagaSnapshot,
+    SagaTimeTravel,
+)
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 
 DONE: list[str] = []
@@ -234,3 +242,46 @@ async def test_troubleshooting_a_saga_without_snapshots_has_an_empty_list(
     snapshot_storage: Any,
 ) -> None:
     assert not await snapshot_storage.list_snapshots("nobody")
+    unrecorded = SagaConfig(replay_config=ReplayConfig(enable_snapshots=False))
+    saga = OrderSaga({"order_id": "1"}, config=unrecorded, snapshot_storage=snapshot_storage)
+    assert (await saga.execute()).status == "failed"
+    assert not await snapshot_storage.list_snapshots(saga.saga_id)
+
+
+async def test_troubleshooting_snapshots_that_have_expired_are_gone_and_said_to_be(
+    snapshot_storage: Any,
+) -> None:
+    saga = await fail_an_order(snapshot_storage)
+    in_a_month = datetime.now(UTC) + timedelta(days=31)
+    assert await snapshot_storage.delete_expired_snapshots(in_a_month) > 0
+    assert not await snapshot_storage.list_snapshots(saga.saga_id)
+    with pytest.raises(SagaNotFoundError, match=saga.saga_id):
+        await SagaReplay(saga.saga_id, snapshot_storage).from_checkpoint("charge_payment")
+
+
+async def test_troubleshooting_an_override_that_does_not_fit_is_found_by_a_dry_run(
+    snapshot_storage: Any,
+) -> None:
+    saga = await fail_an_order(snapshot_storage)
+    replay = SagaReplay(saga.saga_id, snapshot_storage)
+    result = await replay.from_checkpoint(
+        step_name="charge_payment", context_override={"amount": "free"}, dry_run=True
+    )
+    assert result.status == "invalid"
+    assert "/amount" in (result.error_message or "")
+    real = await replay.from_checkpoint("charge_payment", context_override={"amount": "free"})
+    assert real.status == "invalid"
+    assert DONE == ["reserved", "released for 123"]
+
+
+async def test_troubleshooting_a_service_that_is_still_down_fails_the_replay_and_can_be_asked_first(
+    snapshot_storage: Any,
+) -> None:
+    saga = await fail_an_order(snapshot_storage)
+    replay = SagaReplay(saga.saga_id, snapshot_storage)
+    assert (await replay.from_checkpoint("charge_payment")).status == "failed"
+    assert (await replay.from_checkpoint("charge_payment")).status == "failed"
+    DONE.clear()
+    token = {"payment_token": "good"}
+    recovered = await replay.from_checkpoint("charge_payment", context_override=token)
+    assert (recovered.status, DONE) == ("success", ["reserved", "charged", "shipped"])
