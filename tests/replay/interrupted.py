@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -127,6 +128,36 @@ class Net(Chain):
 
 def recorded_by(strategy: SnapshotStrategy) -> SagaConfig:
     return SagaConfig(replay_config=ReplayConfig(enable_snapshots=True, snapshot_strategy=strategy))
+
+
+class Late(Chain):
+    """A chain whose third step has its effect and then takes too long; it can be undone."""
+
+    async def build(self) -> None:
+        for name in "abc":
+            late = name == "c"
+            await self.add_step(
+                name,
+                self.do,
+                self.undo,
+                idempotent=True,
+                timeout=0.001 if late else None,
+                compensate_on_timeout=late,
+            )
+
+    async def do(self, ctx: Any) -> dict[str, Any]:
+        done = await super().do(ctx)
+        if ctx.step == "c":
+            await asyncio.Event().wait()
+        return done
+
+
+class Shaped(Chain):
+    """A graph as its context says: the steps, each with those that it needs."""
+
+    async def build(self) -> None:
+        for name, needed in self.context["needs"].items():
+            await self.add_step(name, self.do, self.undo, depends_on=needed, idempotent=True)
 
 
 async def run_on_tape(
