@@ -109,6 +109,13 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("list.replay", "R", "replay from the failed step", "list", "replay…"),
     Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
     Key("list.group", "E", "only the next group of errors", "list", "errors"),
+    Key(
+        "list.compare",
+        "c",
+        "compare the two that are marked, or this one with its newest replay",
+        "list",
+        "compare",
+    ),
     Key("list.copy", "y", "copy the saga's id", "list"),
     # ------------------------------------------------------------------ debugger
     Key("debugger.next", "l,right", "next checkpoint", "debugger", "step", action="step(1)"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from typing import Final
 
 from textual.app import ComposeResult
 
 from sagaz_core.errors import ExpressionError, StorageError
+from sagaz_tui.counterpart import pair_with
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.saga_feed import SORTS, SagaFeed, View
 from sagaz_tui.screens.live_sagas import LiveSagas
@@ -15,6 +18,9 @@ from sagaz_tui.widgets.filter_line import FilterLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.saga_rows import no_start
 from sagaz_tui.widgets.saga_table import SagaTable
+
+_PATIENCE: Final = 3.0
+"""Seconds that a key waits for what it needs to be read."""
 
 
 class SagasScreen(LiveSagas):
@@ -122,6 +128,30 @@ class SagasScreen(LiveSagas):
     def _started(self, saga_id: str | None) -> None:
         if saga_id is not None:
             self._open(saga_id)
+
+    async def action_compare(self) -> None:
+        """Lay the two marked sagas side by side, else this one and its newest replay."""
+        from sagaz_tui.screens.compare import CompareScreen
+
+        if len(self.marked) > 2:
+            self._say(f"{len(self.marked)} sagas are marked; mark two to compare them")
+            return
+        pair = self.marked if len(self.marked) == 2 else await self._pair_of_selected()
+        if pair is not None:
+            self.app.push_screen(CompareScreen(*pair))
+
+    async def _pair_of_selected(self) -> tuple[str, str] | None:
+        row = self.table.selected
+        if row is None or row.saga_id != self.table.answered:
+            return None
+        try:
+            pair = await asyncio.wait_for(pair_with(self.sagaz.storage, row), _PATIENCE)
+        except (TimeoutError, StorageError):
+            self._say("the store cannot be read now; try again once it answers")
+            return None
+        if pair is None:
+            self._say(f"{visible(row.saga_id)} has no replay to compare it with; mark two sagas")
+        return pair
 
     def _say(self, text: str) -> None:
         self.notify(text, markup=False, timeout=4)

@@ -24,6 +24,7 @@ from sagaz_tui.widgets.comparison_list import ComparisonList
 from sagaz_tui.widgets.comparison_rows import columns_for, row_line, rows_of
 from sagaz_tui.widgets.context_tree import ContextTree
 from sagaz_tui.widgets.lines import line_text
+from tests.screen.lists import ids, listing, selected
 from tests.screen.looking import painted, press, until, until_painted
 from tests.screen.recorded import counting_snapshots, order_snapshots, record
 from tests.screen.replayed import fail_parcel, replay_parcel
@@ -257,3 +258,29 @@ async def test_it_fits_every_size_without_colour_or_unicode(store: SnapshotStora
             press(pilot, "c")
             await until_painted(pilot, "charge")
             await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
+
+
+async def test_c_in_the_list_lays_the_saga_beside_its_newest_replay(
+    store: SnapshotStorage,
+) -> None:
+    async with listing(store) as pilot:
+        press(pilot, "3", "/", *"parcel_1", "enter")
+        await until(pilot, lambda: ids(pilot) == ["parcel_1~r1", "parcel_1"], "both runs")
+        press(pilot, "j")
+        await until(pilot, lambda: selected(pilot) == "parcel_1", "the original")
+        press(pilot, "c")
+        await until_painted(pilot, " a  parcel_1 ", " b  parcel_1~r1 ", "▌≠ charge")
+
+
+async def test_c_in_the_list_lays_two_marked_sagas_side_by_side(store: SnapshotStorage) -> None:
+    for saga_id in ("parcel_2", "parcel_3", "parcel_4"):
+        await fail_parcel(store, saga_id)
+    async with listing(store) as pilot:
+        press(pilot, "/", *"parcel_", "enter")
+        await until(pilot, lambda: len(ids(pilot)) == 3, "three that failed")
+        press(pilot, "c")
+        await until_painted(pilot, "parcel_4 has no replay to compare it with; mark two sagas")
+        press(pilot, "space", "j", "space", "c")
+        await until_painted(pilot, " a  parcel_4 ", " b  parcel_3 ")
+        press(pilot, "escape", "j", "space", "c")
+        await until_painted(pilot, "3 sagas are marked; mark two to compare them")
