@@ -262,7 +262,7 @@ def _run_out(run: RunInfo) -> list[Any]:
             step.fingerprint,
             step.idempotent,
             step.compensated,
-            *([step.compensation] if step.compensation else []),
+            step.compensation,
         ]
         for step in run.steps
     ]

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.context import StepContext
 from sagaz_core.storage.storage import SnapshotStorage
@@ -53,15 +55,22 @@ async def test_a_choice_can_be_taken_back(store: SnapshotStorage) -> None:
 
 
 async def test_enter_that_follows_a_choice_at_once_confirms_nothing(
-    store: SnapshotStorage,
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked = []
+
+    async def start(*arguments: Any) -> str:
+        asked.append(arguments)
+        return "order_7~r1"
+
+    monkeypatch.setattr("sagaz_tui.screens.plan.start_replay", start)
     async with planning_in(store) as pilot:
         await until_painted(pilot, "enter runs 3 steps")
         press(pilot, "u", "enter")
         await until_painted(pilot, "restored in name only", "enter runs 2 steps")
         await pilot.pause()
         assert isinstance(pilot.app.screen, PlanScreen)
-        assert await replays(store) == []
+        assert asked == []
 
 
 async def test_what_was_undone_since_runs_again_or_is_kept_or_refused(
