@@ -26,6 +26,8 @@ class BatchLogEntry:
     """The overrides and choices, as plain data; values keep their types."""
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By class its steps with their fingerprints, as they were when the batch began."""
+    code_made_for: Mapping[str, str] = field(default_factory=dict)
+    """By class the saga for which it was made to find them out."""
     stop_after_failures: int | None = None
     initiated_by: str = ""
     reason: str | None = None

@@ -189,9 +189,13 @@ class BatchReplay:
         journal = await read_journal(
             self.snapshot_storage, batch_id, self.selection, self._options, stop_after_failures
         )
-        check_code(
-            journal.entry, await read_code(self.snapshot_storage, journal.items, self._factory)
+        code = await read_code(
+            self.snapshot_storage,
+            journal.items,
+            self._factory,
+            like=journal.entry.code_made_for,
         )
+        check_code(journal.entry, code)
         return await self._work(journal, True, concurrency, rate, canary, on_event)
 
     def stop(self) -> None:

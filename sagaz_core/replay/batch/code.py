@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.replay.batch.items import BatchItem
 from sagaz_core.replay.factory import (
+    FACTORY_TIMEOUT,
     SagaFactory,
     build_saga,
     class_factory,
@@ -23,29 +26,87 @@ _TRIES: Final = 3
 """So many sagas of a class are looked at for one of which the code can be had."""
 
 
+@dataclass(frozen=True, slots=True)
+class SagaCode:
+    """The steps of a class, as it makes them for one saga."""
+
+    saga_id: str
+    steps: dict[str, str]
+    """Each step's fingerprint."""
+
+
 def factory_of(factory: BatchFactory, saga_name: str) -> SagaFactory | None:
     """Return the factory for the sagas of a class; None: the class itself."""
     return factory.get(saga_name) if isinstance(factory, Mapping) else factory
 
 
 async def read_code(
-    storage: SnapshotStorage, items: Sequence[BatchItem], factory: BatchFactory
-) -> dict[str, dict[str, str]]:
-    """Return by class its steps with their fingerprints; no action is called.
+    storage: SnapshotStorage,
+    items: Sequence[BatchItem],
+    factory: BatchFactory,
+    like: Mapping[str, str] = {},
+) -> dict[str, SagaCode]:
+    """Return the code of each class; no action is called.
 
     A class that cannot be made is left out: none of its sagas can run.
+
+    Args:
+        storage: where the sagas are.
+        items: the sagas.
+        factory: where their code comes from.
+        like: by class the saga for which it was made the time before.
     """
-    code: dict[str, dict[str, str]] = {}
-    tries: dict[str, int] = {}
+    samples: dict[str, list[BatchItem]] = {}
     for item in items:
-        name = item.saga_name
-        if item.from_step is None or name in code or tries.get(name, 0) == _TRIES:
-            continue
-        tries[name] = tries.get(name, 0) + 1
-        steps = await _steps_of(storage, item, factory_of(factory, name))
-        if steps is not None:
-            code[name] = steps
-    return code
+        of_class = samples.setdefault(item.saga_name, [])
+        if item.saga_id == like.get(item.saga_name) or (
+            item.from_step is not None and len(of_class) < _TRIES
+        ):
+            of_class.append(item)
+    found = await asyncio.gather(
+        *(
+            _code_of(storage, some, factory_of(factory, name), like.get(name))
+            for name, some in samples.items()
+        )
+    )
+    return {name: code for name, code in zip(samples, found, strict=True) if code is not None}
+
+
+async def _code_of(
+    storage: SnapshotStorage,
+    samples: Sequence[BatchItem],
+    factory: SagaFactory | None,
+    like: str | None,
+) -> SagaCode | None:
+    """Make a class for ``like``, or else for another of its sagas."""
+    # A class may have other steps for another context.
+    for some in (
+        [item for item in samples if item.saga_id == like],
+        [item for item in samples if item.saga_id != like],
+    ):
+        code = await _first_made(storage, some, factory)
+        if code is not None:
+            return code
+    return None
+
+
+async def _first_made(
+    storage: SnapshotStorage, samples: Sequence[BatchItem], factory: SagaFactory | None
+) -> SagaCode | None:
+    """Make it for all of them together, as a factory may hang for one; the first that is made."""
+    tries = [asyncio.ensure_future(_steps_of(storage, item, factory)) for item in samples]
+    pending = set(tries)
+    try:
+        while pending:
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for item, made in zip(samples, tries, strict=True):
+                steps = made.result() if made.done() else None
+                if steps is not None:
+                    return SagaCode(item.saga_id, steps)
+    finally:
+        for made in pending:
+            made.cancel()
+    return None
 
 
 async def _steps_of(
@@ -58,7 +119,8 @@ async def _steps_of(
         if factory is None:
             run = await storage.get_run(item.saga_id)
             factory = class_factory(resolve_class(item.saga_name, run.code))
-        steps = await build_saga(await make_saga(factory, latest.context))
+        saga = await make_saga(factory, latest.context, timeout=FACTORY_TIMEOUT)
+        steps = await build_saga(saga, timeout=FACTORY_TIMEOUT)
     except StorageError:
         raise
     except SagazError:

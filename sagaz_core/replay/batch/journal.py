@@ -16,6 +16,7 @@ from sagaz_core.errors import (
     UsageError,
 )
 from sagaz_core.model import BatchLogEntry, utc_now
+from sagaz_core.replay.batch.code import SagaCode
 from sagaz_core.replay.batch.items import BatchItem, State
 from sagaz_core.replay.batch.options import BatchOptions, options_from
 from sagaz_core.replay.batch.selection import BatchSelection
@@ -52,7 +53,7 @@ async def begin_journal(
     items: Sequence[BatchItem],
     selection: BatchSelection,
     options: BatchOptions,
-    code: Mapping[str, Mapping[str, str]],
+    code: Mapping[str, SagaCode],
     initiated_by: str,
     reason: str | None,
     expires_at: datetime | None,
@@ -68,7 +69,8 @@ async def begin_journal(
         items=tuple((item.saga_id, item.saga_name, item.from_step, item.reason) for item in items),
         selection=_selection_data(selection),
         options=options.data(),
-        code=code,
+        code={name: made.steps for name, made in code.items()},
+        code_made_for={name: made.saga_id for name, made in code.items()},
         initiated_by=initiated_by,
         reason=reason,
         expires_at=expires_at,
@@ -156,7 +158,7 @@ async def end_journal(
         _log.error("the journal of %s does not tell its end: %s", batch_id, error)
 
 
-def check_code(entry: BatchLogEntry, code: Mapping[str, Mapping[str, str]]) -> None:
+def check_code(entry: BatchLogEntry, code: Mapping[str, SagaCode]) -> None:
     """Raise :class:`BatchChangedError` if a class is not the one that the batch began with."""
     changes = [
         f"{name}: {change}"
@@ -170,9 +172,10 @@ def check_code(entry: BatchLogEntry, code: Mapping[str, Mapping[str, str]]) -> N
         )
 
 
-def _changes(begun: Mapping[str, str], now: Mapping[str, str] | None) -> Iterable[str]:
-    if now is None:
+def _changes(begun: Mapping[str, str], code: SagaCode | None) -> Iterable[str]:
+    if code is None:
         return ["it cannot be made any more"]
+    now = code.steps
     return [
         *(f"step {step!r} is gone" for step in begun if step not in now),
         *(f"step {step!r} is new" for step in now if step not in begun),
