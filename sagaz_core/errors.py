@@ -84,6 +84,10 @@ class SnapshotCaptureError(SagazError):
         self.path = path
 
 
+class StoreLostError(SnapshotCaptureError):
+    """A replay lost its store and stopped where it was; it can be resumed once that is back."""
+
+
 class RunRefusedError(SagazError):
     """The store refused a run's write; the run stops before its next action."""
 

@@ -8,7 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
-from sagaz_core.errors import LeaseLostError, PlanChangedError, StorageError
+from sagaz_core.errors import (
+    LeaseLostError,
+    PlanChangedError,
+    StorageError,
+    StoreLostError,
+)
 from sagaz_core.model import ReplayResult, SagaResult, SagaSummary, utc_now
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_state import Interrupted
@@ -99,8 +104,11 @@ async def _close(
 ) -> None:
     """Give the lease back, and write down how a replay ended; a store that is gone is no error.
 
-    One that another run has taken over is that run's to tell of, and its log is left alone.
+    One that another run has taken over is that run's to tell of, and its log is left alone. So is
+    that of one that lost its store and can be resumed.
     """
+    if outcome is not None and isinstance(outcome.error, StoreLostError):
+        return
     try:
         taken_over = outcome is not None and isinstance(outcome.error, LeaseLostError)
         if not await lease.release() and taken_over:

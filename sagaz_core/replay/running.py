@@ -8,7 +8,13 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sagaz_core.errors import LeaseLostError, PlanChangedError, SagazError, StorageError
+from sagaz_core.errors import (
+    LeaseLostError,
+    PlanChangedError,
+    SagazError,
+    StorageError,
+    StoreLostError,
+)
 from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaResult, SagaSnapshot, utc_now
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
@@ -177,8 +183,11 @@ async def close_log(
 ) -> None:
     """Write down how the replay ended. It has ended: a store that is gone changes nothing.
 
-    One that another run has taken over is that run's to tell of, and its log is left alone.
+    One that another run has taken over is that run's to tell of, and its log is left alone. So is
+    that of one that lost its store and can be resumed.
     """
+    if outcome is not None and isinstance(outcome.error, StoreLostError):
+        return
     try:
         held = await lease.release()
         ended = outcome is not None and not isinstance(outcome.error, LeaseLostError)

@@ -126,6 +126,8 @@ class Recording:
         self._end_written = False
         self.refusal: RunRefusedError | None = None
         """Why this run must not go on, once the store has refused it."""
+        self.out_of_reach: SnapshotCaptureError | None = None
+        """Why the latest checkpoint could not be written, of a run that must be recorded."""
 
     # -- what happened since the latest checkpoint
 
@@ -303,9 +305,11 @@ class Recording:
             self.capture_errors += len(lost)
             message = f"saga {self.saga_id!r}: a checkpoint could not be written: {error}"
             if self._config.on_capture_error == "raise":
-                raise SnapshotCaptureError(message) from error
+                self.out_of_reach = SnapshotCaptureError(message)
+                raise self.out_of_reach from error
             _log.warning("%s", message)
             return False
+        self.out_of_reach = None
         self._run = None
         self._written = True
         self._end_written = end

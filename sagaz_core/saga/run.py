@@ -7,7 +7,12 @@ import logging
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-from sagaz_core.errors import LeaseLostError, RunRefusedError, SnapshotCaptureError
+from sagaz_core.errors import (
+    LeaseLostError,
+    RunRefusedError,
+    SnapshotCaptureError,
+    StoreLostError,
+)
 from sagaz_core.model import Compensation, Kind, SagaResult, StepError
 from sagaz_core.saga.attempts import Attempts, Ending, current_context
 from sagaz_core.saga.branches import Branches
@@ -259,6 +264,9 @@ class Run:
                 self._fail(error)
         if self._error is not None:
             await self._roll_back()
+            if isinstance(self._error, StoreLostError):
+                # It is left as one that was interrupted, for which its lease has to lapse.
+                return
             await self._record_if_possible(
                 "failed", self._failed_step, error=describe_error(self._error)
             )
@@ -283,10 +291,10 @@ class Run:
         for left in range(len(self._undo), 0, -1):
             step = self._undo[left - 1]
             await self._record_if_possible("before_compensation", step.name)
-            lost = self._lost_lease()
-            if lost is not None:
+            obstacle = self._obstacle()
+            if obstacle is not None:
                 self._compensation = "failed"
-                self._leave_undone(lost, self._undo[:left])
+                self._leave_undone(obstacle, self._undo[:left])
                 return
             await self._compensate(step)
 
@@ -321,15 +329,26 @@ class Run:
         if self._recording is not None and self._recording.refusal is not None:
             raise self._recording.refusal
 
-    def _lost_lease(self) -> LeaseLostError | None:
-        recording = self._recording
-        if recording is None or not recording.held_lease:
-            return None
-        return recording.refusal if isinstance(recording.refusal, LeaseLostError) else None
+    def _obstacle(self) -> LeaseLostError | StoreLostError | None:
+        """Return why nothing may be undone: somebody else acts, or nobody would know of it.
 
-    def _leave_undone(self, lost: LeaseLostError, steps: Sequence[Step]) -> None:
+        A replay is gone on with as it was recorded, once its store is back: what it had undone
+        without a record would then be taken for done.
+        """
+        recording = self._recording
+        if recording is None:
+            return None
+        if recording.held_lease and isinstance(recording.refusal, LeaseLostError):
+            return recording.refusal
+        if self._start is _BEGINNING or recording.out_of_reach is None:
+            return None
+        return StoreLostError(str(recording.out_of_reach))
+
+    def _leave_undone(
+        self, obstacle: LeaseLostError | StoreLostError, steps: Sequence[Step]
+    ) -> None:
         names = ", ".join(step.name for step in steps)
-        error = LeaseLostError(f"{lost}; this run has left these steps as they are: {names}")
+        error = type(obstacle)(f"{obstacle}; this run has left these steps as they are: {names}")
         error.__cause__ = self._error
         self._error = error
 
