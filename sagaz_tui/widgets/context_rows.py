@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from jsonpointer import escape
@@ -129,6 +129,7 @@ class Row:
     """None: the value has no children."""
     change: Change | None = None
     more: int = 0
+    pinned: bool = False
 
     @property
     def depth(self) -> int:
@@ -146,12 +147,19 @@ def has_children(value: Any) -> bool:
     return isinstance(value, (dict, list, tuple)) and bool(value)
 
 
-def rows_of(state: ContextState, folding: Folding) -> list[Row]:
-    """Return the rows in sight of a person who scrolls, at most ``MAX_ROWS``."""
+def rows_of(state: ContextState, folding: Folding, pins: Sequence[str] = ()) -> list[Row]:
+    """Return the rows in sight of a person who scrolls, at most ``MAX_ROWS``.
+
+    The keys of ``pins`` come first, in their order, whether or not the checkpoint has them.
+    """
     marks = _Marks(state.changes)
+    values = dict(state.top())
+    pinned = [(key, values.pop(key, MISSING)) for key in pins]
+    top = [*pinned, *values.items()]
     rows: list[Row] = []
-    for row in _rows(list(state.top()), (), folding, marks, None, state.results):
-        rows.append(row)
+    for row in _rows(top, (), folding, marks, None, state.results):
+        pinned_here = row.depth == 0 and row.path[0] in pins
+        rows.append(replace(row, pinned=True) if pinned_here else row)
         if len(rows) >= MAX_ROWS:
             break
     return rows

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 
-from sagaz_core.model import NotStored
+from sagaz_core.model import MISSING, NotStored
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.theme import glyph, word
 from sagaz_tui.values import is_plain, type_word, value_text
@@ -62,6 +62,7 @@ class ContextTree(LinePane):
         self._value_column = 0
         self._found: list[Path] = []
         self._needle = ""
+        self._pins: tuple[str, ...] = ()
 
     # -- what is shown
 
@@ -108,7 +109,7 @@ class ContextTree(LinePane):
         return line, selected and self.has_focus
 
     def _rebuild(self) -> None:
-        self._rows = rows_of(self._state, self._folding)
+        self._rows = rows_of(self._state, self._folding, self._pins)
         self._row = self._nearest_row()
         self._value_column = value_column(self._rows)
         self.resized()
@@ -185,6 +186,21 @@ class ContextTree(LinePane):
         self._rebuild()
         self.keep_in_sight(self._row)
 
+    # -- pinning
+
+    def action_pin(self) -> None:
+        """Keep the cursor's key on top whatever the checkpoint, or no longer."""
+        key = self.key
+        if key is None:
+            return
+        if key in self._pins:
+            self._pins = tuple(pin for pin in self._pins if pin != key)
+        else:
+            self._pins = (*self._pins, key)
+        self._path = self.path
+        self._rebuild()
+        self.keep_in_sight(self._row)
+
     # -- searching
 
     def search(self, needle: str) -> None:
@@ -229,7 +245,8 @@ def context_line(row: Row, state: ContextState, column: int, width: int, selecte
     if row.change:
         sign, token = ("+", "added") if row.change == "added" else ("~", "changed")
         mark = Span(sign, token, bold=True)  # type: ignore[arg-type]
-    pointer = Span(glyph("row") if selected else " ", "live")
+    pinned = glyph("pinned") if row.pinned else " "
+    pointer = Span(glyph("row") if selected else pinned, "live")
     indent = "  " * row.depth
     if row.more:
         return spread(
@@ -269,7 +286,7 @@ def _value(row: Row, room: int) -> str:
 def _value_token(row: Row) -> Token:
     if isinstance(row.value, NotStored):
         return "changed"
-    return "muted" if row.open is False else "text"
+    return "muted" if row.open is False or row.value is MISSING else "text"
 
 
 def _right_word(row: Row, state: ContextState, width: int) -> Line:
@@ -286,9 +303,14 @@ def _right_word(row: Row, state: ContextState, width: int) -> Line:
     if key in state.conflicts:
         return (Span("set by two branches ", "changed"),)
     if key in state.set_at and (key in state.results or width >= _ROOM_FOR_ORIGINS):
-        kind = "" if is_plain(row.value) or row.open else f"{type_word(row.value)}  "
+        kind = f"{type_word(row.value)}  " if _says_more(row) else ""
         return (Span(kind, "future"), Span(f"set by #{state.set_at[str(key)]} ", "future"))
-    return () if is_plain(row.value) or row.open else _type_beside(row)
+    return _type_beside(row) if _says_more(row) else ()
+
+
+def _says_more(row: Row) -> bool:
+    """Whether the name of a value's type says more than its text does."""
+    return not (row.open or row.value is MISSING or is_plain(row.value))
 
 
 def _type_beside(row: Row) -> Line:

@@ -218,3 +218,30 @@ def test_an_unfolded_name_takes_the_room_of_its_value() -> None:
     name = "reserve_inventory_of_the_warehouse"
     state = ContextState(results={name: {"qty": 2}}, set_at={name: 2})
     assert shown(state, Folding(), 50)[0].split() == ["▾", name, "set", "by", "#2"]
+
+
+def test_pinned_keys_come_first_even_where_the_checkpoint_has_none() -> None:
+    rows = rows_of(STATE, Folding(), ("retry", "later", "reserve"))
+    lines = texts([context_line(row, STATE, value_column(rows), 48, False) for row in rows])
+    assert lines[:4] == [
+        "★+  retry             2",
+        "★   later             ‹not set›",
+        "★ ▾ reserve                           set by #2",
+        '      reservation_id  "rsv_771"',
+    ]
+    assert [row.path for row in rows].count(("retry",)) == 1
+
+
+async def test_w_pins_the_key_under_the_cursor_which_stays_on_it() -> None:
+    async with TreeApp().run_test() as pilot:
+        tree = pilot.app.query_one(ContextTree)
+        tree.set_state(STATE)
+        tree.focus()
+        await pilot.press("j", "j", "w")
+        assert (tree.key, tree.line(0)[1]) == ("order_id", True)
+        tree.set_state(ContextState(sequence=4, context={"amount": 1}))
+        assert texts([tree.line(0)[0]])[0].split() == ["▌", "order_id", "‹not", "set›"]
+        tree.set_state(STATE)
+        await pilot.press("w")
+        assert texts([tree.line(0)[0]])[0].split()[0] == "amount"
+        assert tree.key == "order_id"
