@@ -19,7 +19,7 @@ def show_audit(
     saga_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]", help="Only the family of this saga; else all.", callback=checked_id
+            metavar="ID", help="Only the family of this saga; else all.", callback=checked_id
         ),
     ] = None,
     since: Annotated[

@@ -38,6 +38,6 @@ SagaIdArgument = Annotated[
 ]
 OptionalSagaIdArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[ID]", help="Open this saga's debugger.", callback=checked_id),
+    typer.Argument(metavar="ID", help="Open this saga's debugger.", callback=checked_id),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
