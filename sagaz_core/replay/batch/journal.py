@@ -143,7 +143,8 @@ async def end_journal(
     """
     try:
         entry = await storage.get_batch(batch_id)
-        if entry is None or entry.status == "completed":
+        if entry is None or (entry.status == "completed" and stopped_because):
+            # Another worker has brought it to its end meanwhile.
             return
         await storage.save_batch(
             replace(
