@@ -304,7 +304,8 @@ class Backend(ABC):
         """Count the sagas that ended so, in ``count`` stretches of time from ``since`` on.
 
         Each is ``width`` microseconds long and does not include its end. A store may still
-        count one that was resumed meanwhile. Whoever has an index by time counts in that.
+        count one that was resumed or removed meanwhile. Whoever has an index by time counts in
+        that.
         """
         counts: list[int] = []
         for number in range(count):

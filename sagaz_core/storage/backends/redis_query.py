@@ -119,7 +119,8 @@ async def count(
 ) -> dict[str, int]:
     """Count the sagas that match by a property; empty values are left out."""
     values: dict[str, str] = {}
-    for part in _Search(connection, keys, query, None).parts():
+    # In smaller pieces than a page is read: nobody waits for one, and others get their turn.
+    for part in _Search(connection, keys, query, None, chunk=_FIRST_CHUNK).parts():
         async for row in part:
             value = status_of(row) if by == "status" else getattr(row, by)
             if value:
@@ -145,6 +146,7 @@ class _Search:
     query: SagaQuery
     before: tuple[int, str] | None
     """Only rows after this one, in the order of the pages."""
+    chunk: int = _CHUNK
 
     def parts(self) -> Iterator[AsyncIterator[SagaRow]]:
         """Yield the matching rows of each place where there may be some, in order.
@@ -177,7 +179,7 @@ class _Search:
             read += len(found)
             if len(found) < size:
                 return
-            size = _CHUNK
+            size = self.chunk
 
     def _shortest(self, status: Status) -> str:
         """Return the shortest list that holds all that match and ended so."""
