@@ -19,7 +19,7 @@ GOOD = ("--override", "payment_token=tok_new")
 BATCH = ("replay", "batch")
 
 
-class Parcel(Saga):
+class PostedParcel(Saga):
     """Another class, which fails at ``send`` until it has an address."""
 
     async def build(self) -> None:
@@ -34,6 +34,24 @@ class Parcel(Saga):
             raise LookupError(f"no address for parcel {ctx['parcel']}")
 
 
+class StuckOrder(Saga):
+    """Fails at ``go`` until it is ready, and what it took cannot be given back."""
+
+    async def build(self) -> None:
+        await self.add_step("take", self._take, self._give_back)
+        await self.add_step("go", self._go)
+
+    async def _take(self, ctx: Any) -> dict[str, Any]:
+        return {"taken": 1}
+
+    async def _give_back(self, result: dict[str, Any], ctx: Any) -> None:
+        raise ConnectionError("nobody answers")
+
+    async def _go(self, ctx: Any) -> None:
+        if "ready" not in ctx:
+            raise ValueError("not yet")
+
+
 async def record_orders(path: Path) -> None:
     """Record three failed orders, a completed one, and a failed parcel, in this order."""
     async with SQLiteSnapshotStorage(path) as store:
@@ -46,7 +64,7 @@ async def record_orders(path: Path) -> None:
                 tags={"region": "north" if number == 1 else "south"},
             ).execute()
         await Order(order("tok_good"), saga_id="order_4", snapshot_storage=store).execute()
-        await Parcel({"parcel": 7}, saga_id="parcel_7", snapshot_storage=store).execute()
+        await PostedParcel({"parcel": 7}, saga_id="parcel_7", snapshot_storage=store).execute()
 
 
 def record(path: Path) -> Path:

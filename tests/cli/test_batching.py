@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from sagaz_core.replay.batch import BatchReplay, BatchSelection
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from tests.cli.batch_shop import BATCH, GOOD, events, record, words
+from tests.cli.batch_shop import BATCH, GOOD, StuckOrder, events, record, words
 from tests.cli.command import Command
 from tests.cli.shop import Order
 
@@ -383,6 +384,67 @@ def test_a_saga_removed_meanwhile_is_skipped_and_said_to_be_gone(
     (item,) = [item for item in done.json["items"] if item["saga_id"] == gone]
     assert (item["state"], item["reason"]) == ("skipped", "it is not there any more")
     assert done.code == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_saga_that_somebody_else_recovered_meanwhile_is_skipped_and_all_is_well(
+    command: Command, store: Path
+) -> None:
+    async def begin_and_stop() -> str:
+        async with SQLiteSnapshotStorage(store) as storage:
+            selection = BatchSelection(name="Order")
+            batch = BatchReplay(storage, selection, context_override={"payment_token": "tok_new"})
+            await batch.run(concurrency=1, on_event=lambda event: batch.stop())
+            return str(batch.batch_id)
+
+    batch_id = asyncio.run(begin_and_stop())
+    other = next(
+        saga["saga_id"]
+        for saga in command("sagas", "--format", "json").json
+        if saga["status"] == "failed" and not saga["recovered_by"] and saga["saga_name"] == "Order"
+    )
+    assert command("replay", "run", other, "--from-step", "charge", *GOOD).code == 0
+    done = command(*BATCH, "--resume", batch_id, "--format", "json")
+    states = {item["saga_id"]: item for item in done.json["items"]}
+    assert done.code == 0
+    assert states[other]["state"] == "skipped"
+    assert f"{other}~r1 of this family has succeeded already" in states[other]["reason"]
+    assert done.json["succeeded"] == 2
+
+
+def test_one_in_doubt_waits_for_a_word_and_goes_on_with_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGAZ_SAGAS", "tests.cli.batch_shop")
+
+    async def record_stuck() -> None:
+        async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
+            await StuckOrder({}, saga_id="stuck_1", snapshot_storage=storage).execute()
+
+    asyncio.run(record_stuck())
+    ready = ("--override", "ready:=true")
+    assert command(*BATCH, *ready, "--dry-run").code == 1
+    done = command(*BATCH, *ready, "--yes", "--format", "json")
+    assert (done.code, done.json["in_doubt"], done.json["left"]) == (1, 1, 0)
+    (item,) = done.json["items"]
+    assert "take" in item["reason"]
+    resume = f"sagaz replay batch --resume {done.json['batch_id']}"
+    assert any(f"`{resume} --in-doubt retry` (or skip)" in line for line in words(done))
+    done = command(*shlex.split(resume)[1:], "--in-doubt", "retry", "--format", "json")
+    assert (done.code, done.json["succeeded"]) == (0, 1)
+
+
+def test_in_production_a_batch_needs_a_reason(
+    command: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGAZ_PRODUCTION", "PROD-EU")
+    before = rows(store)
+    done = command(*BATCH, *ORDERS, *GOOD, "--yes")
+    assert (done.code, done.out) == (2, "")
+    assert "--reason" in done.err
+    assert rows(store) == before
+    assert command(*BATCH, *ORDERS, *GOOD, "--dry-run").code == 0
+    assert command(*BATCH, *ORDERS, *GOOD, "--yes", "--reason", "outage").code == 0
 
 
 @pytest.mark.usefixtures("store")
