@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -336,3 +337,20 @@ async def test_a_context_never_reaches_the_terminal_as_markup_or_escape(tmp_path
             press(pilot, "y")
             await until_painted(pilot, "copied [red]order[/red]")
             assert "\x1b" not in painted(pilot.app)
+
+
+class Uncountable(SnapshotStorage):
+    """A real store that never comes to the end of counting."""
+
+    async def count_sagas(self, by, **filters):  # type: ignore[no-untyped-def]
+        await asyncio.Event().wait()
+
+
+async def test_rows_and_what_is_newer_wait_for_no_counts(tmp_path: Path) -> None:
+    real = SQLiteSnapshotStorage(tmp_path / "orders.db")
+    async with Uncountable(real.backend) as storage:
+        await fail(storage, "order_1", age=60)
+        async with listing(storage) as pilot:
+            await until(pilot, lambda: selected(pilot) == "order_1", "a row")
+            await fail(storage, "order_2", age=5)
+            await until_painted(pilot, "↑ 1 newer", "1 Failed   2 Running   3 All")
