@@ -118,8 +118,8 @@ def _rollback(
 ) -> Rollback:
     known = {step.name: step for step in steps}
     order = list(start.restored)
-    for name, place in sorted(failure.timed_out, key=itemgetter(1), reverse=True):
-        if known[name].compensate_on_timeout and name not in order:
+    for name, place in sorted(failure.timed_out.items(), key=itemgetter(1), reverse=True):
+        if known[name].compensate_on_timeout:
             order.insert(place, name)
     settled = {*undone, *start.kept, *failure.not_undone}
     return Rollback(

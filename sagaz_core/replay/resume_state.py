@@ -29,7 +29,7 @@ class Failure:
     """Steps whose compensation failed: each is called once."""
     undoing: str | None
     """The step whose compensation was begun and not seen to end."""
-    timed_out: tuple[tuple[str, int], ...]
+    timed_out: dict[str, int]
     """Steps that timed out, each with how many were complete then."""
 
 
@@ -174,11 +174,11 @@ async def _failure(
 
 async def _timed_out(
     storage: SnapshotStorage, timeline: Sequence[CheckpointSummary]
-) -> tuple[tuple[str, int], ...]:
-    found = []
+) -> dict[str, int]:
+    found: dict[str, int] = {}
     for entry in timeline:
         for record in entry.step_records:
             if record.outcome == "timed_out":
                 at = await storage.get_checkpoint(entry.saga_id, entry.sequence)
-                found.append((record.name, len(at.completed_steps)))
-    return tuple(found)
+                found.setdefault(record.name, len(at.completed_steps))
+    return found

@@ -82,6 +82,15 @@ class Tape(MemoryBackend):
         return self._kept[:-1]
 
 
+def killed_after(tape: Tape, kind: str, step: str | None = None, saga_id: str = "s") -> Moment:
+    """Return what a run left that died right after a checkpoint."""
+    for moment in tape.moments():
+        latest = moment.tape._sagas[saga_id].entries[-1]
+        if (latest.kind, latest.step) == (kind, step):
+            return moment
+    raise AssertionError(f"there is no {kind} of {step}")
+
+
 class Chain(Saga):
     """Steps a to d, one after another; ``fails`` names one that does."""
 
@@ -171,3 +180,27 @@ async def run_on_tape(
     )
     await saga.execute()
     return tape, WORLD.copy()
+
+
+class Gossip(Chain):
+    """A chain that counts its steps, and records its state in the middle of each."""
+
+    async def do(self, ctx: Any) -> dict[str, Any]:
+        ctx["count"] = ctx.get("count", 0) + 1
+        await self.checkpoint("counted")
+        return await super().do(ctx)
+
+
+async def die_at(
+    saga_class: type[Chain],
+    kind: str,
+    step: str | None = None,
+    *,
+    strategy: SnapshotStrategy = "before_each_step",
+    **context: Any,
+) -> tuple[SnapshotStorage, Moment]:
+    """Return what a run left that died right after this checkpoint."""
+    tape, _ = await run_on_tape(saga_class, {"fails": None, **context}, strategy)
+    moment = killed_after(tape, kind, step)
+    WORLD.restore(moment.at_the_next)
+    return SnapshotStorage(moment.tape), moment
