@@ -133,6 +133,8 @@ KEYS: Final[tuple[Key, ...]] = (
         "debugger",
         "compare",
     ),
+    Key("debugger.mark", "m", "mark this checkpoint, or take its mark away", "debugger"),
+    Key("debugger.mark-diff", "'", "what differs between the mark and the cursor", "debugger"),
     Key("debugger.edit", "e", "set a value for the replay", "debugger", "edit"),
     Key("debugger.undo", "z", "take the last staged edit back", "debugger"),
     Key("debugger.redo", "Z", "stage it again", "debugger"),
@@ -177,6 +179,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("why.ten-down", "ctrl+d,pagedown", "ten lines down", "why", action="move(10)"),
     Key("why.ten-up", "ctrl+u,pageup", "ten lines up", "why", action="move(-10)"),
     Key("why.next-tab", "enter", "the next tab, kept until esc", "why"),
+    Key("why.beside", "v", "before and after side by side, or a line each", "why"),
     Key("why.library", "o", "show or hide library frames", "why"),
     # ------------------------------------------------------------------ blame
     Key("blame.jump", "enter", "go to that checkpoint", "blame", "go there"),

@@ -67,7 +67,7 @@ class DebuggerScreen(ExplorerScreen):
         reason = self.reason_to_stay
         if self._edit.typing:
             self._edit.close()
-        elif self._panes.let_go():
+        elif self._let_go():
             return
         elif reason and reason != self._warned_of:
             self._warned_of = reason

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from textual import on
 
 from sagaz_core.errors import StorageError
+from sagaz_core.history.diff import diff
 from sagaz_core.model import MISSING
 from sagaz_tui.counterpart import pair_with
+from sagaz_tui.keys import keys_called
 from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.screens.history import PATIENCE, HistoryScreen
 from sagaz_tui.screens.lineage import LineageScreen
@@ -18,6 +20,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
 from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
+from sagaz_tui.widgets.why import SinceMark
 
 if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
@@ -28,6 +31,19 @@ _COPIED_AT_MOST: Final = 100_000
 
 class ExplorerScreen(HistoryScreen):
     """A saga's history, and answers to questions about what is there."""
+
+    def __init__(self, saga_id: str, *, at: int | None = None) -> None:
+        super().__init__(saga_id, at=at)
+        self._against_mark = False
+        self._wanted: tuple[int, int] | None = None
+        """The mark and the checkpoint that are to be compared next."""
+
+    def _let_go(self) -> bool:
+        """Leave what is open over the panes; False if nothing was."""
+        if self._against_mark:
+            self._leave_mark()
+            return True
+        return self._panes.let_go()
 
     # ------------------------------------------------------------ copying
 
@@ -82,6 +98,71 @@ class ExplorerScreen(HistoryScreen):
             except StorageError:
                 # The title says that the store is out of reach; the pane keeps what it has.
                 return
+
+    # ------------------------------------------------------------ what differs from a mark
+
+    def action_mark(self) -> None:
+        """Mark the cursor's checkpoint, or take its mark away."""
+        if self._view is None:
+            return
+        here = self._cursor.sequence
+        self._mark = None if self._mark == here else here
+        self._show()
+        self._compare_with_mark()
+
+    def action_mark_diff(self) -> None:
+        """Show what differs between the mark and wherever the cursor is, or no longer."""
+        if self._mark is None:
+            key = keys_called("debugger.mark", self.sagaz.settings.keys)
+            self._say(f"no checkpoint is marked; {key} marks the one under the cursor")
+        elif self._against_mark:
+            self._leave_mark()
+        else:
+            self._against_mark = True
+            self._panes.choose_diff()
+            self._compare_with_mark()
+
+    def _leave_mark(self) -> None:
+        self._against_mark, self._wanted = False, None
+        self._panes.show_since(None)
+        self._panes.let_go()
+
+    def _show_moment(self, sequence: int) -> None:
+        super()._show_moment(sequence)
+        self._compare_with_mark()
+
+    def _compare_with_mark(self) -> None:
+        if not self._against_mark:
+            return
+        if self._mark is None:
+            self._leave_mark()
+            return
+        busy = self._wanted is not None
+        self._wanted = (self._mark, self._cursor.sequence)
+        # One at a time, however fast the cursor moves: a comparison cannot be stopped.
+        if not busy:
+            self.in_background("mark", self._show_since_mark)
+
+    async def _show_since_mark(self) -> None:
+        while (wanted := self._wanted) is not None:
+            try:
+                since = await self._since(*wanted)
+            except StorageError as error:
+                # The title says that the store is out of reach.
+                since = SinceMark(*wanted, (), str(error))
+            if self._wanted == wanted:
+                self._wanted = None
+            if self._against_mark and wanted[0] == self._mark:
+                self._panes.show_since(since)
+
+    async def _since(self, mark: int, sequence: int) -> SinceMark:
+        earlier, later = sorted((mark, sequence))
+        before, after = await self._session.moment(earlier), await self._session.moment(later)
+        problem = before.problem or after.problem
+        if before.snapshot is None or after.snapshot is None:
+            return SinceMark(mark, sequence, (), problem)
+        states = before.snapshot.state, after.snapshot.state
+        return SinceMark(mark, sequence, tuple(await asyncio.to_thread(diff, *states)))
 
     # ------------------------------------------------------------ other runs
 

@@ -56,6 +56,8 @@ class HistoryScreen(SagazScreen[None]):
         self._opened: Checkpoints | None = None
         """The history that the cursor is in."""
         self._stale = ""
+        self._mark: int | None = None
+        """A checkpoint that others are compared with."""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -114,7 +116,7 @@ class HistoryScreen(SagazScreen[None]):
         if view.checkpoints is self._opened:
             self._cursor = self._cursor.grown(last)
         else:
-            self._opened, self._shown = view.checkpoints, None
+            self._opened, self._shown, self._mark = view.checkpoints, None, None
             self._whole.clear()
             first = opening_cursor(view) if self._at is None else min(self._at, last)
             self._at = None
@@ -192,6 +194,7 @@ class HistoryScreen(SagazScreen[None]):
             checkpoints.outline.place_of(self.start.sequence) if self.start else None,
             running_words(view),
             checkpoints.version,
+            None if self._mark is None else checkpoints.outline.place_of(self._mark),
         )
         self._panes.show_place(place)
         self._show_title()

@@ -19,7 +19,7 @@ from sagaz_tui.widgets.context_tree import ContextTree
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline, TimelineState
-from sagaz_tui.widgets.why import Tab, WhyPane, WhyState, WhyText
+from sagaz_tui.widgets.why import SinceMark, Tab, WhyPane, WhyState, WhyText
 
 if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
@@ -76,7 +76,9 @@ class DebuggerPanes(Container):
     def show_place(self, place: ScrubberState) -> None:
         """Show where the cursor is."""
         self.query_one(Scrubber).set_state(place)
-        rows = TimelineState(place.checkpoints, place.cursor, place.start, place.version)
+        rows = TimelineState(
+            place.checkpoints, place.cursor, place.start, place.version, place.mark
+        )
         self.query_one(Timeline).set_state(rows)
 
     def show_moment(self, context: ContextState, why: WhyState) -> None:
@@ -93,6 +95,16 @@ class DebuggerPanes(Container):
         for pane in self.query(WhyPane):
             pane.set_state(why)
         self._want_blame()
+
+    def show_since(self, since: SinceMark | None) -> None:
+        """Tell in the diffs what differs from a mark; None: from the checkpoint before."""
+        for pane in self.query(WhyPane):
+            pane.set_since(since)
+
+    def choose_diff(self) -> None:
+        """Open the diff and keep to it."""
+        for pane in self.query(WhyPane):
+            pane.choose("diff")
 
     def show_blame(self, key: str, entries: Sequence[BlameEntry], sequence: int) -> None:
         """Show the values of a key in the blame pane."""

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.text import short_duration
-from sagaz_tui.theme import glyph
+from sagaz_tui.theme import GlyphName, glyph, word
 from sagaz_tui.widgets.checkpoints import token_of
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
 from sagaz_tui.widgets.safe_text import clip
@@ -26,14 +26,15 @@ HEIGHT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ScrubberState:
-    """What the scrubber shows. ``cursor`` and ``start`` are places among the checkpoints;
-    ``running`` names what a live saga is doing now, ``version`` is that of the checkpoints."""
+    """What the scrubber shows. ``cursor``, ``start`` and ``mark`` are places among the
+    checkpoints, ``version`` is theirs; ``running`` names what a live saga is doing now."""
 
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     cursor: int = 0
     start: int | None = None
     running: str = ""
     version: int = 0
+    mark: int | None = None
 
 
 class Scrubber(Widget):
@@ -141,14 +142,19 @@ def _start_piece(state: ScrubberState, track: Track) -> list[tuple[int, Span]]:
 
 
 def _cursor_line(state: ScrubberState, track: Track, width: int) -> Line:
-    legend: Line = () if state.start is None else (Span("R = replay start ", "muted"),)
     if not track.stops:
         return ()
-    column = LABEL_WIDTH + track.columns[state.cursor]
-    mark: Line = (Span(" " * column), Span(glyph("cursor"), "live", bold=True))
-    if column + 1 + sum(len(span.text) for span in legend) >= width:
-        legend = ()
-    return spread(mark, legend, width)
+    names: list[GlyphName] = ["start"] if state.start is not None else []
+    pieces = [(LABEL_WIDTH + track.columns[state.cursor], Span(glyph("cursor"), "live", True))]
+    if state.mark is not None:
+        names.append("mark")
+        at = LABEL_WIDTH + track.columns[state.mark]
+        if at != pieces[0][0]:
+            pieces.append((at, Span(glyph("mark"), "changed", True)))
+    words = "".join(f"{glyph(name)} = {word(name)} " for name in names)
+    if max(column for column, _ in pieces) + 1 + len(words) >= width:
+        words = ""
+    return spread(tuple(_in_columns(pieces)), (Span(words, "muted"),) if words else (), width)
 
 
 def _words_line(state: ScrubberState, width: int) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textual.events import Click
 from textual.message import Message
@@ -20,13 +20,14 @@ _ROOM_FOR_TIMES = 46
 
 @dataclass(frozen=True, slots=True)
 class TimelineState:
-    """What the timeline shows. ``cursor`` and ``start`` are places among the checkpoints,
-    ``version`` is that of the checkpoints."""
+    """What the timeline shows. ``cursor``, ``start`` and ``mark`` are places among the
+    checkpoints, ``version`` is that of the checkpoints."""
 
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     cursor: int = 0
     start: int | None = None
     version: int = 0
+    mark: int | None = None
 
 
 class Timeline(LinePane):
@@ -69,11 +70,7 @@ class Timeline(LinePane):
         before, self._state = self._state, state
         if before == state:
             return
-        same_rows = (before.checkpoints, before.version, before.start) == (
-            state.checkpoints,
-            state.version,
-            state.start,
-        )
+        same_rows = before == replace(state, cursor=before.cursor)
         if self.virtual_size.height != self.count:
             self.resized()
         if same_rows:
@@ -139,8 +136,10 @@ def _right_edge(
     if checkpoint is not None and first is not None and width >= _ROOM_FOR_TIMES:
         since = checkpoint.created_at - first.created_at
         spans.append(Span(f"+{short_duration(since.total_seconds())} ", "future"))
+    if index == state.mark:
+        spans.append(Span(f"{glyph('mark')} ", "changed", bold=True))
     if index == state.start:
-        spans.append(Span("R ", "live", bold=True))
-    elif spans:
+        spans.append(Span(f"{glyph('start')} ", "live", bold=True))
+    elif spans and index != state.mark:
         spans.append(Span("  "))
     return tuple(spans)

@@ -12,9 +12,11 @@ from textual.message import Message
 
 from sagaz_core.model import CheckpointSummary, Difference, StepInfo
 from sagaz_tui.keys import bindings_for
+from sagaz_tui.text import visible
 from sagaz_tui.widgets.diff_lines import diff_heading, diff_lines
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
+from sagaz_tui.widgets.side_by_side import side_by_side
 from sagaz_tui.widgets.why_lines import error_lines, step_lines
 
 Tab = Literal["error", "diff", "step"]
@@ -35,6 +37,27 @@ class WhyState:
     """The saga's latest failed step."""
     problem: str = ""
     """Why the checkpoint cannot be read; empty: it can."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SinceMark:
+    """What differs between a marked checkpoint and another one, the earlier first."""
+
+    mark: int
+    sequence: int
+    changes: tuple[Difference, ...]
+    problem: str = ""
+    """Why one of them cannot be read; empty: both can."""
+
+    @property
+    def heading(self) -> str:
+        """From where to where: ``#2 (mark) → #5``."""
+        if self.mark == self.sequence:
+            return f"#{self.mark} (mark) is where the cursor is"
+        first, last = f"#{self.mark} (mark)", f"#{self.sequence}"
+        if self.mark > self.sequence:
+            first, last = f"#{self.sequence}", f"#{self.mark} (mark)"
+        return f"{first} → {last}"
 
 
 class WhyText(TextPane):
@@ -59,6 +82,8 @@ class WhyPane(Vertical):
         self._tabs: tuple[Tab, ...] = tabs
         self._chosen: Tab | None = None
         self._library = False
+        self._beside = False
+        self._since: SinceMark | None = None
         self._state: WhyState | None = None
         self._head = PaneHead(f"{number} Why")
         self._text = WhyText(id=f"{id}-text")
@@ -94,6 +119,16 @@ class WhyPane(Vertical):
         self._state = state
         self._write(from_top=moved)
 
+    def set_since(self, since: SinceMark | None) -> None:
+        """Have the tab Diff tell what differs from a mark; None: from the checkpoint before."""
+        self._since = since
+        self._write(from_top=False)
+
+    def choose(self, tab: Tab) -> None:
+        """Open a tab and keep to it, if this pane has it beside others."""
+        if tab in self._tabs and len(self._tabs) > 1:
+            self._choose(self._tabs.index(tab))
+
     def let_go(self) -> None:
         """Forget the tab chosen by hand."""
         self._chosen = None
@@ -122,6 +157,15 @@ class WhyPane(Vertical):
             return
         self._library = not self._library
         self._write(from_top=False)
+
+    def action_beside(self) -> None:
+        """Show before and after side by side in the tab Diff, or a line each."""
+        if "diff" not in self._tabs:
+            self._say("the diff is in another pane")
+            return
+        self._beside = not (self._beside and self.open_tab == "diff")
+        self.choose("diff")
+        self._write(from_top=True)
 
     def _say(self, text: str) -> None:
         self.notify(text, markup=False, timeout=3)
@@ -153,28 +197,43 @@ class WhyPane(Vertical):
         if state is None:
             return
         tab = self.open_tab
-        count = "" if state.changes is None else f" {len(state.changes)}"
+        changes = self._since.changes if self._since else state.changes
+        count = "" if changes is None else f" {len(changes):,}"
         words = {"error": "Error", "diff": f"Diff{count}", "step": "Step"}
         name = "Why" if len(self._tabs) > 1 else words[tab]
         tabs = [words[tab] for tab in self._tabs] if len(self._tabs) > 1 else []
         title = f"{self._number} {name} @#{state.checkpoint.sequence}"
         self._head.set_title(title, tabs, self._tabs.index(tab))
-        lines = why_lines(state, tab, self._text.text_width, library=self._library)
+        width = self._text.text_width
+        if tab == "diff":
+            lines = why_diff(state, self._since, width, beside=self._beside)
+        else:
+            lines = why_lines(state, tab, width, library=self._library)
         self._text.set_lines(lines, from_top=from_top)
 
 
 _READING: Final[Line] = (Span(" reading…", "muted"),)
 
 
+def why_diff(
+    state: WhyState, since: SinceMark | None, width: int, *, beside: bool = False
+) -> Sequence[Line]:
+    """Return the lines of the tab Diff, written for ``width`` cells."""
+    problem = since.problem if since else state.problem
+    if problem:
+        return [(Span(f" {visible(problem)}", "changed"),)]
+    changes = since.changes if since else state.changes
+    if changes is None:
+        return [_READING]
+    if since:
+        heading = since.heading
+    else:
+        heading = diff_heading(state.checkpoint.sequence, state.before, state.causes)
+    return (side_by_side if beside else diff_lines)(heading, changes, width)
+
+
 def why_lines(state: WhyState, tab: Tab, width: int, *, library: bool = False) -> Sequence[Line]:
-    """Return the lines of one tab, written for ``width`` cells."""
+    """Return the lines of the tab Error or Step, written for ``width`` cells."""
     if tab == "error":
         return error_lines(state.checkpoint, state.failure, width, library=library)
-    if tab == "step":
-        return step_lines(state.checkpoint, state.definitions, width)
-    if state.problem:
-        return [(Span(f" {state.problem}", "changed"),)]
-    if state.changes is None:
-        return [_READING]
-    heading = diff_heading(state.checkpoint.sequence, state.before, state.causes)
-    return diff_lines(heading, state.changes, width)
+    return step_lines(state.checkpoint, state.definitions, width)
