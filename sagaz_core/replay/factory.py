@@ -22,12 +22,14 @@ from sagaz_core.errors import (
     SagaDefinitionError,
     SagaFactoryError,
 )
+from sagaz_core.replay.engine import Engine, EngineCode, is_engine
 from sagaz_core.saga.registry import code_of, known_sagas
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.step import Step
 
-SagaFactory = Callable[[dict[str, Any]], Saga | Awaitable[Saga]]
-"""Takes the context to start with, returns a saga; sync or async. A saga class is one."""
+SagaFactory = Callable[[dict[str, Any]], Saga | Engine | Awaitable[Saga | Engine]]
+"""Takes the context to start with, returns a saga or another engine; sync or async. A saga class
+is one."""
 
 FACTORY_TIMEOUT: Final = 30.0
 """Seconds that a factory, and then the saga's ``build()``, may take."""
@@ -95,14 +97,14 @@ def load_factory(name: str) -> SagaFactory:
 
 async def make_saga(
     factory: SagaFactory, context: dict[str, Any], *, timeout: float = FACTORY_TIMEOUT
-) -> Saga:
-    """Call a factory with a copy of ``context`` and return its saga.
+) -> Saga | EngineCode:
+    """Call a factory with a copy of ``context`` and return its saga, or its engine.
 
     A factory that is no coroutine function runs in a thread of its own, so that one that hangs
     holds up nothing but itself.
 
     Raises:
-        SagaFactoryError: it raised, took longer than ``timeout`` seconds, or returned no saga.
+        SagaFactoryError: it raised, took longer than ``timeout`` seconds, or returned neither.
     """
     try:
         made = await _within(timeout, _call(factory, deepcopy(context)))
@@ -111,21 +113,28 @@ async def make_saga(
             f"the saga factory has not returned within {timeout:g} seconds; "
             "see whether it waits for a service that is down"
         ) from None
-    if not isinstance(made, Saga):
-        raise SagaFactoryError(
-            f"the saga factory returned {type(made).__name__}, not a Saga; "
-            "return an instance of your saga class"
-        )
-    return made
+    if isinstance(made, Saga):
+        return made
+    if is_engine(made):
+        return EngineCode(made)
+    raise SagaFactoryError(
+        f"the saga factory returned {type(made).__name__}, which is no Saga and has no "
+        "`async def resume(self, context, from_step, recorder)`; return an instance of your saga "
+        "class, or an engine of your own with that method"
+    )
 
 
-async def build_saga(saga: Saga, *, timeout: float = FACTORY_TIMEOUT) -> tuple[Step, ...]:
-    """Have a saga build itself and return its steps; no action is called.
+async def build_saga(
+    saga: Saga | EngineCode, *, timeout: float = FACTORY_TIMEOUT
+) -> tuple[Step, ...]:
+    """Have a saga build itself and return its steps; no action is called. An engine tells none.
 
     Raises:
         SagaDefinitionError: its steps do not fit together.
         SagaFactoryError: ``build()`` raised, or took longer than ``timeout`` seconds.
     """
+    if isinstance(saga, EngineCode):
+        return ()
     try:
         return await _within(timeout, saga.prepare())
     except SagaDefinitionError:

@@ -110,6 +110,22 @@ def check_failure(fails_at: str | None, steps: Sequence[PlannedStep]) -> list[Pl
     ]
 
 
+def check_redo(fates: Fates) -> list[PlanProblem]:
+    """Return why a plan does not suit an engine, which goes on from one step and knows no redo."""
+    if not fates.redo:
+        return []
+    first, names = fates.redo[0], ", ".join(map(repr, fates.redo))
+    return [
+        PlanProblem(
+            code="cannot_redo",
+            message=f"what {names} did was undone since, and an engine of your own goes on from "
+            f"one step without running earlier ones again; start from {first!r}, or choose "
+            "compensated='keep' (--compensated keep) to take it as done",
+            step=first,
+        )
+    ]
+
+
 def _restored(
     name: str,
     effect: tuple[str, str],

@@ -37,6 +37,7 @@ from sagaz_core.replay.correction import (
 from sagaz_core.replay.digest import digest
 from sagaz_core.replay.drift import compare_steps, find_drift
 from sagaz_core.replay.effects import FamilyEffects, family_effects
+from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.factory import (
     FACTORY_TIMEOUT,
     SagaFactory,
@@ -50,6 +51,7 @@ from sagaz_core.replay.fates import (
     InDoubt,
     Undone,
     check_failure,
+    check_redo,
     decide_fates,
 )
 from sagaz_core.replay.key_use import add_use
@@ -106,7 +108,7 @@ class Draft:
     """Who may act, as it was before anything else was read."""
     effects: FamilyEffects | None = None
     snapshot: SagaSnapshot | None = None
-    saga: Saga | None = None
+    saga: Saga | EngineCode | None = None
     start: StartPoint | None = None
 
 
@@ -134,10 +136,23 @@ class _Past:
 class _Code:
     """The saga as its code makes it today, as far as it could be had."""
 
-    saga: Saga | None = None
+    saga: Saga | EngineCode | None = None
     model: Any = None
     steps: tuple[StepInfo, ...] = ()
     problems: tuple[PlanProblem, ...] = ()
+
+    @property
+    def tells_steps(self) -> bool:
+        """Whether it says which steps it has; an engine does so only as it takes them."""
+        return isinstance(self.saga, Saga)
+
+    @property
+    def name(self) -> str:
+        """``module:qualname``; empty if the code could not be had."""
+        if self.saga is None:
+            return ""
+        code = self.saga.engine if isinstance(self.saga, EngineCode) else self.saga
+        return code_of(type(code))
 
 
 async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
@@ -162,7 +177,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         run=past.run,
         snapshot=snapshot,
         steps=code.steps or past.steps,
-        drift=find_drift(past.run.steps, code.steps) if code.saga is not None else {},
+        drift=find_drift(past.run.steps, code.steps) if code.tells_steps else {},
         effects=past.effects,
         compensated=request.compensated,
         in_doubt=request.in_doubt,
@@ -175,7 +190,9 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         *fates.problems,
         *check_failure(request.fails_at, fates.steps),
     ]
-    if code.saga is not None:
+    if isinstance(code.saga, EngineCode):
+        problems += check_redo(fates)
+    if code.tells_steps:
         problems += compare_steps(past.steps, code.steps, snapshot.completed_steps)
     plan = _plan(
         request,
@@ -302,7 +319,7 @@ def _plan(
             from_step=request.from_step,
             overrides=overrides,
             choices=(request.compensated, request.in_doubt, request.fails_at),
-            code=code_of(type(code.saga)) if code.saga else "",
+            code=code.name,
             steps=code.steps,
             fence=past.fence,
             effects=past.effects,

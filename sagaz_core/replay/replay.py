@@ -10,6 +10,7 @@ from sagaz_core.errors import (
     NotResumableError,
     PlanChangedError,
     ReadOnlyStoreError,
+    SagaFactoryError,
     SnapshotNotFoundError,
     UsageError,
 )
@@ -22,6 +23,7 @@ from sagaz_core.replay.earlier_call import (
     find_call,
     result_of,
 )
+from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan
@@ -45,8 +47,9 @@ class SagaReplay:
     Args:
         saga_id: the saga to replay, which may be a replay itself.
         snapshot_storage: where it was recorded, and where its replays are.
-        saga_factory: takes the context to start with and returns the saga, sync or async. None:
-            the recorded class, if this program has defined it.
+        saga_factory: takes the context to start with and returns the saga, or anything with an
+            ``async def resume(context, from_step, recorder)`` (see :class:`.engine.Engine`); sync
+            or async. None: the recorded class, if this program has defined it.
         initiated_by: who asks for it, for the replay log; ``user@host`` if None.
     """
 
@@ -256,6 +259,11 @@ class SagaReplay:
             check_digest(plan_digest, draft.plan.digest)
         if draft.saga is None or draft.start is None or draft.snapshot is None:
             return self._result(draft, "invalid")
+        if isinstance(draft.saga, EngineCode):
+            raise SagaFactoryError(
+                "a replay by an engine of your own cannot be rehearsed, for only it knows what its "
+                "steps do; a dry run tells from where it would go on"
+            )
         started_at = utc_now()
         outcome, rehearsal, message = await rehearse(
             self.snapshot_storage,

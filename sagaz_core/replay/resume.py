@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, get_args
 
 from sagaz_core.errors import (
@@ -19,6 +20,7 @@ from sagaz_core.model import (
     SagaSummary,
 )
 from sagaz_core.replay.drift import compare_steps
+from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.factory import (
     SagaFactory,
     build_saga,
@@ -77,12 +79,15 @@ async def resume_saga(
         code, steps = await _load_code(interrupted, factory)
     except _NO_CODE as error:
         return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {error}")
-    problems = compare_steps(
-        interrupted.steps, [step.info for step in steps], interrupted.state.completed_steps
-    )
-    if problems:
-        reasons = "; ".join(problem.message for problem in problems)
-        return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {reasons}")
+    if isinstance(code, EngineCode):
+        interrupted = _as_engine_goes_on(interrupted, in_doubt)
+    else:
+        problems = compare_steps(
+            interrupted.steps, [step.info for step in steps], interrupted.state.completed_steps
+        )
+        if problems:
+            reasons = "; ".join(problem.message for problem in problems)
+            return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {reasons}")
     doubt = find_doubt(interrupted, steps)
     if doubt and in_doubt is None:
         return _invalid(saga, doubt.question)
@@ -126,9 +131,27 @@ async def _check_latest(storage: SnapshotStorage, saga: SagaSummary, family: Fam
         )
 
 
+def _as_engine_goes_on(interrupted: Interrupted, in_doubt: InDoubt | None) -> Interrupted:
+    """Return the run as one that goes on forward, which is all that an engine can be asked for."""
+    saga_id, in_flight = interrupted.summary.saga_id, interrupted.in_flight
+    if not in_flight:
+        raise NotResumableError(
+            f"saga {saga_id!r} cannot be resumed by an engine of your own: no step was under way "
+            "when it was interrupted, and only the engine knows which one comes next; replay it "
+            "from that step"
+        )
+    if in_doubt == "skip":
+        raise NotResumableError(
+            f"saga {saga_id!r} cannot be resumed with {in_flight[0]!r} taken as done: only its "
+            "engine knows which step comes next; replay it from that step, or choose "
+            "in_doubt='retry' (--in-doubt retry) to run this one again"
+        )
+    return replace(interrupted, failure=None)
+
+
 async def _load_code(
     interrupted: Interrupted, factory: SagaFactory | None
-) -> tuple[Saga, tuple[Step, ...]]:
+) -> tuple[Saga | EngineCode, tuple[Step, ...]]:
     saga, recorded_code = interrupted.summary, interrupted.run.code or interrupted.summary.code
     if factory is None:
         if not recorded_code:

@@ -15,6 +15,7 @@ from sagaz_core.errors import (
     StoreLostError,
 )
 from sagaz_core.model import ReplayResult, SagaResult, SagaSummary, utc_now
+from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_state import Interrupted
 from sagaz_core.saga import recording
@@ -38,7 +39,7 @@ async def go_on(
     storage: SnapshotStorage,
     interrupted: Interrupted,
     family: FamilyRow,
-    code: Saga,
+    code: Saga | EngineCode,
     resumption: Resumption,
 ) -> ReplayResult:
     """Take the family's lease, run to the end, and return how that went.

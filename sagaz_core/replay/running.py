@@ -18,6 +18,7 @@ from sagaz_core.errors import (
 from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaResult, SagaSnapshot, utc_now
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
+from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
@@ -123,7 +124,7 @@ async def _run(
     draft: Draft,
     entry: ReplayLogEntry,
     lease: Lease,
-    saga: Saga,
+    saga: Saga | EngineCode,
     start: StartPoint,
     snapshot: SagaSnapshot,
 ) -> ReplayResult:

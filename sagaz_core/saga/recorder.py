@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
-from sagaz_core.errors import RunRefusedError, SnapshotCaptureError
+from sagaz_core.errors import (
+    ForcedFailureError,
+    RunRefusedError,
+    SnapshotCaptureError,
+    UsageError,
+)
 from sagaz_core.model import MISSING, Attempt, Kind, StepError, StepRecord, utc_now
 from sagaz_core.saga.calling import describe_error
 from sagaz_core.saga.recording import Recording
@@ -37,10 +42,16 @@ class SagaRecorder(Recording):
     """
 
     async def __aenter__(self) -> Self:
+        if "_context" in self.__dict__:
+            raise UsageError(
+                f"the recorder of {self.saga_id!r} has begun already; use its step() as it is, "
+                "without another `async with recorder`"
+            )
         self._context: Mapping[str, Any] = {}
         self._results: dict[str, Any] = {}
         self._completed: list[str] = []
         self._failed_step: str | None = None
+        self._forced_failure: str | None = None
         return self
 
     async def __aexit__(
@@ -62,18 +73,61 @@ class SagaRecorder(Recording):
             )
         await self.finish("failed")
 
+    def go_on_from(
+        self,
+        context: Mapping[str, Any],
+        results: Mapping[str, Any],
+        completed_steps: Sequence[str],
+        force_failure: str | None = None,
+    ) -> None:
+        """Begin, once entered, where an earlier run had come to.
+
+        Args:
+            context: the data as it is then.
+            results: what the steps until then have returned, by name.
+            completed_steps: those steps, in order of completion.
+            force_failure: the step that fails as soon as it begins.
+        """
+        self._context = context
+        self._results = dict(results)
+        self._completed = list(completed_steps)
+        self._forced_failure = force_failure
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """The context as it was given last."""
+        return self._context
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What the complete steps have returned, by name."""
+        return dict(self._results)
+
+    @property
+    def completed_steps(self) -> tuple[str, ...]:
+        """The steps that are complete, in order of completion."""
+        return tuple(self._completed)
+
+    @property
+    def failed_step(self) -> str | None:
+        """The step that failed last, if one has."""
+        return self._failed_step
+
     @asynccontextmanager
     async def step(self, name: str, context: Mapping[str, Any]) -> AsyncIterator[RecordedStep]:
         """Record what is done inside as the step ``name``, which may change ``context``.
 
         Raises:
             RunRefusedError: before the step: this run must not go on.
+            ForcedFailureError: a replay asks for its failure.
             SnapshotCaptureError: as :meth:`checkpoint`.
         """
         await self._take("before_step", context, step_name=name)
         step = RecordedStep(name)
         started_at, clock = utc_now(), perf_counter()
         try:
+            if name == self._forced_failure:
+                raise ForcedFailureError(f"the failure of step {name!r} was asked for")
             yield step
         except BaseException as error:
             described = describe_error(error)

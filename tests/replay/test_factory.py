@@ -174,7 +174,7 @@ async def test_a_factory_that_raises_or_returns_something_else_makes_the_plan_in
 
     for factory, sentence in (
         (raises, "raised"),
-        (returns_none, "returned NoneType, not a Saga"),
+        (returns_none, "returned NoneType, which is no Saga"),
         (needs_more, "raised TypeError"),
         (Shop.build, "raised AttributeError"),
     ):
