@@ -39,6 +39,12 @@ def replay_batch(
     until: UntilOption = None,
     where: WhereOption = None,
     key: KeyOption = None,
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            "--ids", metavar="FILE", help="Only these, an id a line, from a file or stdin (-)."
+        ),
+    ] = None,
     from_step: Annotated[
         str | None,
         typer.Option(
@@ -153,11 +159,14 @@ def replay_batch(
 
     For example: sagaz replay batch --name OrderSaga --error timeout --override gateway=backup
     """
+    from sagaz_core.errors import UsageError
     from sagaz_tui.cli.batch_selection import batch_selection
     from sagaz_tui.cli.batching import BatchWish, carry_out
 
     if resume is not None:
         _check_alone(context)
+    if ids == overrides == "-":
+        raise UsageError("--ids and --overrides cannot both be read from stdin; put one in a file")
     wish = BatchWish(
         selection=batch_selection(
             status=status,
@@ -170,6 +179,7 @@ def replay_batch(
             until=until,
             where=where,
             key=key,
+            ids=ids,
         ),
         from_step=from_step,
         overrides=tuple(override or ()),

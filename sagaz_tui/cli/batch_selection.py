@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sagaz_core.errors import UsageError
@@ -27,6 +29,7 @@ def batch_selection(
     until: str | None,
     where: str | None,
     key: Sequence[str] | None,
+    ids: str | None,
 ) -> BatchSelection:
     """Return which sagas the options ask for; failed ones, if no status is given.
 
@@ -40,7 +43,22 @@ def batch_selection(
         until=parse_optional_time(until, "--until"),
         where=where,
         keys=_keys(key or ()),
+        saga_ids=() if ids is None else _ids(ids),
     )
+
+
+def _ids(source: str) -> tuple[str, ...]:
+    """Return the ids that a file or stdin holds, one a line."""
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read --ids {source!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--ids {source!r} is no UTF-8 text") from error
+    ids = tuple(line for line in text.split("\n") if line)
+    if not ids:
+        raise UsageError(f"--ids {source!r} holds no id; write one a line")
+    return ids
 
 
 def _keys(texts: Sequence[str]) -> dict[str, Any]:
