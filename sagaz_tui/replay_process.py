@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -90,16 +91,24 @@ async def start_replay(
 def launch(
     settings: Settings, request: ReplayRequest, digest: str
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start the process; return it and the file that its output goes to.
+    """Start a replay's process, as :func:`run_apart` does; the values to set go over stdin."""
+    values = json.dumps([str(each) for each in request.overrides]).encode()
+    return run_apart(settings, command(request, digest), values, name="replay")
 
-    It has a session of its own, so that a terminal that closes does not reach it. Values to
-    set go over stdin and the store's address through the environment: others can read argv.
+
+def run_apart(
+    settings: Settings, words: Sequence[str], stdin: bytes, *, name: str
+) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a process; return it and the file that its output goes to.
+
+    It has a session of its own, so that a terminal that closes does not reach it. The store's
+    address goes through the environment, as others can read argv.
     """
-    log = runtime_folder() / f"replay-{os.getpid()}-{secrets.token_hex(8)}.log"
+    log = runtime_folder() / f"{name}-{os.getpid()}-{secrets.token_hex(8)}.log"
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         process = subprocess.Popen(
-            command(request, digest),
+            words,
             stdin=subprocess.PIPE,
             stdout=descriptor,
             stderr=descriptor,
@@ -112,7 +121,7 @@ def launch(
     threading.Thread(target=process.wait, name="sagaz-replay", daemon=True).start()
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(json.dumps([str(each) for each in request.overrides]).encode())
+        process.stdin.write(stdin)
     return process, log
 
 
