@@ -81,6 +81,8 @@ async def resume_saga(
         return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {error}")
     if isinstance(code, EngineCode):
         interrupted = _as_engine_goes_on(interrupted, in_doubt)
+        if in_doubt is None:
+            return _invalid(saga, _engine_question(interrupted))
     else:
         problems = compare_steps(
             interrupted.steps, [step.info for step in steps], interrupted.state.completed_steps
@@ -147,6 +149,15 @@ def _as_engine_goes_on(interrupted: Interrupted, in_doubt: InDoubt | None) -> In
             "in_doubt='retry' (--in-doubt retry) to run this one again"
         )
     return replace(interrupted, failure=None)
+
+
+def _engine_question(interrupted: Interrupted) -> str:
+    step = interrupted.in_flight[0]
+    return (
+        f"saga {interrupted.summary.saga_id!r} was interrupted while {step!r} was under way, and "
+        "whether it happened is not known; find out, then choose in_doubt='retry' (--in-doubt "
+        "retry) if it did not, or replay it from the step after it if it did"
+    )
 
 
 async def _load_code(

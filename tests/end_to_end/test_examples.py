@@ -31,6 +31,13 @@ SHOWN = {
         r"order_1~r1 failed; compensation: completed\n  on the shelf: 10 lamps; paid: \{'ada': 0\}",
         r"order_1~r2: success\n  on the shelf: 8 lamps; paid: \{'ada': 80\}",
     ],
+    "own_engine": [
+        r"no rate for 'EURO'",
+        r"#1 before_step fetch\n  #2 before_step convert\n  #3 step_failed convert",
+        r"the plan is valid\n  fetch: restored\n  convert: runs\n",
+        r"nothing is fetched again\n    converting 3 sales from EUR\n    sent to ada\n",
+        r"report_7~r1: success\n  fetch, convert, send; 1868\.40 dollars",
+    ],
     "batch_replay": [
         r"40 orders match, and 40 would run\n  40 from charge_payment",
         r"goes first",
