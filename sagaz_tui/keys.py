@@ -139,6 +139,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("debugger.undo", "z", "take the last staged edit back", "debugger"),
     Key("debugger.redo", "Z", "stage it again", "debugger"),
     Key("debugger.plan", "d", "show what a replay would do", "debugger", "plan"),
+    Key("debugger.rehearse", "s", "walk a replay without doing it", "debugger"),
     Key("debugger.replay", "R", "replay", "debugger", "replay…"),
     Key(
         "debugger.change",
@@ -262,7 +263,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("plan.rehearse", "s,f2", "walk it without doing it", "plan", "rehearse"),
     Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
     # ------------------------------------------------------------------ rehearsal
-    Key("rehearsal.down", "j,down", "scroll down", "rehearsal", "scroll", action="scroll_lines(1)"),
+    Key("rehearsal.open", "enter", "scrub through it", "rehearsal", "scrub"),
+    Key("rehearsal.down", "j,down", "scroll down", "rehearsal", action="scroll_lines(1)"),
     Key("rehearsal.up", "k,up", "scroll up", "rehearsal", action="scroll_lines(-1)"),
     Key(
         "rehearsal.ten-down",

@@ -30,11 +30,13 @@ async def make_plan(settings: Settings, request: ReplayRequest) -> ReplayPlan:
     return result.plan
 
 
-async def rehearse(settings: Settings, request: ReplayRequest, digest: str) -> ReplayResult:
+async def rehearse(settings: Settings, request: ReplayRequest, digest: str | None) -> ReplayResult:
     """Walk a replay without its effects, as :func:`make_plan` plans it.
 
+    With a digest, only the plan that has it is walked.
+
     Raises:
-        SagazError: it could not be rehearsed, and why; the plan is another than that of the digest.
+        SagazError: it could not be rehearsed, and why.
     """
     return await in_thread(
         lambda: asyncio.run(_ask(settings, request, simulate=True, plan_digest=digest))

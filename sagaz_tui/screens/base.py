@@ -14,6 +14,7 @@ from textual.worker import Worker
 from sagaz_tui.keys import Where
 
 if TYPE_CHECKING:
+    from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_tui.app import SagazApp
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
@@ -45,6 +46,11 @@ class SagazScreen(Screen[Result], Generic[Result]):
     def sagaz(self) -> SagazApp:
         """The app, by its own type."""
         return cast("SagazApp", self.app)
+
+    @property
+    def storage(self) -> SnapshotStorage:
+        """Where this screen reads."""
+        return self.sagaz.storage
 
     @property
     def reason_to_stay(self) -> str:

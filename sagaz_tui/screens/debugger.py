@@ -144,20 +144,32 @@ class DebuggerScreen(ExplorerScreen):
         else:
             await self._open_plan(confirm=True)
 
+    async def action_rehearse(self) -> None:
+        """Walk a replay without doing it."""
+        from sagaz_tui.screens.rehearsal import RehearsalScreen
+
+        request = await self._request()
+        if request is not None:
+            self.app.push_screen(RehearsalScreen(request))
+
     async def _open_plan(self, *, confirm: bool) -> None:
         # Imported here: planning loads the person's own code, which looking does not need.
         from sagaz_tui.screens.plan import PlanScreen
 
+        request = await self._request()
+        if request is not None:
+            self.app.push_screen(PlanScreen(request, confirm=confirm), self._follow_replay)
+
+    async def _request(self) -> ReplayRequest | None:
         start = await self._wait_for_start()
         if start is None:
-            return
-        request = ReplayRequest(
+            return None
+        return ReplayRequest(
             saga_id=self.saga_id,
             from_step=start.step,
             overrides=tuple(edit.override for edit in self._edit.edits),
             allow_type=tuple(edit.pointer for edit in self._edit.edits if edit.other_type),
         )
-        self.app.push_screen(PlanScreen(request, confirm=confirm), self._follow_replay)
 
     def _follow_replay(self, replay_id: str | None) -> None:
         if replay_id is not None:

@@ -83,7 +83,7 @@ class ExplorerScreen(HistoryScreen):
         # Imported here: nothing needs it until somebody asks.
         from sagaz_core.history.blame import blame
 
-        return await blame(self.sagaz.storage, self.saga_id, key, limit=_BLAMED)
+        return await blame(self.storage, self.saga_id, key, limit=_BLAMED)
 
     @on(DebuggerPanes.BlameWanted)
     def fill_blame_pane(self) -> None:

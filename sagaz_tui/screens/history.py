@@ -23,7 +23,7 @@ from sagaz_tui.session import SagaSession, SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
-from sagaz_tui.widgets.lines import Span
+from sagaz_tui.widgets.lines import Line, Span
 from sagaz_tui.widgets.saga_title import link_words, saga_words
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline
@@ -61,10 +61,10 @@ class HistoryScreen(SagazScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
-        self._session = SagaSession(self.sagaz.storage, self.saga_id)
+        self._session = SagaSession(self.storage, self.saga_id)
         self._reader = MomentReader(self._session, self._show_moment)
         self._watch = Watch(
-            self.sagaz.storage,
+            self.storage,
             self._session,
             changed=self._take_news,
             missing=self._say_missing,
@@ -203,15 +203,18 @@ class HistoryScreen(SagazScreen[None]):
         view = self._view
         failed = view.failure.step_name if view and view.failure else None
         name = (Span(f" {visible(self.saga_id)} ", "text", bold=True),)
-        last = view.checkpoints.last_number if view else 0
-        right = link_words(
+        left = saga_words(view.saga, failed) if view else name
+        self.query_one("#title", Bar).show(left, self._link_words())
+
+    def _link_words(self) -> Line:
+        """Which store this is, and how live the screen."""
+        last = self._view.checkpoints.last_number if self._view else 0
+        return link_words(
             self.sagaz.settings.production,
             new=0 if self._cursor.following else last - self._cursor.unseen_after,
             stale=self._stale,
             read_only=self.sagaz.settings.read_only,
         )
-        left = saga_words(view.saga, failed) if view else name
-        self.query_one("#title", Bar).show(left, right)
 
     def _show_moment(self, sequence: int) -> None:
         view, moment = self._view, self._session.known(sequence)

@@ -11,7 +11,9 @@ from sagaz_tui.keys import bindings_for
 from sagaz_tui.planning import rehearse
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.ghost import GhostScreen
 from sagaz_tui.text import visible
+from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane
@@ -24,14 +26,14 @@ class RehearsalScreen(SagazScreen[None]):
 
     Args:
         request: what is asked for.
-        digest: of the plan that was shown; another one is not rehearsed.
+        digest: of the plan that was shown, if one was; another one is not rehearsed.
     """
 
     PLACE = "rehearsal"
     DEFAULT_CSS = "RehearsalScreen TextPane { height: 1fr; scrollbar-gutter: stable; }"
     BINDINGS = [*bindings_for("rehearsal")]  # noqa: RUF012 - Textual declares it so
 
-    def __init__(self, request: ReplayRequest, digest: str) -> None:
+    def __init__(self, request: ReplayRequest, digest: str | None = None) -> None:
         super().__init__()
         self._title, self._pane = Bar(id="title"), TextPane()
         self._request = request
@@ -66,18 +68,28 @@ class RehearsalScreen(SagazScreen[None]):
         lines: list[Line] = []
         if result is not None and result.rehearsal is not None:
             lines = rehearsal_lines(result, result.rehearsal, width)
-        elif result is not None or self._trouble:
-            reason = self._trouble or "the plan is no longer valid; go back and look at it"
-            lines = [
-                (Span(" Not rehearsed", "fail", bold=True),),
-                *wrapped(reason, width, "fail", lead="✗"),
-            ]
+        elif reasons := self._reasons():
+            lines = [(Span(" Not rehearsed", "fail", bold=True),)]
+            for reason in reasons:
+                lines += wrapped(reason, width, "fail", lead=glyph("step_failed"))
         if lines:
             self._pane.set_lines(lines, from_top=False)
+
+    def _reasons(self) -> list[str]:
+        """Why there is nothing to see; empty while it goes on."""
+        plan = self._result.plan if self._result is not None else None
+        if plan is not None:
+            return [problem.message for problem in plan.problems]
+        return [self._trouble] if self._trouble else []
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the lines anew."""
         self._show()
+
+    def action_open(self) -> None:
+        """Scrub through the history that did not happen."""
+        if self._result is not None and self._result.rehearsal is not None:
+            self.app.push_screen(GhostScreen(self._result.rehearsal))
 
     def action_scroll_lines(self, by: int) -> None:
         """Scroll."""

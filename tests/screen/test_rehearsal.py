@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.model import Difference, Rehearsal, RehearsedStep, ReplayResult, StepError
+from sagaz_core.replay.overrides import parse_override
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.app import SagazApp
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.screens.rehearsal import RehearsalScreen
 from sagaz_tui.widgets.lines import line_width
@@ -49,8 +53,6 @@ async def test_a_rehearsal_shows_what_would_happen_and_does_nothing(
             "In the end, against the checkpoint",
             '~ /token   "old" → "new"',
         )
-        press(pilot, "enter")
-        await pilot.pause()
         assert (ledger(), rows()) == (done, before)
         press(pilot, "escape")
         await until_painted(pilot, "enter runs 3 steps")
@@ -98,6 +100,49 @@ async def test_a_store_that_is_gone_by_now_is_named(store: SnapshotStorage) -> N
         press(pilot, "s")
         await until_painted(pilot, "Not rehearsed", "sagaz.db")
         assert isinstance(pilot.app.screen, RehearsalScreen)
+
+
+async def test_from_the_debugger_it_is_rehearsed_at_once(store: SnapshotStorage) -> None:
+    await other_order(store)
+    app = SagazApp(store, settings(), ascii=False)
+    async with app.run_test(size=(90, 24)) as pilot:
+        app.push_screen(DebuggerScreen("order_7"))
+        await until_painted(pilot, "2 Context @#3")
+        press(pilot, "s")
+        await until_painted(pilot, "it would succeed")
+        press(pilot, "escape")
+        await until_painted(pilot, "2 Context @#3")
+
+
+async def test_what_stands_against_the_plan_is_said(store: SnapshotStorage) -> None:
+    app = SagazApp(store, settings(), ascii=False)
+    async with app.run_test(size=(90, 24)) as pilot:
+        asked = ReplayRequest("order_7", "charge", overrides=(parse_override("/cart/0:=1"),))
+        app.push_screen(RehearsalScreen(asked))
+        await until_painted(pilot, "Not rehearsed", "✗ /cart/0: there is no 'cart'")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RehearsalScreen)
+
+
+async def test_its_history_is_scrubbed_like_any_other(store: SnapshotStorage) -> None:
+    await other_order(store)
+    before = rows()
+    async with planning_in(store, "token=new") as pilot:
+        await until_painted(pilot, "s rehearse")
+        press(pilot, "s")
+        await until_painted(pilot, "it would succeed", "enter scrub")
+        press(pilot, "enter")
+        await until_painted(
+            pilot, "GHOST  nothing ran", "order_7~rehearsal", "2 Context @#4", '"ch-8"'
+        )
+        for real in ("e edit", "d plan", "R replay"):
+            assert real not in painted(pilot.app)
+        press(pilot, "R", "e", "h", "h")
+        await until_painted(pilot, "2 Context @#2", "GHOST  nothing ran")
+        press(pilot, "escape")
+        await until_painted(pilot, "it would succeed")
+        assert rows() == before
 
 
 # ---------------------------------------------------------------- lines
