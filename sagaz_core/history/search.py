@@ -80,6 +80,16 @@ class SagaFilter:
     doubts: Doubts = field(default_factory=Doubts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A few checkpoints, one after another, that a search has looked at."""
+
+    sequence: int
+    """The last of them."""
+    count: int
+    matches: tuple[Match, ...]
+
+
 async def search(storage: SnapshotStorage, saga_id: str, expression: str) -> SearchResult:
     """Find the checkpoints at which an expression becomes true.
 
@@ -101,18 +111,9 @@ async def search(storage: SnapshotStorage, saga_id: str, expression: str) -> Sea
     doubts = Doubts()
     unseen = set(asked.keys)
     searched = 0
-    held = False
-    async for some in _by_some(storage.iter_checkpoints(saga_id)):
-        answers = await _evaluate(asked, [(snapshot, None) for snapshot in some])
-        for snapshot, answer in zip(some, answers, strict=True):
-            unseen.difference_update(snapshot.state)
-            if isinstance(answer, str):
-                doubts.add(f"#{snapshot.sequence}", answer)
-            holds = answer is True
-            if holds and not held:
-                matches.append(_match(snapshot))
-            held = holds
-        searched += len(some)
+    async for looked in search_on(storage, saga_id, asked, doubts=doubts, unseen=unseen):
+        matches += looked.matches
+        searched += looked.count
     return SearchResult(
         saga_id=saga_id,
         expression=expression,
@@ -121,6 +122,48 @@ async def search(storage: SnapshotStorage, saga_id: str, expression: str) -> Sea
         doubts=doubts,
         unknown_keys={key: asked.place(key) for key in sorted(unseen)},
     )
+
+
+async def search_on(
+    storage: SnapshotStorage,
+    saga_id: str,
+    asked: Expression,
+    *,
+    after: int = 0,
+    last: int | None = None,
+    doubts: Doubts | None = None,
+    unseen: set[str] | None = None,
+) -> AsyncGenerator[Looked, None]:
+    """Yield where an expression becomes true, a few checkpoints at a time, as they are read.
+
+    Args:
+        storage: where to look.
+        saga_id: the saga.
+        asked: the expression.
+        after: from the checkpoint after this one on; what is true there already is no match.
+        last: up to this checkpoint.
+        doubts: takes in where there was no answer, if given.
+        unseen: loses the keys that a checkpoint has, if given.
+
+    Raises:
+        ExpressionError: it takes too long.
+        SagaNotFoundError: there is no such saga.
+        CorruptEntryError: a checkpoint cannot be decoded.
+    """
+    held = False
+    async for some in _by_some(storage.iter_checkpoints(saga_id, max(after, 1), last)):
+        answers = await _evaluate(asked, [(snapshot, None) for snapshot in some])
+        matches: list[Match] = []
+        for snapshot, answer in zip(some, answers, strict=True):
+            if unseen is not None:
+                unseen.difference_update(snapshot.state)
+            if isinstance(answer, str) and doubts is not None:
+                doubts.add(f"#{snapshot.sequence}", answer)
+            holds = answer is True
+            if holds and not held and snapshot.sequence > after:
+                matches.append(_match(snapshot))
+            held = holds
+        yield Looked(sequence=some[-1].sequence, count=len(some), matches=tuple(matches))
 
 
 async def filter_sagas(

@@ -144,9 +144,14 @@ class StoreReader:
 
     async def get_snapshot_at_time(self, saga_id: str, timestamp: datetime) -> SagaSnapshot | None:
         """Return the latest checkpoint not after ``timestamp``, or None."""
+        number = await self.get_number_at_time(saga_id, timestamp)
+        return None if number is None else await self._read(saga_id, number)
+
+    async def get_number_at_time(self, saga_id: str, timestamp: datetime) -> int | None:
+        """Return the number of the latest checkpoint not after ``timestamp``, or None."""
         at = micros_of(timestamp, "timestamp")
         place = await (await self._reader()).locate(saga_id, at=at)
-        return None if place is None else await self._read(*place)
+        return None if place is None else place[1]
 
     async def list_snapshots(
         self,

@@ -18,7 +18,8 @@ import pytest
 from sagaz_core.errors import ExpressionError, SagaNotFoundError
 from sagaz_core.history import expression_values
 from sagaz_core.history import search as searching
-from sagaz_core.history.search import SagaFilter, filter_sagas, search
+from sagaz_core.history.expression import Expression
+from sagaz_core.history.search import SagaFilter, filter_sagas, search, search_on
 from sagaz_core.model import NotStored, SagaSnapshot, StepError
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
@@ -133,6 +134,24 @@ async def test_a_key_that_no_checkpoint_has_is_told_with_its_place(
     await record(any_storage, [{"n": 1}, {"m": 1}])
     found = await search(any_storage, "order_1", "ctx.m == 2 || ctx['amuont'] > 5")
     assert (found.matches, found.unknown_keys) == ((), {"amuont": "column 19"})
+
+
+async def test_a_search_goes_on_from_a_checkpoint_and_may_be_left_at_any_time(
+    any_storage: SnapshotStorage,
+) -> None:
+    await record(any_storage, [{"n": n % 10} for n in range(searching.TOGETHER * 3)])
+    asked = Expression("ctx.n == 3")
+    found: list[int] = []
+    async for looked in search_on(any_storage, "order_1", asked, after=4, last=40):
+        found += [match.sequence for match in looked.matches]
+        assert looked.sequence <= 40
+    # It is true at the fourth already, so that is no place where it becomes so.
+    assert found == [14, 24, 34]
+    read = search_on(any_storage, "order_1", asked)
+    first = await anext(read)
+    await read.aclose()
+    assert (first.sequence, first.count) == (searching.TOGETHER, searching.TOGETHER)
+    assert [match.sequence for match in first.matches] == [4, 14]
 
 
 async def test_a_saga_that_is_not_there_is_named(any_storage: SnapshotStorage) -> None:

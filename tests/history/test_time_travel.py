@@ -221,3 +221,12 @@ async def test_any_two_checkpoints_can_be_compared_with_their_results(
     assert [line.kind for line in back] == ["changed", "removed"]
     with pytest.raises(SnapshotNotFoundError):
         await diff_checkpoints(storage, "order_1", 1, 9)
+
+
+async def test_the_number_of_the_checkpoint_of_a_time_is_found_without_its_context(
+    any_storage: SnapshotStorage,
+) -> None:
+    await record(any_storage, [{"n": 1}, {"n": 2}, {"n": 3}])
+    times = [minute(0), minute(2), minute(2) + timedelta(seconds=30), minute(9)]
+    found = [await any_storage.get_number_at_time("order_1", at) for at in times]
+    assert found == [None, 2, 2, 3]
