@@ -10,9 +10,10 @@ from sagaz_core.replay.batch import BatchItem, BatchReport
 from sagaz_core.replay.batch.items import State
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.cli.batch_events import item_data
-from sagaz_tui.cli.batch_preview import emit_more, planned_data, reason_rows
+from sagaz_tui.cli.batch_preview import planned_data
+from sagaz_tui.cli.batch_reasons import print_reasons
 from sagaz_tui.cli.options import Format
-from sagaz_tui.cli.output import emit, emit_facts, emit_rows
+from sagaz_tui.cli.output import emit_facts
 from sagaz_tui.text import short_duration
 
 _OUTCOMES: Final = {
@@ -21,7 +22,7 @@ _OUTCOMES: Final = {
     "valid": "all would succeed",
     "invalid": "NOT all would succeed",
 }
-_NAMED: Final[tuple[State, ...]] = ("in_doubt", "failed", "skipped")
+_NAMED: Final[frozenset[State]] = frozenset({"in_doubt", "failed", "skipped"})
 
 
 def print_report(report: BatchReport, format: Format) -> None:
@@ -40,16 +41,7 @@ def print_report(report: BatchReport, format: Format) -> None:
             ("took", short_duration((report.finished_at - report.started_at).total_seconds())),
         ]
     )
-    if report.failed_by_error:
-        emit()
-        rows = [(str(count), error) for error, count in report.failed_by_error.items()]
-        emit_rows(("FAILED", "BY ERROR"), rows, format)
-    for state in _NAMED:
-        items = [item for item in report.items if item.state == state]
-        if items:
-            emit()
-            emit_rows(*reason_rows(items), format)
-            emit_more(len(items))
+    print_reasons([item for item in report.items if item.state in _NAMED], format)
 
 
 def _some(count: int) -> str:
