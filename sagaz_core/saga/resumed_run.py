@@ -98,7 +98,6 @@ class ResumedRun(Run):
                 await self._run_in_order([step])
                 if self._cancelled:
                     break
-                self._error = None
         finally:
             # The first reason counts, whatever has failed since.
             self._error, self._failed_step = self._rollback.error, self._rollback.failed_step

@@ -185,7 +185,8 @@ async def test_a_step_restored_in_name_only_is_never_compensated() -> None:
     tape.forget()
     replay = SagaReplay("s", SnapshotStorage(tape))
     await replay.from_checkpoint("d", compensated="keep")
-    moment = killed_after(tape, "before_step", "d", "s~r1")
-    WORLD.restore(World())
-    result = await SagaReplay("s~r1", SnapshotStorage(moment.tape)).resume()
-    assert (result.status, WORLD.undone) == ("failed", {})
+    for kind in ("before_step", "step_failed"):
+        moment = killed_after(tape, kind, "d", "s~r1")
+        WORLD.restore(World())
+        result = await SagaReplay("s~r1", SnapshotStorage(moment.tape)).resume()
+        assert (result.status, WORLD.undone) == ("failed", {})

@@ -103,7 +103,8 @@ async def test_the_log_is_left_to_whoever_has_taken_over(
     storage: SnapshotStorage, ledger: Ledger
 ) -> None:
     await run_order(storage)
-    gate = ledger.gate = asyncio.Event()
+    gates = [asyncio.Event()]
+    ledger.gate = gates[0]
     original = SagaReplay("order_1", storage)
     new_token = {"payment_token": "tok_new"}
     first = asyncio.create_task(original.from_checkpoint("charge", context_override=new_token))
@@ -111,11 +112,15 @@ async def test_the_log_is_left_to_whoever_has_taken_over(
     for _ in range(2):
         await let_lapse(storage)
         ledger.waiting.clear()
+        gates.append(asyncio.Event())
+        ledger.gate = gates[-1]
         former = first
         first = asyncio.create_task(SagaReplay("order_1~r1", storage).resume(in_doubt="retry"))
         await ledger.waiting.wait()
-    gate.set()
+    gates[-1].set()
     assert (await first).status == "success"
+    for gate in gates:
+        gate.set()
     assert (await former).status == "failed"
     log = await storage.get_replay_log("order_1~r1")
     assert log is not None
