@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 
 from sagaz_core.errors import SnapshotNotFoundError
 from sagaz_core.model import FORWARD_KINDS, CheckpointSummary, RunInfo, SagaSnapshot, StepInfo
+from sagaz_core.replay.look import Look
 from sagaz_core.storage.storage import SnapshotStorage
 
 
 async def recorded_steps(
-    storage: SnapshotStorage, saga_id: str, run: RunInfo
+    storage: SnapshotStorage | Look, saga_id: str, run: RunInfo
 ) -> tuple[StepInfo, ...]:
     """Return a saga's steps as recorded; where another engine named none, those that are seen."""
     if run.steps:
@@ -25,6 +26,7 @@ async def recorded_steps(
 
 async def find_checkpoint(
     storage: SnapshotStorage,
+    look: Look,
     saga_id: str,
     steps: Sequence[StepInfo],
     from_step: str,
@@ -45,8 +47,8 @@ async def find_checkpoint(
         )
     if snapshot_id is not None:
         return await _named(storage, saga_id, steps, from_step, snapshot_id)
-    forward = [entry for entry in await storage.list_checkpoints(saga_id) if _is_forward(entry)]
-    snapshot = await _last_before(storage, saga_id, forward, from_step)
+    forward = [entry for entry in await look.list_checkpoints(saga_id) if _is_forward(entry)]
+    snapshot = await _last_before(look, saga_id, forward, from_step)
     if snapshot is not None and needs(steps, from_step) <= set(snapshot.completed_steps):
         return snapshot
     startable = await _startable(storage, saga_id, steps)
@@ -73,7 +75,7 @@ def _is_forward(entry: CheckpointSummary | SagaSnapshot) -> bool:
 
 
 async def _last_before(
-    storage: SnapshotStorage, saga_id: str, forward: Sequence[CheckpointSummary], step: str
+    look: Look, saga_id: str, forward: Sequence[CheckpointSummary], step: str
 ) -> SagaSnapshot | None:
     """Return the last checkpoint at which a step is not complete.
 
@@ -84,7 +86,7 @@ async def _last_before(
     while low < high:
         # The last ones are the likeliest, as a replay mostly starts where its saga failed.
         middle = high - 1 if high == len(forward) else (low + high) // 2
-        snapshot = await storage.get_checkpoint(saga_id, forward[middle].sequence)
+        snapshot = await look.get_checkpoint(saga_id, forward[middle].sequence)
         if step in snapshot.completed_steps:
             high = middle
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagaz_core.errors import OverrideError
-from sagaz_core.model import MISSING, NotStored, PlannedOverride, PlanProblem, SagaSnapshot
+from sagaz_core.model import MISSING, NotStored, PlannedOverride, PlanProblem
 from sagaz_core.replay.overrides import (
     Operation,
     Override,
@@ -23,7 +23,7 @@ from sagaz_core.replay.pointer import (
     value_at,
 )
 from sagaz_core.replay.reading import check_depth
-from sagaz_core.storage.capture import capture
+from sagaz_core.storage.capture import detach
 from sagaz_core.storage.codec import pack_with_markers
 
 
@@ -78,10 +78,9 @@ def correct(
 
 def check_size(context: Mapping[str, Any], max_bytes: int) -> list[PlanProblem]:
     """Return a problem for each value that makes the context too large to be recorded."""
-    snapshot = SagaSnapshot(saga_id="plan", saga_name="", context=dict(context))
     return [
         _not_storable(NotStored(error.path, error.type_name, error.reason))
-        for error in capture(snapshot, max_bytes=max_bytes).errors
+        for error in detach(context, {}, max_bytes=max_bytes).errors
     ]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary, StepRecord
 from sagaz_core.replay.in_flight import steps_in_flight
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.replay.look import Look
 
 Effect = tuple[str, str]
 """The id of the saga in which a step really ran, and the step's name."""
@@ -22,6 +22,8 @@ Effect = tuple[str, str]
 class FamilyEffects:
     """Every effect of a family, by what has become of it; each with the run that made it so."""
 
+    saga_ids: list[str] = field(default_factory=list, compare=False)
+    """The family's runs, the root first."""
     undone: dict[Effect, str] = field(default_factory=dict)
     undo_uncertain: dict[Effect, str] = field(default_factory=dict)
     """Effects whose compensation failed, or was begun and never seen to end."""
@@ -40,12 +42,13 @@ class FamilyEffects:
         )
 
 
-async def family_effects(storage: SnapshotStorage, root_id: str) -> FamilyEffects:
+async def family_effects(look: Look, root_id: str) -> FamilyEffects:
     """Read what all the runs of a family have done and undone."""
     effects = FamilyEffects()
     ran: set[Effect] = set()
-    for saga in await storage.list_family(root_id):
-        await _add_run(storage, saga, effects, ran)
+    for saga in await look.list_family(root_id):
+        effects.saga_ids.append(saga.saga_id)
+        await _add_run(look, saga, effects, ran)
     for effect in effects.undone:
         effects.undo_uncertain.pop(effect, None)
     effects.uncertain.difference_update(effects.undone)
@@ -58,15 +61,13 @@ def origin(run: RunInfo, saga_id: str, step: str) -> Effect:
     return run.origins.get(step, saga_id), step
 
 
-async def _add_run(
-    storage: SnapshotStorage, saga: SagaSummary, effects: FamilyEffects, ran: set[Effect]
-) -> None:
-    run = await storage.get_run(saga.saga_id)
-    timeline = await storage.list_checkpoints(saga.saga_id)
+async def _add_run(look: Look, saga: SagaSummary, effects: FamilyEffects, ran: set[Effect]) -> None:
+    run = await look.get_run(saga.saga_id)
+    timeline = await look.list_checkpoints(saga.saga_id)
     effects.records.update(
         {(saga.saga_id, record.name): record for entry in timeline for record in entry.step_records}
     )
-    latest = await storage.get_latest_snapshot(saga.saga_id)
+    latest = await look.get_latest_snapshot(saga.saga_id)
     completed = latest.completed_steps if latest else []
     undone = set(latest.compensated_steps if latest else ()) | _steps(
         timeline, "after_compensation"

@@ -55,6 +55,7 @@ from sagaz_core.replay.fates import (
     decide_fates,
 )
 from sagaz_core.replay.key_use import add_use
+from sagaz_core.replay.look import Look
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -161,10 +162,11 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
     Raises:
         SagaNotFoundError: there is no such saga. Everything else is a problem of the plan.
     """
-    past = await _read_past(storage, request.saga_id)
+    look = Look(storage)
+    past = await _read_past(storage, look, request.saga_id)
     try:
         snapshot = await find_checkpoint(
-            storage, request.saga_id, past.steps, request.from_step, request.snapshot_id
+            storage, look, request.saga_id, past.steps, request.from_step, request.snapshot_id
         )
     except SnapshotNotFoundError as error:
         problem = PlanProblem(code="checkpoint_missing", message=str(error), step=request.from_step)
@@ -217,18 +219,18 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
 # ---------------------------------------------------------------- what is there
 
 
-async def _read_past(storage: SnapshotStorage, saga_id: str) -> _Past:
+async def _read_past(storage: SnapshotStorage, look: Look, saga_id: str) -> _Past:
     summary = await storage.get_saga(saga_id)
     if summary is None:
         raise SagaNotFoundError(saga_id)
     # The lease is read first: whoever acts after this has raised the fence by the time we run.
     family = await storage.get_family(summary.root_id)
-    run = await storage.get_run(saga_id)
+    run = await look.get_run(saga_id)
     return _Past(
         summary=summary,
         run=run,
-        steps=await recorded_steps(storage, saga_id, run),
-        effects=await family_effects(storage, summary.root_id),
+        steps=await recorded_steps(look, saga_id, run),
+        effects=await family_effects(look, summary.root_id),
         family=family,
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
-from sagaz_core.model import MISSING, PlannedOverride, ReplayPlan
+from sagaz_core.model import MISSING, PlannedOverride, PlannedStep, PlanProblem, ReplayPlan
 
 
 def plan_data(plan: ReplayPlan) -> dict[str, Any]:
@@ -27,9 +27,9 @@ def plan_data(plan: ReplayPlan) -> dict[str, Any]:
         "force_failure": plan.force_failure,
         "fails_at": plan.fails_at,
         "running": plan.running,
-        "steps": [asdict(step) for step in plan.steps],
+        "steps": [_fields(step) for step in plan.steps],
         "overrides": [_override_data(override) for override in plan.overrides],
-        "problems": [asdict(problem) for problem in plan.problems],
+        "problems": [_fields(problem) for problem in plan.problems],
         "notes": list(plan.notes),
     }
 
@@ -43,3 +43,8 @@ def _override_data(override: PlannedOverride) -> dict[str, Any]:
         "set_by": list(override.set_by),
         "note": override.note,
     }
+
+
+def _fields(part: PlannedStep | PlanProblem) -> dict[str, Any]:
+    # They hold nothing that has parts of its own, of which asdict would look for copies to make.
+    return {each.name: getattr(part, each.name) for each in fields(part)}

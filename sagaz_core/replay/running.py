@@ -19,6 +19,7 @@ from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaResult, SagaSnaps
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
 from sagaz_core.replay.engine import EngineCode
+from sagaz_core.replay.look import Look
 from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
@@ -60,7 +61,7 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
     assert draft.start is not None
     assert draft.snapshot is not None
     entry = ReplayLogEntry(
-        replay_id=call.begun.replay_id if call.begun else await _next_id(storage, plan.root_id),
+        replay_id=call.begun.replay_id if call.begun else await _next_id(storage, draft),
         original_saga_id=plan.saga_id,
         from_step=plan.from_step,
         snapshot_id=plan.snapshot_id,
@@ -109,7 +110,7 @@ async def _check_unchanged(storage: SnapshotStorage, draft: Draft, call: Call) -
     family = draft.family
     # The fence tells of every other run but one that had let its lease lapse and woke up since.
     lapsed = family is not None and family.alive_until is not None
-    if lapsed and await family_effects(storage, draft.plan.root_id) != draft.effects:
+    if lapsed and await family_effects(Look(storage), draft.plan.root_id) != draft.effects:
         raise PlanChangedError(["another run of this family has acted since"])
     if call.request_id is None:
         return
@@ -167,9 +168,9 @@ async def _run(
     )
 
 
-async def _next_id(storage: SnapshotStorage, root_id: str) -> str:
-    begin = stem(root_id)
-    number = len(await storage.list_family(root_id)) or 1
+async def _next_id(storage: SnapshotStorage, draft: Draft) -> str:
+    begin = stem(draft.plan.root_id)
+    number = len(draft.effects.saga_ids) if draft.effects else 1
     # A saga of another family may have such an id, given to it by its user.
     while (
         await storage.get_saga(f"{begin}~r{number}") is not None

@@ -21,6 +21,7 @@ from sagaz_core.model import (
 from sagaz_core.storage import decoding
 from sagaz_core.storage.backends.base import (
     Backend,
+    EntryRow,
     FamilyRow,
     MarkRow,
     SagaRow,
@@ -318,12 +319,17 @@ class StoreReader:
 
     async def get_run(self, saga_id: str) -> RunInfo:
         """Return what was recorded of a saga's run; raises SagaNotFoundError."""
-        row = await self._row(saga_id)
-        for entry in await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True):
-            run = unpack_run(entry.meta)
-            if run is not None:
-                return run
-        return RunInfo(code=row.code)
+        await self._reader()
+        return await self._run_of(
+            saga_id, await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True)
+        )
+
+    async def get_timeline(self, saga_id: str) -> tuple[RunInfo, list[CheckpointSummary]]:
+        """Return what :meth:`get_run` and :meth:`list_checkpoints` do, in one trip."""
+        await self._reader()
+        entries = await self.backend.entries(saga_id, 1, _END, bodies=False, hidden=True)
+        run = await self._run_of(saga_id, entries)
+        return run, [summarize(saga_id, entry) for entry in entries if not entry.hidden]
 
     # -- families and replays
 
@@ -415,6 +421,11 @@ class StoreReader:
         if row is None:
             raise SagaNotFoundError(saga_id)
         return row
+
+    async def _run_of(self, saga_id: str, entries: Sequence[EntryRow]) -> RunInfo:
+        """Return the run that the first of a saga's entries carries, or what else is known."""
+        run = unpack_run(entries[0].meta) if entries and entries[0].seq == 1 else None
+        return run or RunInfo(code=(await self._row(saga_id)).code)
 
     async def _has_tags(self, saga_id: str, tags: Mapping[str, str] | None) -> bool:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))
