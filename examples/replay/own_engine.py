@@ -26,7 +26,7 @@ async def fetch(report: dict[str, Any]) -> int:
 async def convert(report: dict[str, Any]) -> float:
     """Convert them to dollars."""
     print(f"    converting {len(report['sales'])} sales from {report['currency']}")
-    return sum(report["sales"]) * RATES[report["currency"]]
+    return float(sum(report["sales"]) * RATES[report["currency"]])
 
 
 async def send(report: dict[str, Any]) -> None:

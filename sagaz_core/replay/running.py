@@ -107,17 +107,16 @@ def stem(root_id: str) -> str:
 
 async def _check_unchanged(storage: SnapshotStorage, draft: Draft, call: Call) -> None:
     """See, now that nobody else can act, that what the plan was made from is still so."""
+    if call.request_id is not None:
+        found = await find_call(storage, draft.plan.saga_id, call.request_id, draft.plan.from_step)
+        begun = call.begun is not None and await storage.get_saga(call.begun.replay_id) is not None
+        if found != call.begun or begun:
+            raise PlanChangedError(["another call of the same request has begun it since"])
     family = draft.family
     # The fence tells of every other run but one that had let its lease lapse and woke up since.
     lapsed = family is not None and family.alive_until is not None
-    if lapsed and await family_effects(Look(storage), draft.plan.root_id) != draft.effects:
+    if lapsed and await family_effects(storage, draft.plan.root_id) != draft.effects:
         raise PlanChangedError(["another run of this family has acted since"])
-    if call.request_id is None:
-        return
-    found = await find_call(storage, draft.plan.saga_id, call.request_id, draft.plan.from_step)
-    begun = call.begun is not None and await storage.get_saga(call.begun.replay_id) is not None
-    if found != call.begun or begun:
-        raise PlanChangedError(["another call of the same request has begun it since"])
 
 
 async def _run(
@@ -191,9 +190,9 @@ async def close_log(
     if outcome is not None and isinstance(outcome.error, StoreLostError):
         return
     try:
-        held = await lease.release()
-        ended = outcome is not None and not isinstance(outcome.error, LeaseLostError)
-        if held or ended:
+        if outcome is not None and not isinstance(outcome.error, LeaseLostError):
+            await asyncio.gather(storage.save_replay_log(entry), lease.release())
+        elif await lease.release():
             await storage.save_replay_log(entry)
     except StorageError as error:
         _log.error(

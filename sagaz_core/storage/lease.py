@@ -71,7 +71,8 @@ async def acquire(
     )
     if taken:
         return Lease(backend, root_id=root_id, holder=holder, fence=family.fence, term=term)
-    if family.held or expect_fence is None:
+    # Where the fence is the expected one it was held, and may have lapsed since.
+    if family.held or family.fence == fence or expect_fence is None:
         raise in_progress(family)
     raise PlanChangedError(["another run of this family has acted since"])
 

@@ -445,12 +445,14 @@ def _family_row(root: str, found: Sequence[bytes | None], left: int) -> FamilyRo
         None if value is None else value.decode() for value in found
     )
     now = time.time_ns() // 1000
+    # With no whole millisecond left the server still holds it, until that has passed.
+    held_for = (left + 1) * 1000 if left >= 0 else 0
     return FamilyRow(
         root=root,
         fence=int(fence or 0),
         owner=owner or "",
         holder=holder or "",
-        alive_until=None if held is None else now + max(left, 0) * 1000,
+        alive_until=None if held is None else now + held_for,
         acquired=int(acquired or 0),
         recovered_by=recovered_by,
         now=now,

@@ -82,7 +82,7 @@ async def read_rows(
             rows.append(None)
             continue
         row = unpack_row(packed)._replace(
-            alive=left > 0,
+            alive=left >= 0,
             holder=None if holder is None else holder.decode(),
             recovered_by=None if recovered_by is None else recovered_by.decode(),
         )
