@@ -90,6 +90,16 @@ async def test_it_tells_of_every_replay_of_the_store_or_of_a_family(
     assert timedelta(0) <= second.took < timedelta(minutes=1)
 
 
+async def test_a_replay_is_told_of_though_what_it_grew_from_is_gone(
+    any_storage: SnapshotStorage,
+) -> None:
+    await any_storage.save_replay_log(log_of("a", 1))
+    writer = any_storage.writer(saga_id="a~r1", saga_name="Order", root_id="a")
+    await writer.append(capture(SagaSnapshot(saga_id="a~r1", saga_name="Order")))
+    for saga_id in ("a", "a~r1"):
+        assert ids(await trail(any_storage, saga_id)) == ["a~r1"]
+
+
 async def test_an_unknown_saga_is_an_error(storage: SnapshotStorage) -> None:
     with pytest.raises(SagaNotFoundError):
         await trail(storage, "nobody")
@@ -174,6 +184,9 @@ async def test_one_that_was_interrupted_before_it_began_says_so(
     await lease.release()
     (entry,) = await trail(any_storage)
     assert (entry.outcome, entry.began) == ("interrupted", False)
+    await any_storage.acquire_lease("a", owner="ben", holder="a~r2")
+    (entry,) = await trail(any_storage)
+    assert entry.outcome == "interrupted", "it is another run that is alive"
 
 
 @pytest.mark.parametrize(("status", "outcome"), [("completed", "success"), ("failed", "failed")])
