@@ -225,7 +225,9 @@ class HistoryScreen(SagazScreen[None]):
         shown = (sequence, view.failure.sequence if view.failure else None)
         if shown != self._shown:
             self._shown = shown
-            self._panes.show_moment(context_state(view, moment), why_state(view, moment, row))
+            # What was read may come while the screen is taken down.
+            with suppress(NoMatches):
+                self._panes.show_moment(context_state(view, moment), why_state(view, moment, row))
 
     def _say(self, text: str) -> None:
         self.notify(text, markup=False, timeout=3)
