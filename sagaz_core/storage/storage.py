@@ -193,10 +193,13 @@ class SnapshotStorage(StoreReader):
         It is kept for as long as the original and the replay are.
         """
         backend = await self._writable()
-        expires = await self._last_expiry(entry.original_saga_id, entry.replay_id)
+        is_first = entry.finished_at is None
+        expires = await self._last_expiry(
+            entry.original_saga_id, *(() if is_first else (entry.replay_id,))
+        )
+        # A replay has two lines as a rule: one before it runs, and that of its end.
+        version = 0 if is_first else 1
         for _ in range(10):
-            stored = await backend.get(REPLAY_LOG, entry.replay_id)
-            version = stored.version if stored else 0
             record = RecordRow(
                 kind=REPLAY_LOG,
                 id=entry.replay_id,
@@ -208,6 +211,8 @@ class SnapshotStorage(StoreReader):
             )
             if await backend.put(record, expected_version=version):
                 return
+            stored = await backend.get(REPLAY_LOG, entry.replay_id)
+            version = stored.version if stored else 0
         raise StorageUnavailableError(
             f"the log of replay {entry.replay_id!r} is being written by somebody else; try again"
         )
