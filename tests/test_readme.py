@@ -90,3 +90,17 @@ async def test_the_recorder_around_a_plain_function_runs(tmp_path: Path) -> None
         state = await storage.get_checkpoint("import_7", 3)
     assert [entry.kind for entry in timeline] == ["before_step", "before_step", "completed"]
     assert state.state == {"rows": [1, 2, 3], "loaded": 3, "download": [1, 2, 3]}
+
+
+async def test_the_plain_function_is_replayed(tmp_path: Path) -> None:
+    from sagaz_core.storage.backends import SQLiteSnapshotStorage
+
+    names: dict[str, Any] = {}
+    exec(snippet("import SagaRecorder"), names)
+    exec(snippet("class Import"), names)
+    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
+        await names["nightly_import"](storage, {})
+        result = await names["load_again"](storage)
+        timeline = await storage.list_checkpoints("import_7~r1")
+    assert (result.status, result.context) == ("success", {"rows": [1, 2, 3], "loaded": 3})
+    assert [entry.step_name for entry in timeline] == ["load", None]
