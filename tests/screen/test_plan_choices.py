@@ -115,8 +115,9 @@ async def test_where_there_is_nothing_to_choose_the_keys_do_nothing(
 
 
 async def test_while_a_run_of_the_family_is_alive_the_plan_waits_for_its_end(
-    store: SnapshotStorage,
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sagaz_tui.screens.plan._LOOK_AGAIN", 0.05)
     lease = await store.acquire_lease("order_7", owner="somebody", holder="order_7~r9")
     async with planning_in(store) as pilot:
         await until_painted(pilot, "order_7~r9 is running; this waits until it has ended.")
