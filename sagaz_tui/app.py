@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from textual.app import SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -38,6 +37,7 @@ class SagazApp(KeysInOrder):
     """The list's: a default screen's own style is not loaded."""
     BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
     ESCAPE_TO_MINIMIZE = False
+    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,
@@ -89,12 +89,27 @@ class SagazApp(KeysInOrder):
         if isinstance(self.screen, SagazScreen):
             self.screen.displayed()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette offers what the keys of this screen do, and the themes."""
-        from sagaz_tui.screens.help import commands_for
+    def action_palette(self) -> None:
+        """Let anything be done by its name, and any place be gone to."""
+        from sagaz_tui.screens.explorer import ExplorerScreen
+        from sagaz_tui.screens.palette import PaletteScreen
 
-        yield from commands_for(screen)
-        yield SystemCommand("theme", "dark or light", self.action_change_theme)
+        below = self.screen
+        if not isinstance(below, SagazScreen):
+            return
+        guide = below.find_place if isinstance(below, ExplorerScreen) else None
+
+        async def act(chosen: str | int | None) -> None:
+            if isinstance(chosen, str):
+                await below.run_by_name(chosen)
+            elif chosen is not None and isinstance(below, ExplorerScreen):
+                below.go_to_place(chosen)
+
+        self.push_screen(PaletteScreen(below.PLACE, guide), act)
+
+    def action_use_theme(self, name: str) -> None:
+        """Show in other colours."""
+        self.theme = name
 
     def action_help(self) -> None:
         """Show the keys."""

@@ -27,6 +27,7 @@ Where = Literal[
     "edit",
     "plan",
     "rehearsal",
+    "palette",
     "help",
 ]
 
@@ -43,6 +44,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "edit": "Edit line",
     "plan": "Plan",
     "rehearsal": "Rehearsal",
+    "palette": "Palette",
     "help": "Help",
 }
 """The places where keys mean something, in the order in which help tells of them."""
@@ -280,6 +282,10 @@ KEYS: Final[tuple[Key, ...]] = (
         "rehearsal",
         action="scroll_lines(-10)",
     ),
+    # ------------------------------------------------------------------ palette
+    Key("palette.run", "enter", "do what is lit, or go there", "palette", "do", action="run"),
+    Key("palette.down", "down,tab", "next", "palette", "next", action="move(1)"),
+    Key("palette.up", "up,shift+tab", "the one before", "palette", action="move(-1)"),
     # ------------------------------------------------------------------ help
     Key("help.down", "j,down", "scroll down", "help", action="scroll_help(1)"),
     Key("help.up", "k,up", "scroll up", "help", action="scroll_help(-1)"),
@@ -289,7 +295,11 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("back", "escape", "back one layer", "everywhere", "back", action="screen.back"),
     Key("help", "?,f1", "these keys", "everywhere", "help", action="app.help"),
     Key(
-        "palette", ":,ctrl+p", "find a command by name", "everywhere", action="app.command_palette"
+        "palette",
+        ":,ctrl+p",
+        "do anything by its name; in a debugger go to #500, +2s, 03:10:41, where …",
+        "everywhere",
+        action="app.palette",
     ),
     Key("quit", "q", "quit", "everywhere", "quit", action="app.quit"),
 )

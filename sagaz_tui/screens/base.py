@@ -65,6 +65,13 @@ class SagazScreen(Screen[Result], Generic[Result]):
         work = cast("Any", partial(job, *arguments))
         return self.run_worker(work, group=group, exclusive=True)
 
+    async def run_by_name(self, call: str) -> None:
+        """Call an action that a key of this screen calls, perhaps of the widget with the keys."""
+        name = call.partition("(")[0]
+        widget = self.focused
+        target = widget if hasattr(widget, f"action_{name}") else self
+        await self.app.run_action(call, target)
+
     def too_small(self) -> Static:
         """The sentence for a terminal that is too small; each screen composes it once."""
         text = f"too small: make it {MIN_WIDTH}x{MIN_HEIGHT}"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from textual import on
 
-from sagaz_core.errors import StorageError
+from sagaz_core.errors import NotFoundError, StorageError
 from sagaz_core.history.diff import diff
 from sagaz_core.model import MISSING
 from sagaz_tui.counterpart import pair_with
+from sagaz_tui.destination import Destinations, Progress
+from sagaz_tui.going import Go
 from sagaz_tui.keys import keys_called
 from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.screens.history import PATIENCE, HistoryScreen
@@ -98,6 +100,25 @@ class ExplorerScreen(HistoryScreen):
             except StorageError:
                 # The title says that the store is out of reach; the pane keeps what it has.
                 return
+
+    # ------------------------------------------------------------ going by what is typed
+
+    async def find_place(self, go: Go, progress: Progress) -> int:
+        """Return the number of the checkpoint that a person wants to go to.
+
+        Raises:
+            SagazError: the sentence says why there is none.
+        """
+        if self._view is None:
+            raise NotFoundError("this saga has not been read yet; try again in a moment")
+        places = Destinations(self.storage, self._session)
+        return await places.find(go, self._cursor.sequence, progress)
+
+    def go_to_place(self, sequence: int) -> None:
+        """Go to a checkpoint that was found."""
+        if self._view is not None:
+            place = self._view.checkpoints.outline.place_of(sequence)
+            self._go_to_index(place, jump=True)
 
     # ------------------------------------------------------------ what differs from a mark
 

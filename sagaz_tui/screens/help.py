@@ -1,14 +1,12 @@
-"""The help screen and the palette's commands, both read from the one table of keys."""
+"""The help screen, read from the one table of keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 
-from textual.app import ComposeResult, SystemCommand
-from textual.screen import Screen
+from textual.app import ComposeResult
 
-from sagaz_tui.keys import INSIDE, KEYS, PLACES, Where, bindings_for, keys_in, shown_keys
+from sagaz_tui.keys import INSIDE, PLACES, Where, bindings_for, keys_in, shown_keys
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.theme import GLYPHS
 from sagaz_tui.widgets.bar import Bar
@@ -73,14 +71,3 @@ def help_lines(place: Where, remapped: Mapping[str, str], *, ascii: bool) -> lis
         shown = sign.ascii if ascii else sign.sign
         lines.append((Span(f"   {shown:<{_KEY_CELLS}}", "text"), Span(sign.word, "muted")))
     return lines[1:]
-
-
-def commands_for(screen: Screen[object]) -> Iterator[SystemCommand]:
-    """Give what the keys of a screen do as commands of the palette."""
-    if not isinstance(screen, SagazScreen):
-        return
-    remapped = screen.sagaz.settings.keys
-    for where in dict.fromkeys((screen.PLACE, "everywhere")):
-        for key in (key for key in KEYS if key.where == where and key.id != "palette"):
-            keys = " or ".join(shown_keys(key, remapped))
-            yield SystemCommand(key.help, keys, partial(screen.run_action, key.call))

@@ -15,7 +15,7 @@ from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.screens.debugger import DebuggerScreen
-from sagaz_tui.screens.help import HelpScreen, commands_for, help_lines
+from sagaz_tui.screens.help import HelpScreen, help_lines
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -143,22 +143,6 @@ def test_a_remap_that_cannot_be_meant_is_refused_before_anything_opens(
     storage = SQLiteSnapshotStorage(tmp_path / "orders.db")
     with pytest.raises(UsageError, match=r"list\.opne"):
         SagazApp(storage, Settings(keys={"list.opne": "o"}))
-
-
-async def test_the_palette_offers_what_keys_do(store: SnapshotStorage) -> None:
-    app = app_on(store)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await listed(pilot)
-        titles = {command.title for command in commands_for(app.screen)}
-        assert {"open the saga in the debugger", "quit", "view all"} <= titles
-        press(pilot, ":")
-        await until_painted(pilot, "Search for commands")
-        press(pilot, *"view all")
-        await until_painted(pilot, "view all")
-        press(pilot, "enter")
-        await until(pilot, lambda: isinstance(app.screen, SagasScreen), "the list")
-        press(pilot, "enter")
-        await until_painted(pilot, "STEP")
 
 
 async def test_the_footer_can_be_clicked(store: SnapshotStorage) -> None:

@@ -1,0 +1,170 @@
+"""The palette: any action by its name, and in a debugger any place of the history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from sagaz_core.errors import SagazError
+from sagaz_tui.commands import Command, commands_for, matching
+from sagaz_tui.going import HINT, Go, parse_go
+from sagaz_tui.keys import Where, bindings_for
+from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.text import visible
+from sagaz_tui.widgets.command_list import CommandList
+from sagaz_tui.widgets.key_footer import KeyFooter
+from sagaz_tui.widgets.pane_head import PaneHead
+
+Guide = Callable[[Go, Callable[[str], None]], Awaitable[int]]
+"""Finds the checkpoint to go to, telling how far it has come."""
+
+_BRIEFLY: Final = 0.2
+"""Seconds for which the next key waits for a place to be found: it is meant for what is there."""
+
+
+class PaletteInput(Input):
+    """Where a command or a place is typed."""
+
+    async def action_submit(self) -> None:
+        """Do it at once: the next key is meant for what comes of it."""
+        assert isinstance(self.screen, PaletteScreen)
+        await self.screen.action_run()
+
+
+class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]):
+    """Dismissed with the action to call, the number of the checkpoint to go to, or None.
+
+    Args:
+        place: where the person is.
+        guide: finds places of a history; None: there is no history here.
+    """
+
+    CSS_PATH = "palette.tcss"
+    PLACE = "palette"
+    BINDINGS = [  # noqa: RUF012 - Textual declares it so
+        *bindings_for("palette"),
+        # A modal screen hides the app's own; of those only the way back means something here.
+        *(binding for binding in bindings_for("everywhere") if binding.id == "back"),
+    ]
+    AUTO_FOCUS = "PaletteInput"
+
+    def __init__(self, place: Where, guide: Guide | None = None) -> None:
+        super().__init__()
+        self._commands = commands_for(
+            place, self.sagaz.settings.keys, list(self.sagaz.available_themes)
+        )
+        self._guide = guide
+        self._shown: list[Command] = []
+        self._go: Go | None = None
+        # Kept, not looked up: an answer may still come while the screen is taken down.
+        self._list = CommandList()
+        self._input = PaletteInput(
+            placeholder=HINT if guide is not None else "what to do", compact=True
+        )
+        self._found = asyncio.Event()
+        self._searching = False
+
+    def compose(self) -> ComposeResult:
+        """Lay the sheet out."""
+        yield self.too_small()
+        with Vertical(id="sheet"):
+            yield PaneHead("Palette")
+            yield self._list
+            with Horizontal(id="prompt"):
+                yield Static(" : ", markup=False)
+                yield self._input
+            left_out = ("help", "quit")
+            yield KeyFooter("palette", self.sagaz.settings.keys, leave_out=left_out)
+
+    def on_mount(self) -> None:
+        """Offer everything."""
+        self.query_one(PaneHead).set_active(True)
+        self._offer()
+
+    def on_resize(self, event: Resize) -> None:
+        """Write the entries for another width."""
+        self._list.refresh()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Offer what fits what is typed."""
+        event.stop()
+        if not self._searching:
+            self._offer()
+
+    def _offer(self) -> None:
+        typed = self._input.value
+        self._go = parse_go(typed) if self._guide is not None else None
+        self._shown = matching(self._commands, typed)
+        entries = [(command.text, command.keys) for command in self._shown]
+        if self._go is not None:
+            entries.insert(0, (self._go.words, ""))
+        if entries:
+            self._list.set_entries(entries)
+        else:
+            hint = f"; to go somewhere: {HINT}" if self._guide is not None else ""
+            self._list.set_note(f"nothing is called {visible(typed)}{hint}", "muted")
+
+    # ------------------------------------------------------------ keys
+
+    def action_move(self, by: int) -> None:
+        """Light another entry."""
+        self._list.move(by)
+
+    async def action_run(self) -> None:
+        """Do what is lit, or go where it says."""
+        if self._searching:
+            return
+        lit = self._list.lit
+        # Keys that came in one piece are dealt with before the list hears of them.
+        self._offer()
+        self._list.move(lit)
+        if self._go is not None and self._list.lit == 0:
+            await self._start(self._go)
+            return
+        place = self._list.lit - (self._go is not None)
+        if 0 <= place < len(self._shown):
+            self.dismiss(self._shown[place].call)
+
+    async def on_command_list_clicked(self) -> None:
+        """Do what was clicked."""
+        await self.action_run()
+
+    def action_back(self) -> None:
+        """Leave a search; without one, leave."""
+        if self._searching:
+            self.workers.cancel_group(self, "go")
+            self._searching = False
+            self._list.set_note("left; enter begins it again", "muted")
+        else:
+            self.dismiss(None)
+
+    # ------------------------------------------------------------ going
+
+    async def _start(self, go: Go) -> None:
+        self._searching = True
+        self._found.clear()
+        self.in_background("go", self._find, go)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._found.wait(), _BRIEFLY)
+
+    async def _find(self, go: Go) -> None:
+        assert self._guide is not None
+        try:
+            found = await self._guide(go, self._tell)
+        except SagazError as error:
+            self._list.set_note(visible(str(error)), "changed")
+        else:
+            self.dismiss(found)
+        self._searching = False
+        self._found.set()
+
+    def _tell(self, words: str) -> None:
+        self._list.set_note(f"{words} · esc leaves it", "live")
