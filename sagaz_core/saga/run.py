@@ -7,12 +7,7 @@ import logging
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-from sagaz_core.errors import (
-    LeaseLostError,
-    RunRefusedError,
-    SnapshotCaptureError,
-    StoreLostError,
-)
+from sagaz_core.errors import RunRefusedError, SnapshotCaptureError, StoreLostError
 from sagaz_core.model import Compensation, Kind, SagaResult, StepError
 from sagaz_core.saga.attempts import Attempts, Ending, current_context
 from sagaz_core.saga.branches import Branches
@@ -20,6 +15,7 @@ from sagaz_core.saga.calling import call, describe_error
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.copying import copy_value
 from sagaz_core.saga.graph import StepGraph, is_graph
+from sagaz_core.saga.obstacle import find_obstacle, left_undone
 from sagaz_core.saga.recording import Recording
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Step
@@ -286,15 +282,17 @@ class Run:
 
     async def _roll_back(self) -> None:
         self._rolling_back = True
+        so_far = self._compensation
         if self._undo and self._compensation == "none":
             self._compensation = "completed"
         for left in range(len(self._undo), 0, -1):
             step = self._undo[left - 1]
             await self._record_if_possible("before_compensation", step.name)
-            obstacle = self._obstacle()
+            obstacle = find_obstacle(self._recording, resumable=self._start is not _BEGINNING)
             if obstacle is not None:
-                self._compensation = "failed"
-                self._leave_undone(obstacle, self._undo[:left])
+                stopped = isinstance(obstacle, StoreLostError) and not self._compensated
+                self._compensation = so_far if stopped else "failed"
+                self._error = left_undone(obstacle, self._undo[:left], self._error)
                 return
             await self._compensate(step)
 
@@ -328,29 +326,6 @@ class Run:
     def _stop_if_refused(self) -> None:
         if self._recording is not None and self._recording.refusal is not None:
             raise self._recording.refusal
-
-    def _obstacle(self) -> LeaseLostError | StoreLostError | None:
-        """Return why nothing may be undone: somebody else acts, or nobody would know of it.
-
-        A replay is gone on with as it was recorded, once its store is back: what it had undone
-        without a record would then be taken for done.
-        """
-        recording = self._recording
-        if recording is None:
-            return None
-        if recording.held_lease and isinstance(recording.refusal, LeaseLostError):
-            return recording.refusal
-        if self._start is _BEGINNING or recording.out_of_reach is None:
-            return None
-        return StoreLostError(str(recording.out_of_reach))
-
-    def _leave_undone(
-        self, obstacle: LeaseLostError | StoreLostError, steps: Sequence[Step]
-    ) -> None:
-        names = ", ".join(step.name for step in steps)
-        error = type(obstacle)(f"{obstacle}; this run has left these steps as they are: {names}")
-        error.__cause__ = self._error
-        self._error = error
 
     # -- recording
 

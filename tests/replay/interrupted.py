@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 from sagaz_core.config import ReplayConfig, SagaConfig, SnapshotStrategy
+from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.backends.memory import MemoryBackend
@@ -53,8 +54,21 @@ class Tape(MemoryBackend):
     def __init__(self) -> None:
         super().__init__()
         self._kept: list[Moment] = []
+        self.breaks_at: int | None = None
+        """Of the writes to come the number of the first that fails; those after it do too."""
+        self.answers = True
+        """False: those that fail are done all the same, and nobody hears of it."""
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        if self.breaks_at is not None:
+            self.breaks_at -= 1
+            if self.breaks_at <= 0:
+                if not self.answers:
+                    await self._append_and_keep(appends)
+                raise StorageUnavailableError("the disk is gone")
+        return await self._append_and_keep(appends)
+
+    async def _append_and_keep(self, appends: Sequence[Append]) -> list[Outcome]:
         if self._kept:
             self._kept[-1] = self._kept[-1]._replace(at_the_next=WORLD.copy())
         outcomes = await super().append(appends)

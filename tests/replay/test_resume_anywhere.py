@@ -162,6 +162,36 @@ async def test_a_replay_ends_as_if_nothing_had_happened(
             assert original.recovered_by == ("s~r1" if succeeded else None)
 
 
+@pytest.mark.parametrize("answers", [True, False], ids=["refused", "not answered"])
+@pytest.mark.parametrize(
+    ("saga_class", "later"),
+    [(Chain, {"fails": None}), (Chain, {"fails": "d"}), (Net, {"fails": None})],
+)
+async def test_a_replay_that_loses_its_store_at_any_moment_is_gone_on_with(
+    saga_class: type[Chain], later: dict[str, Any], answers: bool
+) -> None:
+    for number in range(1, 100):
+        tape, _ = await run_on_tape(saga_class, {"fails": "d"})
+        tape.breaks_at, tape.answers = number, answers
+        storage = SnapshotStorage(tape)
+        result = await SagaReplay("s", storage).from_checkpoint("d", context_override=later)
+        whole = tape.breaks_at > 0
+        tape.breaks_at = None
+        if whole:
+            break
+        assert result.status == "failed"
+        saga = await storage.get_saga("s~r1")
+        if saga is not None and saga.status in ("executing", "compensating"):
+            undoing = saga.status == "compensating"
+            left = SnapshotStorage(tape.left_by_the_dead())
+            result = await SagaReplay("s~r1", left).resume()
+            fails = undoing or later["fails"] is not None
+            assert result.status == ("failed" if fails else "success")
+        everything = {f"s~r1:{step}" for step in saga_class.needs}
+        assert WORLD.standing == (everything if result.status == "success" else set())
+    assert number > 5
+
+
 @st.composite
 def shapes(draw: st.DrawFn) -> dict[str, list[str]]:
     """Draw up to six steps, each of which needs any of those before it."""
