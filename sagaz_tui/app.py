@@ -10,8 +10,9 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from sagaz_core.model import utc_now
-from sagaz_tui.keys import bindings_for, check_remap
+from sagaz_tui.keys import bindings_for
 from sagaz_tui.keys_in_order import KeysInOrder
+from sagaz_tui.keys_remapped import check_remap
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.theme import THEMES, AsciiFilter, terminal_is_ascii

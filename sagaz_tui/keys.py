@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Final, Literal
 
 from textual.binding import Binding
-from textual.keys import _character_to_key
-
-from sagaz_core.errors import UsageError
 
 Where = Literal[
     "everywhere",
@@ -347,60 +341,3 @@ def keys_called(id: str, remapped: Mapping[str, str]) -> str:
     """Give the first key of one row as a person reads it; empty if it was remapped to none."""
     key = next(key for key in KEYS if key.id == id)
     return next(iter(shown_keys(key, remapped)), "")
-
-
-def check_remap(remapped: Mapping[str, str]) -> None:
-    """Refuse a remapping that names no row of the table or gives one key two meanings.
-
-    Raises:
-        UsageError: the sentence says which entry, and what to write instead.
-    """
-    known = {key.id for key in KEYS}
-    for name in remapped:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "the help screen lists the names"
-            raise UsageError(f"the settings remap {name!r}, which no key is called; {hint}")
-    for where in PLACES:
-        _check_place(where, remapped)
-
-
-def _check_place(where: Where, remapped: Mapping[str, str]) -> None:
-    taken: dict[str, str] = {}
-    around = {where, "everywhere", INSIDE.get(where, where)}
-    for key in (key for key in KEYS if key.where in around):
-        for name in remapped.get(key.id, key.keys).split(","):
-            normal = _character_to_key(name.strip()) if len(name.strip()) == 1 else name.strip()
-            other = taken.setdefault(normal, key.id)
-            if other != key.id and (other in remapped or key.id in remapped):
-                raise UsageError(
-                    f"the settings give the key {name.strip()!r} to both {other!r} and "
-                    f"{key.id!r}; remap one of them to another key"
-                )
-
-
-def keys_markdown(remapped: Mapping[str, str] | None = None) -> str:
-    """Give the whole table as Markdown, for the README."""
-    lines = ["| where | key | does | name |", "| --- | --- | --- | --- |"]
-    for where, title in PLACES.items():
-        place = title
-        for key in keys_in(where):
-            shown = " ".join(f"`{name}`" for name in shown_keys(key, remapped or {}))
-            lines.append(f"| {place} | {shown} | {key.help} | `{key.id}` |")
-            place = ""
-    return "\n".join(lines) + "\n"
-
-
-BEGIN: Final = "<!-- keys: written by `make keys` -->\n"
-END: Final = "<!-- end of keys -->\n"
-
-
-def with_keys(document: str) -> str:
-    """Return a Markdown document with the table of keys between its two marks."""
-    before, _, rest = document.partition(BEGIN)
-    return f"{before}{BEGIN}\n{keys_markdown()}\n{END}{rest.partition(END)[2]}"
-
-
-if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(with_keys(readme.read_text(encoding="utf-8")), encoding="utf-8")

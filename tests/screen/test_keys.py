@@ -13,12 +13,12 @@ from sagaz_tui.keys import (
     KEYS,
     PLACES,
     bindings_for,
-    check_remap,
     keys_called,
     keys_in,
-    keys_markdown,
     shown_keys,
 )
+from sagaz_tui.keys_readme import keys_markdown
+from sagaz_tui.keys_remapped import check_remap
 
 
 def names(keys: str) -> set[str]:
