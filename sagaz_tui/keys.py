@@ -22,6 +22,7 @@ Where = Literal[
     "plan",
     "rehearsal",
     "palette",
+    "batch",
     "help",
 ]
 
@@ -39,6 +40,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "plan": "Plan",
     "rehearsal": "Rehearsal",
     "palette": "Palette",
+    "batch": "Batch",
     "help": "Help",
 }
 """The places where keys mean something, in the order in which help tells of them."""
@@ -102,7 +104,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "filter",
     ),
     Key("list.plan", "d", "show what a replay would do", "list", "plan"),
-    Key("list.replay", "R", "replay from the failed step", "list", "replay…"),
+    Key("list.replay", "R", "replay the marked, else this one", "list", "replay…"),
     Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
     Key("list.group", "E", "only the next group of errors", "list", "errors"),
     Key(
@@ -280,6 +282,12 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("palette.run", "enter", "do what is lit, or go there", "palette", "do", action="run"),
     Key("palette.down", "down,tab", "next", "palette", "next", action="move(1)"),
     Key("palette.up", "up,shift+tab", "the one before", "palette", action="move(-1)"),
+    # ------------------------------------------------------------------ batch
+    Key("batch.enter", "enter", "run it; later open the selected saga", "batch", "run, open"),
+    Key("batch.down", "j,down", "next saga", "batch", action="move(1)"),
+    Key("batch.up", "k,up", "saga before", "batch", action="move(-1)"),
+    Key("batch.stop", "X", "stop after those under way; again: cancel them", "batch", "stop"),
+    Key("batch.copy", "Y", "copy as a command", "batch", "copy as command"),
     # ------------------------------------------------------------------ help
     Key("help.down", "j,down", "scroll down", "help", action="scroll_help(1)"),
     Key("help.up", "k,up", "scroll up", "help", action="scroll_help(-1)"),

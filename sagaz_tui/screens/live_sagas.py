@@ -333,10 +333,17 @@ class LiveSagas(SagazScreen[None]):
             sort=self._question.sort,
             looked_at=None if feed is None or feed.where is None else feed.where.looked_at,
             complete=feed is None or feed.complete,
+            batch=self._batch_words,
         )
         keys = {name: keys_called(f"list.{name}", remapped) for name in ("top", "bottom")}
         keys["back"] = keys_called("back", remapped)
+        keys["replay"] = keys_called("list.replay", remapped)
         self._filter_line.show_news(*news_line(news, keys))
+
+    @property
+    def _batch_words(self) -> str:
+        """How far the batch is that was started here; empty: there is none."""
+        return ""
 
     def _show_notice(self) -> None:
         """Say why there are no rows, where there are none."""

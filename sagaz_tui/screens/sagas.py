@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
 
-from sagaz_core.errors import ExpressionError, StorageError
+from sagaz_core.errors import ExpressionError, StorageError, UsageError
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.saga_feed import SORTS, SagaFeed, View
+from sagaz_tui.saga_filter import SagaFilter
 from sagaz_tui.screens.live_sagas import LiveSagas
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.filter_line import FilterLine
@@ -22,12 +23,19 @@ from sagaz_tui.widgets.saga_table import SagaTable
 _PATIENCE: Final = 3.0
 """Seconds that a key waits for what it needs to be read."""
 
+if TYPE_CHECKING:
+    from sagaz_tui.batch_run import BatchRequest, BatchRun
+
 
 class SagasScreen(LiveSagas):
     """What a person can do with the list: choose, mark, open, plan."""
 
     PLACE = "list"
     BINDINGS = [*bindings_for("list")]  # noqa: RUF012 - Textual declares it so
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._batch: BatchRun | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -109,8 +117,45 @@ class SagasScreen(LiveSagas):
         self._open_plan(confirm=False)
 
     def action_replay(self) -> None:
-        """Show what a replay would do, to be confirmed."""
-        self._open_plan(confirm=True)
+        """Show what a replay would do, to be confirmed: of the marked sagas, else of this one."""
+        if self._batch is not None:
+            self._open_batch(self._batch)
+        elif self._marks:
+            from sagaz_tui.batch_run import BatchRequest
+
+            self._open_batch(BatchRequest(self.marked))
+        else:
+            self._open_plan(confirm=True)
+
+    def _open_batch(self, batch: BatchRequest | BatchRun) -> None:
+        from sagaz_tui.screens.batch import BatchScreen
+
+        self.app.push_screen(BatchScreen(batch, started=self._batch_started), self._batch_left)
+
+    def _batch_started(self, run: BatchRun) -> None:
+        self._batch = run
+        self._marks.clear()
+        self._show_marks()
+
+    def _batch_left(self, result: None) -> None:
+        """Forget a batch whose end has been seen."""
+        if self._batch is not None and self._batch.over:
+            self._batch = None
+        self._show_news()
+
+    @property
+    def _batch_words(self) -> str:
+        if self._batch is None:
+            return ""
+        progress = self._batch.progress
+        state = "ended" if self._batch.over else f"{progress.done:,} of {progress.total:,}"
+        return f"batch {state}"
+
+    def _tick(self) -> None:
+        super()._tick()
+        if self._batch is not None and self.is_current:
+            self._batch.read()
+            self._show_news()
 
     def _open_plan(self, *, confirm: bool) -> None:
         from sagaz_tui.replay_process import ReplayRequest
@@ -171,6 +216,12 @@ class SagasScreen(LiveSagas):
 
     def action_mark_all(self) -> None:
         """Mark all that match now; what comes later is not among them."""
+        try:
+            # As it stands there, though it may not have been dealt with yet.
+            self._filter_by(self._filter_line.meant)
+        except UsageError:
+            self._say("the filter cannot be read, so nothing is marked")
+            return
         self._marking = True
         self._show_marks()
         # The order of the store comes page by page, whatever the list is sorted by.
@@ -204,8 +255,11 @@ class SagasScreen(LiveSagas):
         if message.filter == self._question.filter:
             self._filter_error = ""
             self._show_bars()
-        else:
-            self._ask(replace(self._question, filter=message.filter, group=None))
+        self._filter_by(message.filter)
+
+    def _filter_by(self, filter: SagaFilter) -> None:
+        if filter != self._question.filter:
+            self._ask(replace(self._question, filter=filter, group=None))
 
     def on_filter_line_refused(self, message: FilterLine.Refused) -> None:
         """Say what is wrong with the filter."""

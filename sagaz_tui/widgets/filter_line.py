@@ -65,6 +65,11 @@ class FilterLine(Horizontal):
         """Whether the keys go into the line."""
         return self.screen.focused is self.field
 
+    @property
+    def meant(self) -> SagaFilter:
+        """The filter that stands there now; raises UsageError if it cannot be read."""
+        return parse_filter(self.field.value)
+
     def begin(self) -> None:
         """Let the filter be typed."""
         self._before = self.field.value
@@ -104,6 +109,6 @@ class FilterLine(Horizontal):
             self._typing.stop()
             self._typing = None
         try:
-            self.post_message(self.Changed(parse_filter(self.field.value)))
+            self.post_message(self.Changed(self.meant))
         except UsageError as error:
             self.post_message(self.Refused(visible(str(error))))

@@ -114,6 +114,8 @@ class News:
     looked_at: int | None = None
     """Of how many sagas an expression was asked; None: there is none."""
     complete: bool = True
+    batch: str = ""
+    """How far a batch is that was started here; empty: there is none."""
 
 
 def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]]:
@@ -121,7 +123,7 @@ def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]
 
     Args:
         news: what to tell.
-        keys: the keys ``top``, ``bottom`` and ``back`` as a person reads them.
+        keys: the keys ``top``, ``bottom``, ``back`` and ``replay`` as a person reads them.
     """
     spans: list[Span] = []
     calls: dict[int, str] = {}
@@ -132,6 +134,8 @@ def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]
                 calls[len(spans)] = call
             spans.append(span)
 
+    if news.batch:
+        say(news.batch, "live", keys["replay"], "replay")
     if news.marking:
         say(f"marking, {news.marked:,} so far", "live", keys["back"], "back")
     elif news.marked:

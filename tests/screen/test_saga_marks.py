@@ -109,6 +109,24 @@ async def test_escape_takes_the_marks_away_before_the_filter(store: SnapshotStor
         await until(pilot, lambda: len(ids(pilot)) == 3, "no filter")
 
 
+async def test_star_right_after_the_filter_marks_what_that_lets_through(
+    store: SnapshotStorage,
+) -> None:
+    async with listing(store) as pilot:
+        await until(pilot, lambda: selected(pilot) == "order_3", "a selection")
+        press(pilot, "/", *"error:token", "enter", "*")
+        await until_painted(pilot, "• 2 marked")
+        assert marked(pilot) == ("order_2", "order_1")
+
+
+async def test_star_marks_nothing_by_a_filter_that_cannot_be_read(store: SnapshotStorage) -> None:
+    async with listing(store) as pilot:
+        await until(pilot, lambda: selected(pilot) == "order_3", "a selection")
+        press(pilot, "/", *"status:faild", "enter", "*")
+        await until_painted(pilot, "the filter cannot be read, so nothing is marked")
+        assert marked(pilot) == ()
+
+
 class Slow(SnapshotStorage):
     """A real store that gives pages of sagas out only when it is let."""
 

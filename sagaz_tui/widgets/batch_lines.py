@@ -1,0 +1,124 @@
+"""A batch in lines: what it would do, how far it is, and what needs a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from sagaz_core.model import StepFate
+from sagaz_tui.batch_progress import BatchProgress, EndedItem, ItemState
+from sagaz_tui.text import short_age, short_duration, visible
+from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.widgets.lines import Line, Span, Token
+from sagaz_tui.widgets.safe_text import clip, fit
+
+if TYPE_CHECKING:
+    from sagaz_core.replay.batch import BatchItem, BatchPreview
+
+_SKIPPED: Final = 200
+_FATES: Final[tuple[tuple[StepFate, str], ...]] = (
+    ("runs_again", "again"),
+    ("runs", "runs"),
+    ("restored_in_name", "in name only"),
+)
+_STATES: Final[tuple[tuple[ItemState, GlyphName, str, Token], ...]] = (
+    ("succeeded", "completed", "succeeded", "ok"),
+    ("failed", "step_failed", "failed", "fail"),
+    ("in_doubt", "doubt", "in doubt", "changed"),
+    ("skipped", "kept", "skipped", "muted"),
+)
+
+
+def preview_lines(preview: BatchPreview, width: int) -> list[Line]:
+    """Return what a batch would do: how many from where, the first plans, who is left out."""
+    steps = " · ".join(f"{visible(step)} {count:,}" for step, count in preview.by_step.items())
+    lines: list[Line] = [
+        (
+            Span(f" {preview.runs:,} of {preview.count:,} would run", "text", bold=True),
+            Span(f"   from {steps}" if steps else "", "muted"),
+        ),
+        (),
+    ]
+    if preview.samples:
+        head = " The first of them" if preview.runs > len(preview.samples) else " They are"
+        lines.append((Span(head, "muted", bold=True),))
+        lines += [_sample_line(item, width) for item in preview.samples]
+        lines.append(())
+    if preview.skipped:
+        lines.append((Span(f" {len(preview.skipped):,} are left out", "muted", bold=True),))
+        lines += [_left_out_line(item, width) for item in preview.skipped[:_SKIPPED]]
+    if len(preview.skipped) > _SKIPPED:
+        lines.append((Span(f"   and {len(preview.skipped) - _SKIPPED:,} more", "muted"),))
+    return lines
+
+
+def _sample_line(item: BatchItem, width: int) -> Line:
+    steps = item.plan.steps if item.plan is not None else ()
+    words = [
+        f"{word}: {', '.join(names)}"
+        for fate, word in _FATES
+        if (names := [visible(step.name) for step in steps if step.fate == fate])
+    ]
+    column = max(width // 4, 12)
+    return (
+        Span(f" {glyph('running')} ", "live"),
+        Span(fit(item.saga_id, column)),
+        Span(f"  {clip('; '.join(words), max(width - column - 6, 8))}", "muted"),
+    )
+
+
+def _left_out_line(item: BatchItem, width: int) -> Line:
+    column = max(width // 4, 12)
+    return (
+        Span(f" {glyph('kept')} ", "muted"),
+        Span(fit(item.saga_id, column)),
+        Span(f"  {clip(item.reason or '', max(width - column - 6, 8))}", "changed"),
+    )
+
+
+def progress_line(progress: BatchProgress, width: int, *, over: bool) -> Line:
+    """Return the bar with how many are settled, how fast, and how long it will take."""
+    words = f" {progress.done:,} of {progress.total:,}"
+    if progress.rate is not None:
+        words += f"  {progress.rate:,.1f}/s"
+    if over:
+        words += f"  took {short_duration(progress.seconds)} "
+    elif progress.seconds_left is not None:
+        words += f"  {short_age(max(progress.seconds_left, 1))} left "
+    cells = max(width - len(words) - 2, 10)
+    full = cells * progress.done // progress.total if progress.total else 0
+    return (
+        Span(" "),
+        Span("█" * full, "ok"),
+        Span("▁" * (cells - full), "muted"),
+        Span(words, "text"),
+    )
+
+
+def counts_line(progress: BatchProgress) -> Line:
+    """Return how many are in which state; what there is none of is left out."""
+    spans = [Span(" ")]
+    for state, sign, word, token in _STATES:
+        count = progress.counts[state]
+        if count or state == "succeeded":
+            spans.append(Span(f"{glyph(sign)} {count:,} {word}   ", token))
+    if progress.running:
+        spans.append(Span(f"{glyph('running')} {progress.running:,} under way", "live"))
+    return tuple(spans)
+
+
+def ended_line(item: EndedItem, width: int, *, selected: bool) -> Line:
+    """Return a saga that was not brought to success, with why."""
+    sign, token = next((sign, token) for state, sign, _, token in _STATES if state == item.state)
+    column = max(width // 4, 12)
+    return (
+        Span(f" {glyph('row') if selected else ' '}", "live"),
+        Span(f"{glyph(sign)} ", token),
+        Span(fit(item.opens, column)),
+        Span(f"  {clip(item.words, max(width - column - 7, 8))}", "text"),
+    )
+
+
+def end_words(said: Sequence[str], because: str | None) -> list[str]:
+    """Return what there is to say of a batch that is over, and what to do next."""
+    return [*([f"stopped because {because}"] if because else []), *said]

@@ -1,0 +1,208 @@
+"""A batch on the screen: shown before it runs, followed while it does, told of at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.app import SagazApp
+from sagaz_tui.screens.batch import BatchScreen
+from sagaz_tui.screens.debugger import DebuggerScreen
+from sagaz_tui.screens.sagas import SagasScreen
+from sagaz_tui.settings import Settings
+from tests.cli.batch_shop import PostedParcel
+from tests.end_to_end.shop import ShopSaga
+from tests.screen.looking import painted, press, until, until_painted
+from tests.screen.planned import ledger
+
+
+@pytest.fixture
+async def orders(store: SnapshotStorage) -> SnapshotStorage:
+    """Three orders that would succeed now, and a parcel that would fail again."""
+    Path("gateway-up").unlink()
+    for number in ("8", "9"):
+        saga = ShopSaga({"order_id": number}, saga_id=f"order_{number}", snapshot_storage=store)
+        await saga.execute()
+    await PostedParcel({"parcel": 7}, saga_id="parcel_7", snapshot_storage=store).execute()
+    Path("gateway-up").touch()
+    Path("ledger.txt").unlink()
+    return store
+
+
+@asynccontextmanager
+async def marked(
+    storage: SnapshotStorage, filter: str = "", keys: tuple[str, ...] = ("R",), **more: Any
+) -> AsyncIterator[Pilot[None]]:
+    """The list with all that match marked, and the batch of them on top, by these keys."""
+    settings = Settings(
+        storage_url="sqlite:///sagaz.db",
+        sagas=("tests.end_to_end.shop", "tests.cli.batch_shop"),
+        sources={"sagas": "the test"},
+        **more,
+    )
+    app = SagazApp(storage, settings, ascii=False)
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+        await until_painted(pilot, "1 Failed 4", "▌✗ parcel_7")
+        press(pilot, "/", *filter, "enter", "*")
+        await until_painted(pilot, f"• {3 if filter else 4} marked")
+        press(pilot, *keys)
+        await until(pilot, lambda: isinstance(app.screen, BatchScreen), "the batch")
+        yield pilot
+
+
+async def outcomes(storage: SnapshotStorage) -> list[str | None]:
+    """How the replays ended that the store knows of."""
+    return sorted(str(entry.outcome) for entry in await storage.list_replays())
+
+
+async def test_it_shows_and_copies_what_would_run_and_runs_nothing(orders: SnapshotStorage) -> None:
+    async with marked(orders) as pilot:
+        await until_painted(
+            pilot,
+            "replay of 4 sagas",
+            "NOTHING HAS RUN",
+            "4 of 4 would run   from send 1 · charge 3",
+            "▸ order_9",
+            "again: reserve; runs: charge, ship",
+            "enter replays 4 sagas, one first, then the others",
+        )
+        press(pilot, "Y", "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        assert pilot.app.clipboard.startswith("sagaz replay batch --ids - <<'IDS'\nparcel_7\n")
+        await until_painted(pilot, "• 4 marked")
+        assert await outcomes(orders) == []
+
+
+async def test_enter_runs_all_of_them(orders: SnapshotStorage) -> None:
+    async with marked(orders, "order_") as pilot:
+        await until_painted(pilot, "enter replays 3 sagas")
+        press(pilot, "enter")
+        await until_painted(pilot, "COMPLETED", "3 of 3", "✓ 3 succeeded")
+        assert await outcomes(orders) == ["success"] * 3
+        assert ledger().count("shipped") == 3
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        await until(pilot, lambda: "marked" not in painted(pilot.app), "no marks")
+
+
+async def test_what_failed_again_is_listed_and_enter_opens_it(orders: SnapshotStorage) -> None:
+    async with marked(orders) as pilot:
+        await until_painted(pilot, "enter replays 4 sagas")
+        press(pilot, "enter")
+        await until_painted(pilot, "✗ 1 failed", "▌✗ parcel_7~r1", "no address for parcel 7")
+        press(pilot, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
+        assert pilot.app.screen.saga_id == "parcel_7~r1"
+
+
+async def test_a_canary_that_fails_stops_it_and_the_rest_is_told_of(
+    orders: SnapshotStorage,
+) -> None:
+    async with marked(orders) as pilot:
+        await until_painted(pilot, "enter replays 4 sagas")
+        press(pilot, "enter")
+        # The newest, which is the parcel, goes first.
+        await until_painted(pilot, "STOPPED", "1 of 4", "stopped because", "--resume")
+        assert await outcomes(orders) == ["failed"]
+
+
+async def test_a_key_typed_before_the_preview_is_painted_starts_nothing(
+    orders: SnapshotStorage,
+) -> None:
+    async with marked(orders, keys=("R", "enter", "enter")) as pilot:
+        await until_painted(pilot, "enter replays 4 sagas")
+        await pilot.pause()
+        assert await outcomes(orders) == []
+        assert "NOTHING HAS RUN" in painted(pilot.app)
+
+
+async def test_production_wants_the_number_and_a_reason(orders: SnapshotStorage) -> None:
+    async with marked(orders, "order_", production="PROD-EU") as pilot:
+        await until_painted(pilot, "PROD-EU is in production. Type 3 and why to run them:")
+        await until(pilot, lambda: pilot.app.screen.focused, "the line to type in")
+        press(pilot, *"4 gateway is back", "enter")
+        await until_painted(pilot, "that is not 3; nothing was started")
+        press(pilot, *["backspace"] * 20, "3", "enter")
+        await until_painted(pilot, "say why, too, after 3")
+        assert await outcomes(orders) == []
+        press(pilot, *" gateway is back", "enter")
+        await until_painted(pilot, "COMPLETED", "✓ 3 succeeded")
+        assert {entry.reason for entry in await orders.list_replays()} == {"gateway is back"}
+
+
+async def test_a_store_opened_to_look_only_replays_nothing(orders: SnapshotStorage) -> None:
+    async with marked(orders, read_only=True) as pilot:
+        await until_painted(pilot, "4 of 4 would run", "Opened read-only, so nothing is replayed")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert await outcomes(orders) == []
+
+
+async def test_what_cannot_run_says_why(orders: SnapshotStorage) -> None:
+    async with marked(orders) as pilot:
+        await until_painted(pilot, "enter replays 4 sagas")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        await ShopSaga({"order_id": "8"}, saga_id="order_done", snapshot_storage=orders).execute()
+        press(pilot, "escape", "3")
+        await until_painted(pilot, "✓ order_done")
+        press(pilot, "g", "space", "R")
+        await until_painted(pilot, "1 are left out", "order_done", "There is nothing to run.")
+
+
+async def test_leaving_stops_nothing_and_coming_back_finds_it(orders: SnapshotStorage) -> None:
+    Path("gateway-answers").unlink()
+    async with marked(orders, "order_") as pilot:
+        await until_painted(pilot, "enter replays 3 sagas")
+        press(pilot, "enter")
+        await until_painted(pilot, "RUNNING", "0 of 3", "▸ 1 under way")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        await until_painted(pilot, "batch 0 of 3 (R)")
+        press(pilot, "R")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen), "the batch")
+        await until_painted(pilot, "RUNNING", "it goes on if you leave")
+        Path("gateway-answers").touch()
+        await until_painted(pilot, "COMPLETED", "✓ 3 succeeded")
+
+
+async def test_x_stops_it_after_those_under_way(orders: SnapshotStorage) -> None:
+    Path("gateway-answers").unlink()
+    async with marked(orders, "order_") as pilot:
+        await until_painted(pilot, "enter replays 3 sagas")
+        press(pilot, "enter")
+        await until_painted(pilot, "▸ 1 under way")
+        press(pilot, "X")
+        await until_painted(pilot, "STOPPING", "those under way come to their end")
+        Path("gateway-answers").touch()
+        await until_painted(pilot, "STOPPED", "1 of 3", "✓ 1 succeeded", "stopped because")
+        assert await outcomes(orders) == ["success"]
+
+
+async def test_x_twice_cancels_what_is_under_way(orders: SnapshotStorage) -> None:
+    Path("gateway-answers").unlink()
+    async with marked(orders, "order_") as pilot:
+        await until_painted(pilot, "enter replays 3 sagas")
+        press(pilot, "enter")
+        await until_painted(pilot, "▸ 1 under way")
+        press(pilot, "X")
+        await until_painted(pilot, "STOPPING", "those under way come to their end")
+        press(pilot, "X")
+        await until_painted(pilot, "CANCELLED", "--resume")
+        await until(pilot, lambda: "released" in ledger(), "what was done to be undone")
+
+
+async def test_what_keeps_it_from_starting_is_told(
+    orders: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with marked(orders, "order_") as pilot:
+        await until_painted(pilot, "enter replays 3 sagas")
+        monkeypatch.setattr("sagaz_tui.batch_run.command", lambda request: ["false"])
+        press(pilot, "enter")
+        await until_painted(pilot, "ENDED EARLY", "without a word")
