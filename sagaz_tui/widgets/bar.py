@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from textual.events import Click
 from textual.strip import Strip
-from textual.widget import Widget
 
 from sagaz_tui.widgets.lines import Line, paint_for, spread
+from sagaz_tui.widgets.painted import Painted
 
 
-class Bar(Widget):
+class Bar(Painted):
     """One line of given spans."""
 
     DEFAULT_CSS = "Bar { height: 1; background: $s-bg; }"

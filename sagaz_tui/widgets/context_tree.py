@@ -113,7 +113,7 @@ class ContextTree(LinePane):
         self._row = self._nearest_row()
         self._value_column = value_column(self._rows)
         self.resized()
-        self.refresh()
+        self.refresh_changed()
 
     def _nearest_row(self) -> int:
         """The row of the wanted place, else of what is above it, else the same row as before."""

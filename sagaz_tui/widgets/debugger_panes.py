@@ -29,7 +29,13 @@ HUGE: Final = 180
 _HEADS: Final = {"timeline": "timeline-head", "context": "context-head", "blame": "blame-head"}
 
 
-class DebuggerPanes(Container):
+class Room(Container):
+    """A part of the screen that its panes fill, so that it has nothing to paint but ground."""
+
+    BLANK = True
+
+
+class DebuggerPanes(Room):
     """Scrubber, timeline, context and Why. They show what they are given and ask for the rest."""
 
     class BlameWanted(Message):
@@ -38,8 +44,8 @@ class DebuggerPanes(Container):
     def compose(self) -> ComposeResult:
         """Lay the panes out; which are open is the style sheet's affair."""
         yield Scrubber(id="scrubber")
-        with Container(id="panes"):
-            with Vertical(id="timeline-pane"):
+        with Room(id="panes"):
+            with Room(id="timeline-pane"):
                 yield PaneHead("1 Timeline", id="timeline-head")
                 yield Timeline(id="timeline")
             with Vertical(id="context-pane"):
@@ -51,7 +57,7 @@ class DebuggerPanes(Container):
                 yield WhyPane(4, "diff", id="why-diff")
             with Vertical(id="side-column"):
                 yield WhyPane(5, "step", id="why-step")
-                with Vertical(id="blame-pane"):
+                with Room(id="blame-pane"):
                     yield PaneHead("6 Blame", id="blame-head")
                     yield BlameList(id="blame")
 

@@ -9,18 +9,18 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Input
 
 from sagaz_tui.keys import Key, Where, keys_in, shown_keys
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.theme import palette_for
+from sagaz_tui.widgets.painted import Painted
 
 _GAP = "  "
 _EVERYWHERE: Where = "everywhere"
 
 
-class KeyFooter(Widget):
+class KeyFooter(Painted):
     """Keys with a word each; a click does what the key does.
 
     Args:

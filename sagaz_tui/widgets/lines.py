@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sagaz_tui.theme import Palette, palette_for
+from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
 
 Token = Literal[
@@ -122,7 +123,7 @@ class LaterLines(Sequence[Line]):
         return self._first[place + len(self._first)] if place < 0 else self._write(place)
 
 
-class LinePane(ScrollView, inherit_bindings=False):
+class LinePane(Painted, ScrollView, inherit_bindings=False):
     """A scrolling pane that draws only the lines in sight.
 
     Subclasses give :meth:`line` and :attr:`count`; a changed line is redrawn by
@@ -139,6 +140,11 @@ class LinePane(ScrollView, inherit_bindings=False):
     """
     can_focus = True
     ALLOW_MAXIMIZE = False
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._drawn: dict[int, tuple[Line, bool]] = {}
+        """What was drawn last, by the line's place in sight."""
 
     @property
     def count(self) -> int:
@@ -160,11 +166,19 @@ class LinePane(ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at ``y`` of the visible part."""
-        index = round(self.scroll_offset.y) + y
-        if index >= self.count:
-            return paint_for(self, (), self.text_width)
-        line, selected = self.line(index)
+        line, selected = self._drawn[y] = self._line_in_sight(y)
         return paint_for(self, line, self.text_width, selected=selected)
+
+    def _line_in_sight(self, y: int) -> tuple[Line, bool]:
+        index = round(self.scroll_offset.y) + y
+        return self.line(index) if index < self.count else ((), False)
+
+    def refresh_changed(self) -> None:
+        """Redraw the lines in sight that would no longer look as they do."""
+        top = round(self.scroll_offset.y)
+        for y in range(self.scrollable_content_region.height):
+            if self._drawn.get(y) != self._line_in_sight(y):
+                self.refresh_lines(top + y)
 
     def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
         """Redraw lines; of those out of sight Textual would keep a note each."""
@@ -174,15 +188,15 @@ class LinePane(ScrollView, inherit_bindings=False):
         if first <= last:
             super().refresh_lines(first, last - first + 1)
 
-    def keep_in_sight(self, index: int) -> None:
-        """Scroll as little as brings a line into sight."""
+    def keep_in_sight(self, index: int, *, ahead: int = 0) -> None:
+        """Scroll as little as brings a line into sight, and ``ahead`` lines more beyond it."""
         top, height = round(self.scroll_offset.y), self.scrollable_content_region.height
         if height <= 0:
             return
         if index < top:
-            self.scroll_to(y=index, animate=False, force=True)
+            self.scroll_to(y=max(index - ahead, 0), animate=False, force=True)
         elif index >= top + height:
-            self.scroll_to(y=index - height + 1, animate=False, force=True)
+            self.scroll_to(y=index - height + 1 + ahead, animate=False, force=True)
 
 
 class TextPane(LinePane):
@@ -206,7 +220,7 @@ class TextPane(LinePane):
         if lines != self._lines:
             self._lines = lines
             self.resized()
-            self.refresh()
+            self.refresh_changed()
         if from_top:
             self.scroll_to(y=0, animate=False, force=True)
 

@@ -8,12 +8,12 @@ from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from sagaz_tui.widgets.lines import Line, Span, crop, line_width, paint_for
+from sagaz_tui.widgets.painted import Painted
 
 
-class PaneHead(Widget):
+class PaneHead(Painted):
     """A rule with a title; of several tabs, the open one stands out and a click opens another."""
 
     DEFAULT_CSS = "PaneHead { height: 1; background: $s-bg; }"

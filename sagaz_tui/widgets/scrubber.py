@@ -8,20 +8,22 @@ from typing import Final
 
 from rich.cells import cell_len
 from textual.events import Click
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.text import short_duration
 from sagaz_tui.theme import GlyphName, glyph, word
 from sagaz_tui.widgets.checkpoints import token_of
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
+from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
 from sagaz_tui.widgets.track import Lane, Link, Stop, Track, lay_out
 
 LABEL_WIDTH: Final = 7
 HEIGHT: Final = 4
+LANES: Final[tuple[Lane, ...]] = ("run", "undo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ScrubberState:
     mark: int | None = None
 
 
-class Scrubber(Widget):
+class Scrubber(Painted):
     """Four lines: the run, its undoing, the cursor, and the checkpoint under it in words."""
 
     DEFAULT_CSS = f"Scrubber {{ height: {HEIGHT}; background: $s-bg; }}"
@@ -53,13 +55,18 @@ class Scrubber(Widget):
         super().__init__(id=id)
         self._state = ScrubberState()
         self._track = Track((), (), ())
+        self._drawn: dict[int, Line] = {}
+        self._lanes: tuple[Line, ...] = ()
+        self._lanes_for: tuple[Track, int, int | None, str, int] | None = None
         self._laid_out_for: tuple[Checkpoints, int, int] | None = None
 
     def set_state(self, state: ScrubberState) -> None:
         """Show another state."""
         if state != self._state:
             self._state = state
-            self.refresh()
+            for y in range(HEIGHT):
+                if self._drawn.get(y) != self._line(y):
+                    self.refresh(Region(0, y, self.size.width, 1))
 
     @property
     def track(self) -> Track:
@@ -73,9 +80,20 @@ class Scrubber(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw one of the four lines."""
-        width = self.size.width
-        line = scrubber_line(y, self._state, self.track, width)
-        return paint_for(self, line, width)
+        line = self._drawn[y] = self._line(y)
+        return paint_for(self, line, self.size.width)
+
+    def _line(self, y: int) -> Line:
+        state, track, width = self._state, self.track, self.size.width
+        if y < len(LANES):
+            # As long as the cursor stays in a cell, the lanes are as they were.
+            cell = track.columns[state.cursor] if track.stops else 0
+            wanted = (track, cell, state.start, state.running, width)
+            if wanted != self._lanes_for:
+                self._lanes = tuple(_lane_line(lane, state, track, width) for lane in LANES)
+                self._lanes_for = wanted
+            return self._lanes[y]
+        return scrubber_line(y, state, track, width)
 
     def on_click(self, event: Click) -> None:
         """Go to the checkpoint nearest to the pointer."""
@@ -86,11 +104,9 @@ class Scrubber(Widget):
 
 def scrubber_line(y: int, state: ScrubberState, track: Track, width: int) -> Line:
     """Return the scrubber's line ``y``, 0 to 3, ``width`` cells wide."""
-    if y == 0:
-        return _lane_line("run", state, track, width)
-    if y == 1:
-        return _lane_line("undo", state, track, width)
-    if y == 2:
+    if y < len(LANES):
+        return _lane_line(LANES[y], state, track, width)
+    if y == len(LANES):
         return _cursor_line(state, track, width)
     return _words_line(state, width)
 

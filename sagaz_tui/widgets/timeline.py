@@ -79,7 +79,8 @@ class Timeline(LinePane):
         else:
             self.refresh()
         if before.cursor != state.cursor or before.checkpoints is not state.checkpoints:
-            self.keep_in_sight(state.cursor)
+            # By half of what is in sight: a held key then redraws two rows, seldom all.
+            self.keep_in_sight(state.cursor, ahead=self.size.height // 2)
 
     def on_resize(self) -> None:
         """Keep the cursor in sight when there is less room."""

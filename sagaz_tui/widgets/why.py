@@ -74,6 +74,7 @@ class WhyText(TextPane):
 class WhyPane(Vertical):
     """One pane with some of the tabs."""
 
+    BLANK = True
     BINDINGS = [*bindings_for("why")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, number: int, *tabs: Tab, id: str) -> None:
