@@ -27,15 +27,14 @@ class Heartbeat:
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
         self._heard = 0.0
-        """By the loop's clock, when it last began or had an answer."""
+        """By the loop's clock, when the store was last asked for what it has granted."""
 
-    def start(self) -> None:
-        """Begin; a second call changes nothing."""
+    def start(self, asked: float) -> None:
+        """Begin, the lease being that of a write asked for then; a second call changes nothing."""
         if self._timer is None:
             # A timer is far cheaper than a task, and most runs end before their first beat.
-            loop = asyncio.get_running_loop()
-            self._heard = loop.time()
-            self._timer = loop.call_later(self._interval, self._begin)
+            self._heard = asked
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin)
 
     def stop(self) -> None:
         """Pause until the next start; the lease is left as it is."""
@@ -62,6 +61,7 @@ class Heartbeat:
             alive = await self._beat()
 
     async def _beat(self) -> bool:
+        asked = asyncio.get_running_loop().time()
         try:
             alive = await self._writer.beat()
         except StorageError as error:
@@ -70,5 +70,5 @@ class Heartbeat:
             alive = True
         if not alive:
             self._on_lost()
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = asked
         return alive

@@ -230,9 +230,13 @@ class Recording:
             self._gap += 1
             raise
         try:
-            return await self._keep_or_write(kind, taken)
+            kept = await self._keep_or_write(kind, taken)
         finally:
             self._turn.release()
+        if kind in _BEFORE_CALLS:
+            # The answer may have waited while the process stood still.
+            await self.check_lease()
+        return kept
 
     def _index(self, step_name: str | None) -> int | None:
         if step_name is None:
@@ -286,6 +290,7 @@ class Recording:
         if end:
             # A beat that comes after the lease was given back would take it for lost.
             self._heartbeat.stop()
+        asked = asyncio.get_running_loop().time()
         try:
             await self._writer.append(
                 taken.capture, causes=taken.causes, run=self._run, release=end
@@ -314,7 +319,7 @@ class Recording:
         self._written = True
         self._end_written = end
         if not end:
-            self._heartbeat.start()
+            self._heartbeat.start(asked)
         return True
 
     def _carry_over(self, unwritten: Sequence[Taken]) -> None:
