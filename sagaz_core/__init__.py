@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         LeaseLostError,
         NotASagazStoreError,
         NotFoundError,
+        NotResumableError,
         OverrideError,
         PlanChangedError,
         ReadOnlyStoreError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         StepTimeoutError,
         StorageError,
         StorageUnavailableError,
+        StoreLostError,
         UsageError,
     )
     from sagaz_core.history.blame import blame
@@ -84,12 +86,12 @@ _NAMES = {
     "config": "Backoff ReplayConfig SagaConfig SnapshotStrategy",
     "errors": (
         "AmbiguousSagaError BatchChangedError BatchNotFoundError CorruptEntryError "
-        "DuplicateSnapshotError ForcedFailureError "
-        "HeadConflictError InvalidSagaIdError LeaseLostError NotASagazStoreError NotFoundError "
+        "DuplicateSnapshotError ForcedFailureError HeadConflictError InvalidSagaIdError "
+        "LeaseLostError NotASagazStoreError NotFoundError NotResumableError "
         "OverrideError PlanChangedError ReadOnlyStoreError ReplayInProgressError RunRefusedError "
         "SagaClassNotFoundError SagaDefinitionError SagaFactoryError SagaNotFoundError SagazError "
         "SchemaTooNewError SnapshotCaptureError SnapshotNotFoundError StepTimeoutError "
-        "StorageError StorageUnavailableError UsageError"
+        "StorageError StorageUnavailableError StoreLostError UsageError"
     ),
     "history.blame": "blame",
     "history.diff": "diff diff_checkpoints",
@@ -139,6 +141,7 @@ __all__ = [
     "LeaseLostError",
     "NotASagazStoreError",
     "NotFoundError",
+    "NotResumableError",
     "NotStored",
     "OverrideError",
     "PlanChangedError",
@@ -174,6 +177,7 @@ __all__ = [
     "StepTimeoutError",
     "StorageError",
     "StorageUnavailableError",
+    "StoreLostError",
     "UsageError",
     "blame",
     "copy_sagas",

@@ -106,6 +106,16 @@ def killed_while_waiting(folder: Path, saga: str) -> None:
     asyncio.run(asyncio.wait_for(lapsed(), 30))
 
 
+def sagaz(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "sagaz_tui", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
 def ledger(folder: Path) -> list[str]:
     return (folder / "ledger").read_text().splitlines()
 
@@ -158,12 +168,7 @@ def test_a_resumed_saga_can_be_killed_and_resumed_again(folder: Path) -> None:
     (folder / "finish").touch()
     deadline = time.monotonic() + 30
     while True:
-        done = subprocess.run(
-            [sys.executable, "-m", "sagaz_tui", "resume", "e"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-        )
+        done = sagaz(folder, "resume", "e")
         if done.returncode == 0:
             break
         assert "e of this family is running" in done.stderr, done.stderr
@@ -187,3 +192,16 @@ def test_a_resumed_saga_that_is_told_to_stop_undoes_what_it_did(
 def test_a_saga_that_is_not_there_is_not_found(folder: Path, command: Command) -> None:
     killed_while_waiting(folder, "Errand")
     assert command("resume", "f").code == 3
+
+
+def test_a_saga_whose_code_is_not_known_says_how_to_name_it(folder: Path) -> None:
+    killed_while_waiting(folder, "Errand")
+    (folder / "sagaz.toml").unlink()
+    (folder / "finish").touch()
+    done = sagaz(folder, "resume", "e")
+    assert (done.returncode, done.stdout) == (1, "")
+    words = done.stderr.replace("\nsagaz: ", " ")
+    assert "saga 'e' cannot be resumed: no class 'Errand'" in words
+    assert "--factory module:name" in words
+    done = sagaz(folder, "resume", "e", "--factory", "errands:Errand", "--in-doubt", "retry")
+    assert done.returncode == 0, done.stderr
