@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -145,6 +144,8 @@ class ReplayInProgressError(SagazError):
 
     def __init__(self, *, holder: str, owner: str, since: datetime, lapses_in: float) -> None:
         """Say who acts; ``lapses_in`` seconds from now its lease lapses if it gives no sign."""
+        import shlex  # here, as every command reads this module when it starts
+
         super().__init__(
             f"{holder} of this family is running, by {owner or 'another process'}, since "
             f"{since.isoformat(timespec='seconds')}; wait until it has ended, and plan again. If "
