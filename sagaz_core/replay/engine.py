@@ -115,7 +115,7 @@ class EngineCode:
             saga_id=recorder.saga_id,
             status="completed" if error is None else "failed",
             error=error,
-            failed_step=recorder.failed_step,
+            failed_step=None if error is None else recorder.failed_step,
             context=dict(recorder.context),
             results=recorder.results,
             completed_steps=list(recorder.completed_steps),

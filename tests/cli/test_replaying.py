@@ -539,6 +539,9 @@ def test_a_command_given_twice_with_one_request_id_runs_once(command: Command) -
     assert (first.code, second.code) == (0, 0)
     assert second.json["new_saga_id"] == first.json["new_saga_id"] == "order_1~r1"
     assert second.json["context"] == first.json["context"]
+    in_words = command(*RUN, *NEW_TOKEN, "--request-id", "ticket-7")
+    assert in_words.code == 0
+    assert in_words.out.split()[:2] == ["replay", "order_1~r1"]
     assert command("show", "order_1~r2").code == 3
     (entry,) = command("replay", "history", "order_1", "--format", "json").json
     assert entry["request_id"] == "ticket-7"
