@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagaz_tui.batch_progress import BatchProgress
 from sagaz_tui.planning import in_thread
-from sagaz_tui.replay_process import last_words, run_apart
+from sagaz_tui.replay_process import last_words, run_apart, runtime_folder, runtime_place
 from sagaz_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,20 +70,20 @@ async def _preview(
 
 
 class BatchRun:
-    """A batch whose process was started here; what it writes tells how far it is.
+    """A batch that runs in a process of its own; what it writes tells how far it is.
 
     Args:
         request: what was asked for.
-        process: its process.
+        pid: its process.
         log: the file that its output goes to.
     """
 
-    def __init__(self, request: BatchRequest, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, request: BatchRequest, pid: int, log: Path) -> None:
         self.request = request
         self.stops = 0
-        """How often it was told to stop."""
+        """How often it was told to stop from here."""
         self.progress = BatchProgress()
-        self._process = process
+        self._pid = pid
         self._log = log
         self._read = 0
         self._gone = False
@@ -95,11 +96,13 @@ class BatchRun:
             ReplayNotStartedError: there is no place for its output.
         """
         ids = "".join(f"{saga_id}\n" for saga_id in request.saga_ids)
-        return cls(request, *run_apart(settings, command(request), ids.encode(), name="batch"))
+        process, log = run_apart(settings, command(request), ids.encode(), name="batch")
+        # By this name another screen finds it.
+        return cls(request, process.pid, log.rename(log.with_name(f"batch-{process.pid}.log")))
 
     def read(self) -> None:
         """Take in what it has written since; only whole lines count."""
-        gone = self._process.poll() is not None
+        gone = not _leads_a_session(self._pid)
         with self._log.open("rb") as file:
             file.seek(self._read)
             while piece := file.read(_AT_ONCE):
@@ -125,7 +128,30 @@ class BatchRun:
     def stop(self) -> None:
         """Let what is under way end and start nothing more; once more: cancel and undo that."""
         self.stops += 1
-        self._process.send_signal(signal.SIGINT)
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGINT)
+
+
+def batches_under_way() -> list[BatchRun]:
+    """Return the batches that run, as far as screens of this user have started them here."""
+    found: list[BatchRun] = []
+    if not runtime_place().exists():
+        return found
+    for log in runtime_folder().glob("batch-*.log"):
+        pid = log.stem.removeprefix("batch-")
+        if pid.isdecimal() and _leads_a_session(int(pid)):
+            run = BatchRun(BatchRequest(()), int(pid), log)
+            run.read()
+            found.append(run)
+    return found
+
+
+def _leads_a_session(pid: int) -> bool:
+    """Whether a process is alive that leads a session, as that of a batch does."""
+    try:
+        return os.getsid(pid) == pid
+    except (ProcessLookupError, PermissionError):
+        return False
 
 
 def command(request: BatchRequest) -> list[str]:

@@ -151,14 +151,19 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def runtime_place() -> Path:
+    """Return where :func:`runtime_folder` is, whether it is there or not."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "sagaz" if base else Path(tempfile.gettempdir()) / f"sagaz-{os.getuid()}"
+
+
 def runtime_folder() -> Path:
     """Return a folder that only this user can look into, made if it is not there.
 
     Raises:
         ReplayNotStartedError: something else stands in its place.
     """
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(base) / "sagaz" if base else Path(tempfile.gettempdir()) / f"sagaz-{os.getuid()}"
+    folder = runtime_place()
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()

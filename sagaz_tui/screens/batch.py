@@ -271,6 +271,8 @@ class BatchScreen(SagazScreen[None]):
 
     def _show_title(self, state: str, token: Token) -> None:
         count = len(self.request.saga_ids)
+        if self.run is not None:
+            count = self.run.progress.total or count
         what = f"replay of {count:,} saga{'s' * (count != 1)}"
         left = (Span(" Batch  ", "muted"), Span(what, "text", bold=True))
         label = visible(self.sagaz.settings.production)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
 
-from sagaz_core.errors import ExpressionError, StorageError, UsageError
+from sagaz_core.errors import ExpressionError, SagazError, StorageError, UsageError
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.saga_feed import SORTS, SagaFeed, View
@@ -36,6 +37,7 @@ class SagasScreen(LiveSagas):
     def __init__(self) -> None:
         super().__init__()
         self._batch: BatchRun | None = None
+        self._batch_looked_for = False
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -137,6 +139,18 @@ class SagasScreen(LiveSagas):
         self._marks.clear()
         self._show_marks()
 
+    async def _find_batch(self) -> None:
+        """Find a batch of this store that a screen before this one has started."""
+        from sagaz_tui.batch_run import batches_under_way
+
+        with suppress(SagazError):
+            for run in await asyncio.to_thread(batches_under_way):
+                batch_id = run.progress.batch_id
+                known = batch_id and await self.sagaz.storage.get_batch(batch_id)
+                if known and self._batch is None:
+                    self._batch = run
+                    self._show_news()
+
     def _batch_left(self, result: None) -> None:
         """Forget a batch whose end has been seen."""
         if self._batch is not None and self._batch.over:
@@ -153,6 +167,9 @@ class SagasScreen(LiveSagas):
 
     def _tick(self) -> None:
         super()._tick()
+        if not self._batch_looked_for:
+            self._batch_looked_for = True
+            self.in_background("batch", self._find_batch)
         if self._batch is not None and self.is_current:
             self._batch.read()
             self._show_news()

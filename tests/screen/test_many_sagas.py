@@ -12,8 +12,9 @@ from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp
+from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.settings import Settings
-from tests.screen.looking import press, until_painted
+from tests.screen.looking import press, until, until_painted
 
 MANY = 5_000
 
@@ -77,3 +78,25 @@ async def test_one_more_saga_costs_the_open_list_no_look_at_all_of_them(
         )
         await until_painted(pilot, "↑ 1 newer")
         assert backend.handed_out < MANY / 5
+
+
+async def test_a_thousand_failures_move_nothing_under_a_person_who_scrolls(
+    backend: CountingBackend,
+) -> None:
+    app = SagazApp(SnapshotStorage(backend), Settings())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_painted(pilot, "▌✗ order_04999", "1 Failed 5,000")
+        for hundred in range(10):
+            appends = [append_of(f"new_{hundred}_{n:02}", status="failed") for n in range(100)]
+            later = MANY + 100 * hundred
+            await backend.append(
+                [
+                    each._replace(saga=each.saga._replace(updated=each.saga.updated + later + n))
+                    for n, each in enumerate(appends)
+                ]
+            )
+            press(pilot, "j", "j", "k")
+        await until_painted(pilot, "▌✗ order_04989", "↑ 100+ newer", "1 Failed 6,000")
+        press(pilot, "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, DebuggerScreen), "the debugger")
+        assert app.screen.saga_id == "order_04988"
