@@ -13,6 +13,7 @@ from sagaz_core.errors import (
     SagaDefinitionError,
     SagaFactoryError,
     SagaNotFoundError,
+    SagazError,
     UsageError,
 )
 from sagaz_core.model import (
@@ -67,7 +68,7 @@ async def resume_saga(
         )
     saga = await storage.get_saga(saga_id)
     if saga is None:
-        raise SagaNotFoundError(saga_id)
+        raise await _not_there(storage, saga_id)
     # The lease is read first: whoever acts after this has raised the fence by the time we run.
     family = await storage.get_family(saga.root_id)
     saga = await storage.get_saga(saga_id) or saga
@@ -107,6 +108,16 @@ def _invalid(saga: SagaSummary, message: str) -> ReplayResult:
 
 
 # ---------------------------------------------------------------- whether it may go on
+
+
+async def _not_there(storage: SnapshotStorage, saga_id: str) -> SagazError:
+    entry = await storage.get_replay_log(saga_id)
+    if entry is None:
+        return SagaNotFoundError(saga_id)
+    return NotResumableError(
+        f"replay {saga_id!r} was interrupted before it did anything, so there is nothing to go on "
+        f"with; replay {entry.original_saga_id!r} again"
+    )
 
 
 def _check_interrupted(saga: SagaSummary, family: FamilyRow | None) -> None:

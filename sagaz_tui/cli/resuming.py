@@ -7,7 +7,6 @@ import contextlib
 import sys
 from typing import Literal
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
@@ -55,7 +54,8 @@ async def _in_store(
     async with open_existing(settings, read_only=False) as store:
         saga = await store.get_saga(saga_id)
         if saga is None:
-            raise SagaNotFoundError(saga_id)
+            # It says what became of a replay that was named and never began.
+            return await SagaReplay(saga_id, store).resume()
         made_by = load_code(settings, saga.saga_name, factory)
         replay = SagaReplay(saga_id, store, saga_factory=made_by)
         return await _followed(store, replay, in_doubt, saga.checkpoints)

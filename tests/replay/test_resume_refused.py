@@ -45,6 +45,15 @@ async def test_what_is_not_interrupted_is_not_resumed() -> None:
         await resume(SnapshotStorage(Tape()))
 
 
+async def test_a_replay_that_was_named_and_never_began_is_not_resumed() -> None:
+    tape, _ = await run_on_tape(Chain, {"fails": "b"})
+    storage = SnapshotStorage(tape)
+    tape.breaks_at = 1
+    await SagaReplay("s", storage).from_checkpoint("b")
+    with pytest.raises(NotResumableError, match="replay 's' again"):
+        await SagaReplay("s~r1", storage).resume()
+
+
 async def test_a_run_that_is_alive_is_not_resumed() -> None:
     storage, _ = await die_at(Chain, "before_step", "b")
     await storage.acquire_lease("s", owner="me@here:1", holder="s~r1")
