@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sagaz_core.errors import SnapshotNotFoundError
 from sagaz_core.model import FORWARD_KINDS, CheckpointSummary, RunInfo, SagaSnapshot, StepInfo
@@ -10,15 +10,14 @@ from sagaz_core.replay.look import Look
 from sagaz_core.storage.storage import SnapshotStorage
 
 
-async def recorded_steps(
-    storage: SnapshotStorage | Look, saga_id: str, run: RunInfo
+def recorded_steps(
+    run: RunInfo, timeline: Iterable[CheckpointSummary], latest: SagaSnapshot | None
 ) -> tuple[StepInfo, ...]:
     """Return a saga's steps as recorded; where another engine named none, those that are seen."""
     if run.steps:
         return run.steps
-    latest = await storage.get_latest_snapshot(saga_id)
     names = dict.fromkeys(latest.completed_steps if latest else ())
-    for entry in await storage.list_checkpoints(saga_id):
+    for entry in timeline:
         if entry.step_name is not None:
             names.setdefault(entry.step_name)
     return tuple(StepInfo(name) for name in names)
@@ -47,7 +46,7 @@ async def find_checkpoint(
         )
     if snapshot_id is not None:
         return await _named(storage, saga_id, steps, from_step, snapshot_id)
-    forward = [entry for entry in await look.list_checkpoints(saga_id) if _is_forward(entry)]
+    forward = [entry for entry in look.timeline(saga_id) if _is_forward(entry)]
     snapshot = await _last_before(look, saga_id, forward, from_step)
     if snapshot is not None and needs(steps, from_step) <= set(snapshot.completed_steps):
         return snapshot
@@ -86,7 +85,7 @@ async def _last_before(
     while low < high:
         # The last ones are the likeliest, as a replay mostly starts where its saga failed.
         middle = high - 1 if high == len(forward) else (low + high) // 2
-        snapshot = await look.get_checkpoint(saga_id, forward[middle].sequence)
+        snapshot = await look.checkpoint(saga_id, forward[middle].sequence)
         if step in snapshot.completed_steps:
             high = middle
         else:

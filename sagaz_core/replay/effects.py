@@ -42,11 +42,11 @@ class FamilyEffects:
         )
 
 
-async def family_effects(look: Look, root_id: str) -> FamilyEffects:
+async def family_effects(look: Look) -> FamilyEffects:
     """Read what all the runs of a family have done and undone."""
     effects = FamilyEffects()
     ran: set[Effect] = set()
-    for saga in await look.list_family(root_id):
+    for saga in look.sagas:
         effects.saga_ids.append(saga.saga_id)
         await _add_run(look, saga, effects, ran)
     for effect in effects.undone:
@@ -62,12 +62,11 @@ def origin(run: RunInfo, saga_id: str, step: str) -> Effect:
 
 
 async def _add_run(look: Look, saga: SagaSummary, effects: FamilyEffects, ran: set[Effect]) -> None:
-    run = await look.get_run(saga.saga_id)
-    timeline = await look.list_checkpoints(saga.saga_id)
+    run, timeline = look.run(saga.saga_id), look.timeline(saga.saga_id)
     effects.records.update(
         {(saga.saga_id, record.name): record for entry in timeline for record in entry.step_records}
     )
-    latest = await look.get_latest_snapshot(saga.saga_id)
+    latest = await look.latest(saga.saga_id)
     completed = latest.completed_steps if latest else []
     undone = set(latest.compensated_steps if latest else ()) | _steps(
         timeline, "after_compensation"

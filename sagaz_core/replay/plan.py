@@ -12,7 +12,6 @@ from sagaz_core.errors import (
     SagaClassNotFoundError,
     SagaDefinitionError,
     SagaFactoryError,
-    SagaNotFoundError,
     SagazError,
     SnapshotNotFoundError,
     UsageError,
@@ -162,8 +161,8 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
     Raises:
         SagaNotFoundError: there is no such saga. Everything else is a problem of the plan.
     """
-    look = Look(storage)
-    past = await _read_past(storage, look, request.saga_id)
+    look = await Look.at(storage, request.saga_id)
+    past = await _read_past(look, request.saga_id)
     try:
         snapshot = await find_checkpoint(
             storage, look, request.saga_id, past.steps, request.from_step, request.snapshot_id
@@ -219,19 +218,16 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
 # ---------------------------------------------------------------- what is there
 
 
-async def _read_past(storage: SnapshotStorage, look: Look, saga_id: str) -> _Past:
-    summary = await storage.get_saga(saga_id)
-    if summary is None:
-        raise SagaNotFoundError(saga_id)
-    # The lease is read first: whoever acts after this has raised the fence by the time we run.
-    family = await storage.get_family(summary.root_id)
-    run = await look.get_run(saga_id)
+async def _read_past(look: Look, saga_id: str) -> _Past:
+    effects = await family_effects(look)
+    run = look.run(saga_id)
     return _Past(
-        summary=summary,
+        summary=look.summary(saga_id),
         run=run,
-        steps=await recorded_steps(look, saga_id, run),
-        effects=await family_effects(look, summary.root_id),
-        family=family,
+        steps=recorded_steps(run, look.timeline(saga_id), await look.latest(saga_id)),
+        effects=effects,
+        # Read first: whoever acts after this has raised the fence by the time we run.
+        family=look.family,
     )
 
 

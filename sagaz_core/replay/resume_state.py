@@ -67,7 +67,7 @@ async def read_interrupted(storage: SnapshotStorage, saga: SagaSummary) -> Inter
     failure = await _failure(storage, timeline, latest)
     _check_strategy(saga, run, timeline, failure)
     state = await _state(storage, saga, timeline, latest)
-    steps = await recorded_steps(storage, saga.saga_id, run)
+    steps = recorded_steps(run, timeline, latest)
     return Interrupted(
         summary=saga,
         run=run,

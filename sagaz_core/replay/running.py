@@ -115,7 +115,7 @@ async def _check_unchanged(storage: SnapshotStorage, draft: Draft, call: Call) -
     family = draft.family
     # The fence tells of every other run but one that had let its lease lapse and woke up since.
     lapsed = family is not None and family.alive_until is not None
-    if lapsed and await family_effects(Look(storage), draft.plan.root_id) != draft.effects:
+    if lapsed and await family_effects(await Look.at(storage, draft.plan.root_id)) != draft.effects:
         raise PlanChangedError(["another run of this family has acted since"])
 
 

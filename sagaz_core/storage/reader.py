@@ -21,7 +21,6 @@ from sagaz_core.model import (
 from sagaz_core.storage import decoding
 from sagaz_core.storage.backends.base import (
     Backend,
-    EntryRow,
     FamilyRow,
     MarkRow,
     SagaRow,
@@ -29,6 +28,7 @@ from sagaz_core.storage.backends.base import (
 )
 from sagaz_core.storage.batch_log import BATCH_LOG, unpack_batch
 from sagaz_core.storage.health import HealthReport, check_health
+from sagaz_core.storage.kin import Kin, read_kin, run_of
 from sagaz_core.storage.listing import (
     SagaPageSummary,
     check_tags,
@@ -36,7 +36,7 @@ from sagaz_core.storage.listing import (
     saga_query,
     summary_of,
 )
-from sagaz_core.storage.meta import summarize, unpack_replay_log, unpack_run
+from sagaz_core.storage.meta import summarize, unpack_replay_log
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.walking import every_saga
 
@@ -319,17 +319,19 @@ class StoreReader:
 
     async def get_run(self, saga_id: str) -> RunInfo:
         """Return what was recorded of a saga's run; raises SagaNotFoundError."""
-        await self._reader()
-        return await self._run_of(
-            saga_id, await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True)
-        )
+        row = await self._row(saga_id)
+        return run_of(row, await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True))
 
-    async def get_timeline(self, saga_id: str) -> tuple[RunInfo, list[CheckpointSummary]]:
-        """Return what :meth:`get_run` and :meth:`list_checkpoints` do, in one trip."""
-        await self._reader()
-        entries = await self.backend.entries(saga_id, 1, _END, bodies=False, hidden=True)
-        run = await self._run_of(saga_id, entries)
-        return run, [summarize(saga_id, entry) for entry in entries if not entry.hidden]
+    async def get_kin(self, saga_id: str) -> Kin:
+        """Return a saga's family, all that is known of it but its states, at about one moment.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+        """
+        kin = await (await self._reader()).kin(saga_id)
+        if kin is None:
+            raise SagaNotFoundError(saga_id)
+        return read_kin(kin)
 
     # -- families and replays
 
@@ -421,11 +423,6 @@ class StoreReader:
         if row is None:
             raise SagaNotFoundError(saga_id)
         return row
-
-    async def _run_of(self, saga_id: str, entries: Sequence[EntryRow]) -> RunInfo:
-        """Return the run that the first of a saga's entries carries, or what else is known."""
-        run = unpack_run(entries[0].meta) if entries and entries[0].seq == 1 else None
-        return run or RunInfo(code=(await self._row(saga_id)).code)
 
     async def _has_tags(self, saga_id: str, tags: Mapping[str, str] | None) -> bool:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))

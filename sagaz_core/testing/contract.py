@@ -21,6 +21,7 @@ from __future__ import annotations
 from sagaz_core.testing.cancelling import CancellingContract
 from sagaz_core.testing.duplicates import DuplicateContract
 from sagaz_core.testing.expiry import ExpiryContract
+from sagaz_core.testing.families import FamilyContract
 from sagaz_core.testing.filters import FilterContract
 from sagaz_core.testing.following import FollowingContract
 from sagaz_core.testing.hiding import HidingContract
@@ -55,6 +56,7 @@ class VolatileStorageContract(
     CancellingContract,
     TwoWritersContract,
     LeaseContract,
+    FamilyContract,
     ReadingOnlyContract,
     FollowingContract,
     RecordContract,

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from sagaz_core.model import ReplayResult, SagaSummary
+from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_core.storage.backends.base import SagaRow
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, order, run_order
 
@@ -76,19 +78,20 @@ async def test_a_failed_replay_counts_as_recovered_with_its_family(
 
 
 async def test_a_family_that_is_recovered_while_a_plan_is_made_is_not_replayed_by_that_plan(
-    any_storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await run_order(any_storage)
-    get_saga = any_storage.get_saga
+    storage = InMemorySnapshotStorage()
+    await run_order(storage)
+    read_saga = storage.backend.saga
 
-    async def get_saga_and_be_late(saga_id: str) -> SagaSummary | None:
-        saga = await get_saga(saga_id)
-        monkeypatch.setattr(any_storage, "get_saga", get_saga)
-        await replay(any_storage)
+    async def read_saga_and_be_late(saga_id: str) -> SagaRow | None:
+        saga = await read_saga(saga_id)
+        monkeypatch.setattr(storage.backend, "saga", read_saga)
+        await replay(storage)
         return saga
 
-    monkeypatch.setattr(any_storage, "get_saga", get_saga_and_be_late)
-    result = await replay(any_storage)
+    monkeypatch.setattr(storage.backend, "saga", read_saga_and_be_late)
+    result = await replay(storage)
     assert (result.status, codes(result)) == ("invalid", ["recovered"])
     assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
 

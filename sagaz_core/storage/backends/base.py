@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sagaz_core.model import Compensation, Kind, Status
+
+_EVERYTHING: Final = 1 << 30
 
 # Rows are named tuples: several are made for every checkpoint, and nothing immutable is made
 # faster.
@@ -150,6 +152,15 @@ class FamilyRow:
     def held(self) -> bool:
         """Whether a run is alive under this lease."""
         return self.alive_until is not None and self.alive_until > self.now
+
+
+class Kin(NamedTuple):
+    """Everything about a saga's family but the bodies of its entries."""
+
+    family: FamilyRow | None
+    """As it was before the rest was read."""
+    members: list[tuple[SagaRow, list[EntryRow]]]
+    """Each saga with its entries, hidden ones too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +364,22 @@ class Backend(ABC):
         if len(before) < seq - keyframe and await self.saga(saga_id) is None:
             return None
         return Chained(saga, found[0], [entry.body or b"" for entry in before])
+
+    async def kin(self, saga_id: str) -> Kin | None:
+        """Return everything about a saga's family but bodies; None if there is no such saga.
+
+        A backend that can tell it in one trip does.
+        """
+        saga = await self.saga(saga_id)
+        if saga is None:
+            return None
+        family = await self.family(saga.root)
+        page = await self.sagas(SagaQuery(root=saga.root), cursor=None, limit=_EVERYTHING)
+        members = [
+            (row, await self.entries(row.saga_id, 1, _EVERYTHING, bodies=False, hidden=True))
+            for row in page.rows
+        ]
+        return Kin(family, members)
 
     @abstractmethod
     async def locate(

@@ -16,6 +16,7 @@ from sagaz_core.storage.backends.base import (
     EntryRow,
     FamilyRow,
     Finding,
+    Kin,
     MarkRow,
     Outcome,
     RecordRow,
@@ -34,6 +35,7 @@ from sagaz_core.storage.backends.sqlite_entries import (
     latest_until,
     read_chained,
     read_entries,
+    read_kin,
 )
 from sagaz_core.storage.backends.sqlite_ids import place_of
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
@@ -179,6 +181,9 @@ class SQLiteBackend(Backend):
 
     async def chained(self, saga_id: str, seq: int) -> Chained | None:
         return await self._file.run(read_chained, saga_id, seq)
+
+    async def kin(self, saga_id: str) -> Kin | None:
+        return await self._file.run(read_kin, saga_id)
 
     async def locate(
         self,

@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sagaz_core.storage.backends.base import Chained, EntryRow, TouchRow
+from sagaz_core.storage.backends.base import Chained, EntryRow, Kin, TouchRow
 from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
 from sagaz_core.storage.backends.sqlite_query import SAGA, one_moment, saga_row
-from sagaz_core.storage.backends.sqlite_write import KINDS, now_micros
+from sagaz_core.storage.backends.sqlite_write import KINDS, now_micros, read_family
 
 _ENTRY: Final = (
     "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta,"
@@ -57,6 +57,21 @@ def read_chained(db: sqlite3.Connection, saga_id: str, seq: int) -> Chained | No
             (saga_id, entry.keyframe, seq - 1),
         ).fetchall()
     return Chained(saga_row(saga, now_micros()), entry, [body for (body,) in before])
+
+
+def read_kin(db: sqlite3.Connection, saga_id: str) -> Kin | None:
+    """Return a saga's family with its sagas and their entries, all of one moment."""
+    with one_moment(db):
+        found = db.execute("SELECT root FROM saga WHERE id = ?", (saga_id,)).fetchone()
+        if found is None:
+            return None
+        family = read_family(db, *found)
+        sagas = db.execute(f"{SAGA} WHERE s.root = ?", found).fetchall()
+        members = []
+        for row in sagas:
+            entries = db.execute(f"{_ENTRY} NULL {_OF_SAGA} ORDER BY e.seq", row[:1]).fetchall()
+            members.append((saga_row(row, now_micros()), [_entry_row(entry) for entry in entries]))
+    return Kin(family, members)
 
 
 def latest_until(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:

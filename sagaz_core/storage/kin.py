@@ -1,0 +1,60 @@
+"""A saga's family, as far as it is known without reading any checkpoint's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary
+from sagaz_core.storage.backends import base
+from sagaz_core.storage.backends.base import EntryRow, FamilyRow, SagaRow
+from sagaz_core.storage.listing import summary_of
+from sagaz_core.storage.meta import summarize, unpack_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relative:
+    """One saga of a family."""
+
+    summary: SagaSummary
+    run: RunInfo
+    timeline: list[CheckpointSummary]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kin:
+    """A family."""
+
+    family: FamilyRow | None
+    """Who may act, as it was before the rest was read; None: nobody ever did under a lease."""
+    sagas: dict[str, Relative]
+    """By id, the root first, then by start."""
+
+
+def read_kin(found: base.Kin) -> Kin:
+    """Return a backend's rows in the words of the model."""
+    members = sorted(
+        found.members,
+        key=lambda member: (
+            member[0].saga_id != member[0].root,
+            member[0].started,
+            member[0].saga_id,
+        ),
+    )
+    return Kin(
+        family=found.family,
+        sagas={
+            row.saga_id: Relative(
+                summary=summary_of(row),
+                run=run_of(row, entries),
+                timeline=[summarize(row.saga_id, entry) for entry in entries if not entry.hidden],
+            )
+            for row, entries in members
+        },
+    )
+
+
+def run_of(row: SagaRow, entries: Sequence[EntryRow]) -> RunInfo:
+    """Return what the first of a saga's entries tells of its run, or what else is known."""
+    run = unpack_run(entries[0].meta) if entries and entries[0].seq == 1 else None
+    return run or RunInfo(code=row.code)
