@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class FamilyContract(ContractBase):
         family = await storage.get_family("root")
         assert family is not None
         assert kin.family.held
-        clocks = {"now": 0, "alive_until": None}
+        clocks: dict[str, Any] = {"now": 0, "alive_until": None}
         assert replace(kin.family, **clocks) == replace(family, **clocks)
         for saga_id, told in kin.sagas.items():
             assert told.summary == await storage.get_saga(saga_id)
