@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 
 from sagaz_core.config import SnapshotStrategy
-from sagaz_core.errors import LeaseLostError, PlanChangedError
+from sagaz_core.errors import (
+    LeaseLostError,
+    NotResumableError,
+    PlanChangedError,
+    ReplayInProgressError,
+)
 from sagaz_core.model import ReplayResult, SagaSnapshot
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.capture import capture
@@ -125,3 +131,27 @@ async def test_the_log_is_left_to_whoever_has_taken_over(
     log = await storage.get_replay_log("order_1~r1")
     assert log is not None
     assert (log.outcome, log.finished_at) == ("success", first.result().finished_at)
+
+
+async def test_of_two_that_resume_at_the_same_moment_one_runs(
+    any_storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    ledger.gate = asyncio.Event()
+    saga = Shop(order(payment_token="tok_new"), saga_id="order_1", snapshot_storage=any_storage)
+    former = asyncio.create_task(saga.execute())
+    await ledger.waiting.wait()
+    await let_lapse(any_storage)
+    ledger.gate = None
+    results = await asyncio.gather(
+        *(SagaReplay("order_1", any_storage).resume(in_doubt="retry") for _ in range(3)),
+        return_exceptions=True,
+    )
+    ran = [result for result in results if isinstance(result, ReplayResult)]
+    assert [result.status for result in ran] == ["success"]
+    refused = (ReplayInProgressError, PlanChangedError, NotResumableError)
+    assert sum(isinstance(result, refused) for result in results) == 2
+    assert ledger.verbs() == ["reserve", "charge", "ship"]
+    former.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await former
+    assert ledger.verbs() == ["reserve", "charge", "ship"]
