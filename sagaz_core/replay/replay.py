@@ -177,8 +177,9 @@ class SagaReplay:
 
         Args:
             in_doubt: steps, and compensations, that were under way and are not idempotent run
-                again ("retry") or count as done, without a result ("skip"); None: nothing runs,
-                and the result names them.
+                again ("retry") or count as done ("skip"): a step then has no result, and its
+                compensation gets None if the run fails. None: nothing runs, and the result
+                names them.
 
         Returns:
             A result whose status is ``success`` or ``failed``, or ``invalid`` if nothing ran

@@ -208,3 +208,24 @@ async def test_a_step_seen_to_run_is_in_doubt_though_its_beginning_was_lost() ->
     assert result.status == "invalid"
     assert "'a', 'c', 'b' was under way" in str(result.error_message)
     assert "whether each of them happened" in str(result.error_message)
+
+
+async def test_what_is_taken_as_done_is_undone_without_a_result() -> None:
+    storage = await died_after(
+        CarefulTrio,
+        {"kind": "before_step", "step_name": "a"},
+        {"kind": "before_step", "step_name": "b", "running_steps": ["a"]},
+        {"kind": "step_failed", "step_name": "a", "running_steps": ["b"]},
+    )
+    result = await SagaReplay("s", storage).resume(in_doubt="skip")
+    assert (result.status, CALLS) == ("failed", ["undo b"])
+
+
+async def test_it_is_undone_so_too_when_the_run_fails_later() -> None:
+    tape, _ = await run_on_tape(Careful, {"fails": "d"})
+    moment = killed_after(tape, "before_step", "b")
+    WORLD.restore(moment.at_the_next)
+    result = await SagaReplay("s", SnapshotStorage(moment.tape)).resume(in_doubt="skip")
+    assert (result.status, result.compensation) == ("failed", "completed")
+    assert WORLD.undone == {"s:a": 1, "s:b": 1, "s:c": 1}
+    assert result.context["undone b"] is None
