@@ -24,7 +24,8 @@ from textual.pilot import Pilot  # noqa: E402
 from sagaz_core.storage.backends import SQLiteSnapshotStorage  # noqa: E402
 from sagaz_tui.app import SagazApp  # noqa: E402
 from sagaz_tui.settings import Settings  # noqa: E402
-from screenshots.recording import NOW, record  # noqa: E402
+from screenshots.recording import NOW, ORDER, record  # noqa: E402
+from screenshots.recording_replay import record_replay  # noqa: E402
 from tests.screen.looking import press, until_painted  # noqa: E402
 
 Keys = tuple[str, ...]
@@ -39,10 +40,13 @@ class Picture:
     way: Sequence[tuple[Keys, str]]
     theme: str = "sagaz-dark"
     production: str = "PROD-EU"
+    replayed: bool = False
+    """Of the order after its replay; the way begins in its debugger."""
 
 
 LISTED: tuple[Keys, str] = ((), "1 Failed 130")
 OPENED: tuple[Keys, str] = (("enter",), "shop/payment.py")
+SEEN: tuple[Keys, str] = ((), "shop/payment.py")
 STAGED: tuple[Keys, str] = (("e", *"payment_token=tok_new", "enter"), "1 staged")
 PICTURES = (
     Picture("list-80x24", (80, 24), (LISTED,)),
@@ -58,6 +62,14 @@ PICTURES = (
         (LISTED, OPENED, STAGED, (("R",), "as a new branch")),
         production="",
     ),
+    Picture("compare-80x24", (80, 24), (SEEN, (("c",), "what it set")), replayed=True),
+    Picture("lineage-80x24", (80, 24), (SEEN, (("t",), "another card")), replayed=True),
+    Picture(
+        "marks-120x40",
+        (120, 40),
+        (SEEN, (("g", "m", "f", "'"), "(mark) → #3"), (("4", "v"), " │ ")),
+        replayed=True,
+    ),
 )
 
 
@@ -70,7 +82,8 @@ async def take(picture: Picture, store: Path) -> str:
         sources={"sagas": "the pictures"},
     )
     async with SQLiteSnapshotStorage(store, read_only=True) as storage:
-        app = SagazApp(storage, settings, ascii=False, clock=lambda: NOW)
+        opened = ORDER if picture.replayed else None
+        app = SagazApp(storage, settings, opened, ascii=False, clock=lambda: NOW)
         async with app.run_test(size=picture.size) as pilot:
             app.theme = picture.theme
             for keys, sign in picture.way:
@@ -93,12 +106,18 @@ async def settled(pilot: Pilot[None], look: Callable[[], str]) -> None:
 async def main() -> None:
     """Record, and write every picture."""
     with tempfile.TemporaryDirectory() as scratch:
-        store = Path(scratch) / "orders.db"
-        async with SQLiteSnapshotStorage(store) as storage:
-            await record(storage)
+        stores: dict[bool, Path] = {}
+        for replayed in (False, True):
+            stores[replayed] = Path(scratch) / str(replayed) / "orders.db"
+            stores[replayed].parent.mkdir()
+            async with SQLiteSnapshotStorage(stores[replayed]) as storage:
+                await record(storage)
+                if replayed:
+                    await record_replay(storage)
         for picture in PICTURES:
             path = FOLDER / f"{picture.name}.svg"
-            path.write_text(await take(picture, store) + "\n", encoding="utf-8")
+            picture_text = await take(picture, stores[picture.replayed])
+            path.write_text(picture_text + "\n", encoding="utf-8")
             sys.stdout.write(f"{path.relative_to(FOLDER.parent)}\n")
 
 

@@ -157,15 +157,18 @@ class CompareScreen(SagazScreen[None]):
             found = self._found
             saga = None if found is None else (found.a, found.b)[number]
             left: Line = (Span(f" {name} ", "live", bold=True),)
+            right: Line = ()
             if saga is None:
                 left += (Span(f" {visible(saga_id)}", "text", bold=True),)
             else:
+                left += saga_words(saga, None)
                 took = short_duration((saga.updated_at - saga.started_at).total_seconds())
-                left += (*saga_words(saga, None), Span(f" · {took}", "muted"))
-            right = link_words(
-                settings.production, new=0, stale=self._stale, read_only=settings.read_only
-            )
-            bar.show(left, () if number else right)
+                right = (Span(f"{took} ", "muted"),)
+            if not number:
+                right += link_words(
+                    settings.production, new=0, stale=self._stale, read_only=settings.read_only
+                )
+            bar.show(left, right)
 
     def on_comparison_list_laid_out(self) -> None:
         """Name the columns."""
