@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.screens.batch import BatchScreen
 from sagaz_tui.screens.debugger import DebuggerScreen
+from sagaz_tui.screens.plan import PlanPane
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
 from tests.cli.batch_shop import PostedParcel
@@ -52,7 +54,8 @@ async def marked(
         press(pilot, "/", *filter, "enter", "*")
         await until_painted(pilot, f"• {3 if filter else 4} marked")
         press(pilot, *keys)
-        await until(pilot, lambda: isinstance(app.screen, BatchScreen), "the batch")
+        if keys:
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen), "the batch")
         yield pilot
 
 
@@ -113,11 +116,23 @@ async def test_a_canary_that_fails_stops_it_and_the_rest_is_told_of(
 
 
 async def test_a_key_typed_before_the_preview_is_painted_starts_nothing(
-    orders: SnapshotStorage,
+    orders: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with marked(orders, keys=("R", "enter", "enter")) as pilot:
+    draw = PlanPane.render_line
+    pressed: list[str] = []
+
+    def press_and_draw(self: PlanPane, y: int) -> Strip:
+        if self.count and not pressed:
+            pressed.append("enter")
+            press(pilot, "enter")
+        return draw(self, y)
+
+    async with marked(orders, keys=()) as pilot:
+        monkeypatch.setattr(PlanPane, "render_line", press_and_draw)
+        press(pilot, "R", "enter", "enter")
         await until_painted(pilot, "enter replays 4 sagas")
         await pilot.pause()
+        assert pressed
         assert await outcomes(orders) == []
         assert "NOTHING HAS RUN" in painted(pilot.app)
 
