@@ -221,6 +221,7 @@ def test_a_graph_of_any_shape_killed_twice_has_every_effect_or_none(
             assert result.status == ("success" if fails is None else "failed")
         expected = {f"s:{name}" for name in needs} if fails is None else set()
         assert WORLD.standing == expected
-        assert max(WORLD.undone.values(), default=1) <= 2
+        # Once more for each time that it died in the middle of it.
+        assert max([*WORLD.done.values(), *WORLD.undone.values()]) <= 3
 
     asyncio.run(play())
