@@ -105,8 +105,6 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key("list.plan", "d", "show what a replay would do", "list", "plan"),
     Key("list.replay", "R", "replay the marked, else this one", "list", "replay…"),
-    Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
-    Key("list.group", "E", "only the next group of errors", "list", "errors"),
     Key(
         "list.compare",
         "c",
@@ -114,6 +112,8 @@ KEYS: Final[tuple[Key, ...]] = (
         "list",
         "compare",
     ),
+    Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
+    Key("list.group", "E", "only the next group of errors", "list", "errors"),
     Key("list.copy", "y", "copy the saga's id", "list"),
     # ------------------------------------------------------------------ debugger
     Key("debugger.next", "l,right", "next checkpoint", "debugger", "step", action="step(1)"),

@@ -23,8 +23,10 @@ from textual.pilot import Pilot  # noqa: E402
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage  # noqa: E402
 from sagaz_tui.app import SagazApp  # noqa: E402
+from sagaz_tui.screens.batch import BatchScreen  # noqa: E402
 from sagaz_tui.settings import Settings  # noqa: E402
 from screenshots.recording import NOW, ORDER, record  # noqa: E402
+from screenshots.recording_batch import batch_under_way  # noqa: E402
 from screenshots.recording_replay import record_replay  # noqa: E402
 from tests.screen.looking import press, until_painted  # noqa: E402
 
@@ -42,6 +44,8 @@ class Picture:
     production: str = "PROD-EU"
     replayed: bool = False
     """Of the order after its replay; the way begins in its debugger."""
+    batch: bool = False
+    """Of a batch under way; the way begins there."""
 
 
 LISTED: tuple[Keys, str] = ((), "1 Failed 130")
@@ -51,6 +55,7 @@ STAGED: tuple[Keys, str] = (("e", *"payment_token=tok_new", "enter"), "1 staged"
 PICTURES = (
     Picture("list-80x24", (80, 24), (LISTED,)),
     Picture("list-120x40", (120, 40), (LISTED,)),
+    Picture("list-200x50", (200, 50), (LISTED, ((), "Context, 9 keys"))),
     Picture("list-light-80x24", (80, 24), (LISTED,), theme="sagaz-light"),
     Picture("debugger-80x24", (80, 24), (LISTED, OPENED)),
     Picture("debugger-120x40", (120, 40), (LISTED, OPENED)),
@@ -62,6 +67,8 @@ PICTURES = (
         (LISTED, OPENED, STAGED, (("R",), "as a new branch")),
         production="",
     ),
+    Picture("batch-plan-80x24", (80, 24), (LISTED, (("*",), "130 marked"), (("R",), "Type 130"))),
+    Picture("batch-80x24", (80, 24), (((), "874 of 1,499"),), batch=True),
     Picture("compare-80x24", (80, 24), (SEEN, (("c",), "what it set")), replayed=True),
     Picture("lineage-80x24", (80, 24), (SEEN, (("t",), "another card")), replayed=True),
     Picture(
@@ -86,6 +93,8 @@ async def take(picture: Picture, store: Path) -> str:
         app = SagazApp(storage, settings, opened, ascii=False, clock=lambda: NOW)
         async with app.run_test(size=picture.size) as pilot:
             app.theme = picture.theme
+            if picture.batch:
+                app.push_screen(BatchScreen(batch_under_way(store.parent), started=print))
             for keys, sign in picture.way:
                 press(pilot, *keys)
                 await until_painted(pilot, sign)

@@ -50,13 +50,19 @@ _CONTEXT = {
 async def record(storage: SnapshotStorage) -> None:
     """Record everything."""
     for number in range(120):
-        await _failed(storage, 8600 + number, 1200 + 53 * (120 - number), _kind(number))
+        await _failed(storage, 8600 + number, _outage(number), _kind(number))
     for number, age in enumerate((940, 811, 640, 522, 391, 287, 205, 168, 131)):
         await _failed(storage, 8820 + 2 * number, age, _kind(number))
     await _settled(storage, "order_8837", 118)
     await _running(storage, "order_8842", 4)
     for snapshot in order():
         await storage.save_snapshot(snapshot)
+
+
+def _outage(number: int) -> float:
+    """How many seconds ago one of 120 orders failed: few at first, then many, then few."""
+    place = (2 * number - 119) / 119
+    return 6600 - 5400 * place * abs(place)
 
 
 def order() -> list[SagaSnapshot]:

@@ -366,7 +366,7 @@ class LiveSagas(SagazScreen[None]):
             from sagaz_tui.widgets.saga_preview import SagaPreview
 
             self._preview = SagaPreview()
-            self.query_one("#beside").mount(self._preview)
+            self.query_one("#beside").mount(Vertical(self._preview, id="preview"))
         self._show_choice()
 
     def on_saga_table_chosen(self, message: SagaTable.Chosen) -> None:

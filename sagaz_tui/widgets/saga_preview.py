@@ -32,7 +32,6 @@ class SagaPreview(TextPane):
     """Shows the saga that was chosen last; others that a key only passed by are never read."""
 
     can_focus = False
-    DEFAULT_CSS = "SagaPreview { height: 100%; border-left: solid $s-future; }"
 
     def choose(self, storage: SnapshotStorage, saga: SagaSummary | None) -> None:
         """Show a saga as soon as it has been read, if it is still the chosen one then."""
