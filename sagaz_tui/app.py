@@ -98,15 +98,13 @@ class SagazApp(KeysInOrder):
         below = self.screen
         if not isinstance(below, SagazScreen):
             return
-        guide = below.find_place if isinstance(below, ExplorerScreen) else None
+        history = below if isinstance(below, ExplorerScreen) else None
 
-        async def act(chosen: str | int | None) -> None:
-            if isinstance(chosen, str):
+        async def act(chosen: str | None) -> None:
+            if chosen is not None:
                 await below.run_by_name(chosen)
-            elif chosen is not None and isinstance(below, ExplorerScreen):
-                below.go_to_place(chosen)
 
-        self.push_screen(PaletteScreen(below.PLACE, guide), act)
+        self.push_screen(PaletteScreen(below.PLACE, history), act)
 
     def action_use_theme(self, name: str) -> None:
         """Show in other colours."""

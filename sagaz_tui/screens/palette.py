@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,6 +14,7 @@ from textual.widgets import Input, Static
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.commands import Command, commands_for, matching
+from sagaz_tui.destination import Progress
 from sagaz_tui.going import HINT, Go, parse_go
 from sagaz_tui.keys import Where, bindings_for
 from sagaz_tui.screens.base import SagazScreen
@@ -23,9 +23,18 @@ from sagaz_tui.widgets.command_list import CommandList
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 
-Guide = Callable[[Go, Callable[[str], None]], Awaitable[int]]
-"""Finds the checkpoint to go to, telling how far it has come."""
 
+class History(Protocol):
+    """A screen that has a history to go about in."""
+
+    async def find_place(self, go: Go, progress: Progress) -> int:
+        """Return the number of the checkpoint to go to, telling how far a search has come."""
+
+    def go_to_place(self, sequence: int) -> None:
+        """Go there."""
+
+
+_BETWEEN_PICTURES: Final = 0.1
 _BRIEFLY: Final = 0.2
 """Seconds for which the next key waits for a place to be found: it is meant for what is there."""
 
@@ -39,12 +48,12 @@ class PaletteInput(Input):
         await self.screen.action_run()
 
 
-class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]):
-    """Dismissed with the action to call, the number of the checkpoint to go to, or None.
+class PaletteScreen(SagazScreen[str | None], ModalScreen[str | None]):
+    """Dismissed with the action to call, or None.
 
     Args:
         place: where the person is.
-        guide: finds places of a history; None: there is no history here.
+        history: where to go about; None: there is no history here.
     """
 
     CSS_PATH = "palette.tcss"
@@ -56,21 +65,22 @@ class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]
     ]
     AUTO_FOCUS = "PaletteInput"
 
-    def __init__(self, place: Where, guide: Guide | None = None) -> None:
+    def __init__(self, place: Where, history: History | None = None) -> None:
         super().__init__()
         self._commands = commands_for(
             place, self.sagaz.settings.keys, list(self.sagaz.available_themes)
         )
-        self._guide = guide
+        self._history = history
         self._shown: list[Command] = []
         self._go: Go | None = None
         # Kept, not looked up: an answer may still come while the screen is taken down.
         self._list = CommandList()
         self._input = PaletteInput(
-            placeholder=HINT if guide is not None else "what to do", compact=True
+            placeholder=HINT if history is not None else "what to do", compact=True
         )
         self._found = asyncio.Event()
         self._searching = False
+        self._progress = ""
 
     def compose(self) -> ComposeResult:
         """Lay the sheet out."""
@@ -87,6 +97,8 @@ class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]
     def on_mount(self) -> None:
         """Offer everything."""
         self.query_one(PaneHead).set_active(True)
+        # What is found at once is not told of: each time it is painted makes it later.
+        self.set_interval(_BETWEEN_PICTURES, self._show_progress)
         self._offer()
 
     def on_resize(self, event: Resize) -> None:
@@ -101,7 +113,7 @@ class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]
 
     def _offer(self) -> None:
         typed = self._input.value
-        self._go = parse_go(typed) if self._guide is not None else None
+        self._go = parse_go(typed) if self._history is not None else None
         self._shown = matching(self._commands, typed)
         entries = [(command.text, command.keys) for command in self._shown]
         if self._go is not None:
@@ -109,7 +121,7 @@ class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]
         if entries:
             self._list.set_entries(entries)
         else:
-            hint = f"; to go somewhere: {HINT}" if self._guide is not None else ""
+            hint = f"; to go somewhere: {HINT}" if self._history is not None else ""
             self._list.set_note(f"nothing is called {visible(typed)}{hint}", "muted")
 
     # ------------------------------------------------------------ keys
@@ -156,15 +168,22 @@ class PaletteScreen(SagazScreen[str | int | None], ModalScreen[str | int | None]
             await asyncio.wait_for(self._found.wait(), _BRIEFLY)
 
     async def _find(self, go: Go) -> None:
-        assert self._guide is not None
+        assert self._history is not None
         try:
-            found = await self._guide(go, self._tell)
+            found = await self._history.find_place(go, self._tell)
         except SagazError as error:
             self._list.set_note(visible(str(error)), "changed")
         else:
-            self.dismiss(found)
+            self.dismiss(None)
+            # Read while this goes away, but painted without it.
+            self.call_next(self._history.go_to_place, found)
         self._searching = False
         self._found.set()
 
     def _tell(self, words: str) -> None:
-        self._list.set_note(f"{words} · esc leaves it", "live")
+        self._progress = words
+
+    def _show_progress(self) -> None:
+        if self._searching and self._progress:
+            self._list.set_note(f"{self._progress} · esc leaves it", "live")
+            self._progress = ""
