@@ -10,10 +10,11 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.url import open_storage
 from tests.cli.command import Command
 
 ERRANDS = """
@@ -55,11 +56,11 @@ RUN = """
 import asyncio, sys
 import errands
 from sagaz_core.saga import recording
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.url import open_storage
 
 recording.LEASE_TERM = 0.3
 saga = getattr(errands, sys.argv[1])
-asyncio.run(saga({}, saga_id="e", snapshot_storage=SQLiteSnapshotStorage("sagaz.db")).execute())
+asyncio.run(saga({}, saga_id="e", snapshot_storage=open_storage(sys.argv[2])).execute())
 """
 
 
@@ -90,14 +91,14 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-def killed_while_waiting(folder: Path, saga: str) -> None:
+def killed_while_waiting(folder: Path, saga: str, url: str = "sqlite:///sagaz.db") -> None:
     """Run an errand, kill it with ``kill -9`` in its second step, and wait until that is known."""
-    process = started(folder, "-c", RUN, saga)
+    process = started(folder, "-c", RUN, saga, url)
     process.kill()
     process.communicate()
 
     async def lapsed() -> None:
-        async with SQLiteSnapshotStorage(folder / "sagaz.db") as store:
+        async with open_storage(url) as store:
             cursor = None
             while (found := await store.get_saga("e")) is None or found.status != "interrupted":
                 # A lease lapses without a change to tell of it.
@@ -137,6 +138,17 @@ def test_a_saga_killed_in_the_middle_of_a_step_is_gone_on_with(
     again = command("resume", "e")
     assert (again.code, again.out) == (1, "")
     assert "saga 'e' has completed" in again.err
+
+
+def test_it_is_gone_on_with_on_redis(folder: Path, redis_url: str) -> None:
+    url = f"{redis_url}?key_prefix={uuid4()}:"
+    killed_while_waiting(folder, "Errand", url)
+    (folder / "finish").touch()
+    asked = sagaz(folder, "resume", "e", "--storage-url", url)
+    assert (asked.returncode, ledger(folder)) == (1, ["fetch", "wait e:wait"])
+    done = sagaz(folder, "resume", "e", "--storage-url", url, "--in-doubt", "skip")
+    assert done.returncode == 0, done.stderr
+    assert ledger(folder) == ["fetch", "wait e:wait", "hand over 7"]
 
 
 def test_what_may_have_happened_is_asked_for_and_nothing_runs(
