@@ -1,11 +1,13 @@
 """How long the saga list takes to show its rows and answer a key, beside an empty Textual app.
 
-Both run in a pseudo-terminal, in turns, from the start of their process. Prints the median of
-each and their ratio.
+All run in a pseudo-terminal, in turns, from the start of their process: the app, the list of the
+demo's store, and that of a store of 100,000 sagas that failed. Prints the median of each and its
+ratio to the app's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import statistics
 import subprocess
@@ -16,8 +18,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.testing.rows import append_of
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
+SAGAS = 100_000
+AT_ONCE = 2_000
 ROUNDS = 9
 AIM = 2.0
 
@@ -52,6 +58,32 @@ def saga_list(folder: Path) -> tuple[float, float]:
         return rows, time.perf_counter() - begun
 
 
+async def record_many(store: Path) -> None:
+    """Record very many sagas that failed, a second after one another."""
+    made = append_of("order", status="failed", step="charge")
+    saga, entry = made.saga, made.entry
+    assert entry is not None
+    store.parent.mkdir()
+    async with SQLiteSnapshotStorage(store) as storage:
+        for first in range(0, SAGAS, AT_ONCE):
+            await storage.backend.append(
+                [
+                    made._replace(
+                        saga=saga._replace(
+                            saga_id=f"order_{number:06}",
+                            root=f"order_{number:06}",
+                            updated=saga.updated + 1_000_000 * number,
+                            error="GatewayTimeout: no answer after 30s",
+                            error_group=f"GatewayTimeout: {number % 3}",
+                        ),
+                        entry=entry._replace(snapshot_id=f"s{number}"),
+                        new_id=True,
+                    )
+                    for number in range(first, first + AT_ONCE)
+                ]
+            )
+
+
 def _selected(screen: str) -> str:
     """The id in the selected row."""
     found = re.search(r"▌\S\s+(\S+)", screen)
@@ -67,25 +99,28 @@ def main() -> None:
             check=True,
             capture_output=True,
         )
-        saga_list(folder / "demo")
-        empty, rows, answered = [], [], []
+        asyncio.run(record_many(folder / "many" / "sagaz.db"))
+        stores = {"the demo's list": folder / "demo", f"{SAGAS:,} sagas": folder / "many"}
+        for store in stores.values():
+            saga_list(store)
+        empty: list[float] = []
+        times: dict[str, list[float]] = {}
         for _ in range(ROUNDS):
             empty.append(empty_app(folder))
-            painted, key = saga_list(folder / "demo")
-            rows.append(painted)
-            answered.append(key)
+            for name, store in stores.items():
+                painted, key = saga_list(store)
+                times.setdefault(f"{name}, rows painted", []).append(painted)
+                times.setdefault(f"{name}, first key answered", []).append(key)
     base = statistics.median(empty)
-    print(f"{'':34}{'median':>9}{'ratio':>8}")
-    print(f"{'empty Textual app, first paint':34}{base * 1000:>6.0f} ms{1:>8.2f}")
-    for name, times in (
-        ("sagaz tui, rows painted", rows),
-        ("sagaz tui, first key answered", answered),
-    ):
-        middle = statistics.median(times)
-        print(f"{name:34}{middle * 1000:>6.0f} ms{middle / base:>8.2f}")
-    ratio = statistics.median(answered) / base
-    print(f"aim: at most {AIM:.1f} x, {'met' if ratio <= AIM else 'MISSED'}")
-    sys.exit(ratio > AIM)
+    print(f"{'':36}{'median':>9}{'ratio':>8}")
+    print(f"{'empty Textual app, first paint':36}{base * 1000:>6.0f} ms{1:>8.2f}")
+    worst = 0.0
+    for name, measured in times.items():
+        middle = statistics.median(measured)
+        worst = max(worst, middle / base)
+        print(f"{name:36}{middle * 1000:>6.0f} ms{middle / base:>8.2f}")
+    print(f"aim: at most {AIM:.1f} x, {'met' if worst <= AIM else 'MISSED'}")
+    sys.exit(worst > AIM)
 
 
 if __name__ == "__main__":

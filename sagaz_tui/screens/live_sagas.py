@@ -115,6 +115,8 @@ class LiveSagas(SagazScreen[None]):
         if self.is_current:
             self._show_title()
             self.table.tick()
+            if not self._loaded:
+                self._show_news()
             if self.sagaz.now().second == 0 and any(self._failures):
                 self._count_due.set()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.saga_filter import parse_filter
@@ -101,3 +103,32 @@ async def test_no_more_sagas_are_asked_than_are_wanted(
         await until(pilot, lambda: ids(pilot) == ["order_1"], "the rest")
         await until_painted(pilot, "6 looked at")
         assert "so far" not in painted(pilot.app)
+
+
+class Patient(SnapshotStorage):
+    """A real store of which one saga is read only when it is let."""
+
+    held: asyncio.Event | None = None
+
+    async def get_latest_snapshot(
+        self, saga_id: str, before_step: str | None = None
+    ) -> SagaSnapshot | None:
+        if self.held is not None and saga_id == "order_1":
+            await self.held.wait()
+        return await super().get_latest_snapshot(saga_id, before_step)
+
+
+async def test_asking_all_of_them_tells_how_far_it_is_and_can_be_left(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaz_core.history.search.TOGETHER", 1)
+    async with Patient(store.backend) as patient, listing(patient) as pilot:
+        await until(pilot, lambda: len(ids(pilot)) == 6, "all")
+        press(pilot, "s")
+        await until_painted(pilot, "by oldest")
+        patient.held = asyncio.Event()
+        press(pilot, "/", *"where:ctx.amount > 30", "enter")
+        await until_painted(pilot, "5 looked at")
+        assert len(ids(pilot)) == 6
+        press(pilot, "escape")
+        await until(pilot, lambda: "looked at" not in painted(pilot.app), "the filter left")
