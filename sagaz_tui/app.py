@@ -104,7 +104,7 @@ class SagazApp(KeysInOrder):
             if chosen is not None:
                 await below.run_by_name(chosen)
 
-        self.push_screen(PaletteScreen(below.PLACE, history), act)
+        self.push_screen(PaletteScreen(below.PLACE, history, leave_out=below.MEANS_NOTHING), act)
 
     def action_use_theme(self, name: str) -> None:
         """Show in other colours."""

@@ -32,6 +32,8 @@ class SagazScreen(Screen[Result], Generic[Result]):
     AUTO_FOCUS = ""
     PLACE: ClassVar[Where] = "everywhere"
     """The place in the table of keys that this screen is."""
+    MEANS_NOTHING: ClassVar[frozenset[str]] = frozenset()
+    """Ids of keys of that place that mean nothing here."""
     DEFAULT_CSS = """
     SagazScreen { background: $s-bg; color: $s-text; }
     SagazScreen > #too-small { display: none; width: 100%; height: 100%; color: $s-changed; }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual import on
+from textual.events import ScreenResume
 
 from sagaz_core.errors import NotFoundError, StorageError
 from sagaz_core.history.diff import diff
@@ -22,6 +23,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
 from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
+from sagaz_tui.widgets.lineage_list import LineageList
 from sagaz_tui.widgets.why import SinceMark
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class ExplorerScreen(HistoryScreen):
         self._against_mark = False
         self._wanted: tuple[int, int] | None = None
         """The mark and the checkpoint that are to be compared next."""
+        self._ending: tuple[str, str | None] | None = None
+        """How the saga had ended when the family was read last."""
 
     def _let_go(self) -> bool:
         """Leave what is open over the panes; False if nothing was."""
@@ -190,6 +194,40 @@ class ExplorerScreen(HistoryScreen):
     def action_lineage(self) -> None:
         """Show the saga's family as a tree."""
         self.app.push_screen(LineageScreen(self.saga_id), self._open_run)
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Go on, the family with what has been added to it."""
+        super().on_screen_resume(event)
+        self.fill_lineage_pane()
+
+    def _take_news(self) -> None:
+        super()._take_news()
+        saga = self._view.saga if self._view else None
+        ending = (saga.status, saga.recovered_by) if saga else None
+        if ending != self._ending:
+            self._ending = ending
+            self.fill_lineage_pane()
+
+    @on(DebuggerPanes.LineageWanted)
+    def fill_lineage_pane(self) -> None:
+        """Read the family for the pane beside, if it is open."""
+        if self._panes.is_huge and "debugger.lineage" not in self.MEANS_NOTHING:
+            self.in_background("lineage", self._fill_lineage_pane)
+
+    async def _fill_lineage_pane(self) -> None:
+        from sagaz_core.history.lineage import lineage
+
+        try:
+            family = await lineage(self.saga_id, self.storage)
+        except (StorageError, NotFoundError):
+            # The title says that the store is out of reach; the pane keeps what it has.
+            return
+        self._panes.show_lineage(family, self.sagaz.now())
+
+    @on(LineageList.Chosen)
+    def open_chosen_run(self, event: LineageList.Chosen) -> None:
+        """Open the run that was chosen in the pane beside."""
+        self._open_run(event.saga_id)
 
     def _open_run(self, saga_id: str | None) -> None:
         from sagaz_tui.screens.debugger import DebuggerScreen

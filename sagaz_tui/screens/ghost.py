@@ -28,6 +28,7 @@ class GhostScreen(ExplorerScreen):
     """
 
     PLACE = "debugger"
+    MEANS_NOTHING = _ONLY_REAL
     BINDINGS = [  # noqa: RUF012 - Textual declares it so
         binding for binding in bindings_for("debugger") if binding.id not in _ONLY_REAL
     ]
@@ -51,5 +52,5 @@ class GhostScreen(ExplorerScreen):
 
     def action_back(self) -> None:
         """Close what is open, then go back to the rehearsal."""
-        if not self._panes.let_go():
+        if not self._let_go():
             self.dismiss(None)

@@ -32,7 +32,7 @@ class LineageScreen(SagazScreen[str | None], ModalScreen[str | None]):
         super().__init__()
         self._saga_id = saga_id
         # Kept, not looked up: an answer may still come while the screen is taken down.
-        self._head, self._list = PaneHead("Lineage"), LineageList(self.sagaz.now())
+        self._head, self._list = PaneHead("Lineage"), LineageList()
 
     def compose(self) -> ComposeResult:
         """Lay the sheet out."""
@@ -56,7 +56,7 @@ class LineageScreen(SagazScreen[str | None], ModalScreen[str | None]):
         except SagazError as error:
             self._list.set_note(visible(str(error)))
             return
-        self._list.set_family(family)
+        self._list.set_family(family, self.sagaz.now())
         count = len(family.branches)
         self._head.set_title(
             f"Lineage of {visible(family.root_id)}", [f"{count} run{'s' * (count != 1)}"]

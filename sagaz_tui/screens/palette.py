@@ -54,6 +54,7 @@ class PaletteScreen(SagazScreen[str | None], ModalScreen[str | None]):
     Args:
         place: where the person is.
         history: where to go about; None: there is no history here.
+        leave_out: ids of keys that mean nothing there.
     """
 
     CSS_PATH = "palette.tcss"
@@ -65,11 +66,16 @@ class PaletteScreen(SagazScreen[str | None], ModalScreen[str | None]):
     ]
     AUTO_FOCUS = "PaletteInput"
 
-    def __init__(self, place: Where, history: History | None = None) -> None:
+    def __init__(
+        self,
+        place: Where,
+        history: History | None = None,
+        *,
+        leave_out: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__()
-        self._commands = commands_for(
-            place, self.sagaz.settings.keys, list(self.sagaz.available_themes)
-        )
+        known = commands_for(place, self.sagaz.settings.keys, list(self.sagaz.available_themes))
+        self._commands = [command for command in known if command.id not in leave_out]
         self._history = history
         self._shown: list[Command] = []
         self._go: Go | None = None

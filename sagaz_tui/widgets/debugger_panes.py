@@ -16,17 +16,26 @@ from sagaz_tui.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.context_rows import ContextState
 from sagaz_tui.widgets.context_tree import ContextTree
+from sagaz_tui.widgets.lineage_list import LineageList
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline, TimelineState
 from sagaz_tui.widgets.why import SinceMark, Tab, WhyPane, WhyState, WhyText
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sagaz_core.history.blame import BlameEntry
+    from sagaz_core.history.lineage import Lineage
 
 WIDE: Final = 120
 HUGE: Final = 180
-_HEADS: Final = {"timeline": "timeline-head", "context": "context-head", "blame": "blame-head"}
+_HEADS: Final = {
+    "timeline": "timeline-head",
+    "context": "context-head",
+    "blame": "blame-head",
+    "lineage": "lineage-head",
+}
 
 
 class Room(Container):
@@ -40,6 +49,9 @@ class DebuggerPanes(Room):
 
     class BlameWanted(Message):
         """The blame pane is open, and shows another key than the context's cursor is on."""
+
+    class LineageWanted(Message):
+        """The lineage pane has been opened."""
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; which are open is the style sheet's affair."""
@@ -60,16 +72,26 @@ class DebuggerPanes(Room):
                 with Room(id="blame-pane"):
                     yield PaneHead("6 Blame", id="blame-head")
                     yield BlameList(id="blame")
+                with Room(id="lineage-pane"):
+                    yield PaneHead("7 Lineage", id="lineage-head")
+                    yield LineageList(id="lineage")
 
     @property
     def context(self) -> ContextTree:
         """The context's tree."""
         return self.query_one(ContextTree)
 
+    @property
+    def is_huge(self) -> bool:
+        """Whether everything is open."""
+        return self.has_class("-huge")
+
     def open_for(self, width: int) -> None:
         """Open the panes that there is room for."""
         wide, huge = width >= WIDE, width >= HUGE
         self.set_class(wide, "-wide")
+        if huge and not self.is_huge:
+            self.post_message(self.LineageWanted())
         self.set_class(huge, "-huge")
         tabs: tuple[Tab, ...] = ("error", "diff", "step")
         if wide:
@@ -117,12 +139,16 @@ class DebuggerPanes(Room):
         self.query_one("#blame", BlameList).set_entries(entries, sequence)
         self.query_one("#blame-head", PaneHead).set_title(f"6 Blame {visible(key)}")
 
+    def show_lineage(self, family: Lineage, now: datetime) -> None:
+        """Show the saga's family in the lineage pane."""
+        self.query_one("#lineage", LineageList).set_family(family, now)
+
     def on_context_tree_key_chosen(self) -> None:
         """Blame another key, if the pane for it is open."""
         self._want_blame()
 
     def _want_blame(self) -> None:
-        if self.has_class("-huge") and self.context.key is not None:
+        if self.is_huge and self.context.key is not None:
             self.post_message(self.BlameWanted())
 
     # -- who has the keys
@@ -135,6 +161,7 @@ class DebuggerPanes(Room):
             self.context,
             *self.query(WhyText),
             self.query_one("#blame", BlameList),
+            self.query_one("#lineage", LineageList),
         ]
         return [pane for pane in panes if _shown(pane)]
 

@@ -42,9 +42,9 @@ class LineageList(LinePane):
             super().__init__()
             self.saga_id = saga_id
 
-    def __init__(self, now: datetime) -> None:
-        super().__init__()
-        self._now = now
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._now: datetime | None = None
         self._family: Lineage | None = None
         self._note = "reading…"
         self._branch = 0
@@ -68,14 +68,28 @@ class LineageList(LinePane):
         if not self._lines:
             return (Span(f" {self._note}", "muted"),), False
         branch, line = self._lines[index]
-        lit = branch == self._branch and index == self._first[branch]
-        return (Span(glyph("row") if lit else " ", "live"), *line), lit and self.has_focus
+        lit = branch == self._branch and index == self._first[branch] and self.has_focus
+        return (Span(glyph("row") if lit else " ", "live"), *line), lit
 
-    def set_family(self, family: Lineage) -> None:
-        """Show a family, lighting the run that was asked for."""
-        self._family = family
+    def on_focus(self) -> None:
+        """Light the row."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Put the light out."""
+        self.refresh()
+
+    def set_family(self, family: Lineage, now: datetime) -> None:
+        """Show a family, lighting at first the run that was asked for, then the one that was lit.
+
+        Args:
+            family: the family.
+            now: the time from which ages are counted.
+        """
+        lit = self.chosen.saga_id if self.chosen is not None else family.saga_id
+        self._family, self._now = family, now
         ids = [branch.saga.saga_id for branch in family.branches]
-        self._branch = ids.index(family.saga_id)
+        self._branch = ids.index(lit if lit in ids else family.saga_id)
         self._write()
 
     def set_note(self, note: str) -> None:
@@ -89,7 +103,7 @@ class LineageList(LinePane):
         self._write()
 
     def _write(self) -> None:
-        if self._family is None:
+        if self._family is None or self._now is None:
             return
         self._lines = list(lineage_lines(self._family, self.text_width - 1, self._now))
         first: dict[int, int] = {}

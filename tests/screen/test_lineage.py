@@ -107,6 +107,30 @@ async def test_a_store_out_of_reach_is_named(
         await until_painted(pilot, "the disk is gone; mount it again")
 
 
+async def test_where_there_is_room_the_family_stands_open_beside(store: SnapshotStorage) -> None:
+    app = SagazApp(store, Settings(), "parcel_1", ascii=False)
+    async with app.run_test(size=(200, 60), notifications=True) as pilot:
+        await until_painted(pilot, "─ 7 Lineage ", "✗ parcel_1  failed", "by ana: another card")
+        press(pilot, *["tab"] * 5)
+        await until_painted(pilot, "▌✗ parcel_1 ")
+        press(pilot, "j", "enter")
+        await until_painted(pilot, "parcel_1~r1  ReplayedParcel  ✗ failed at charge")
+
+
+async def test_a_replay_that_was_made_meanwhile_is_there_on_coming_back(
+    store: SnapshotStorage,
+) -> None:
+    await fail_parcel(store, "parcel_2")
+    app = SagazApp(store, Settings(), "parcel_2", ascii=False)
+    async with app.run_test(size=(200, 60), notifications=True) as pilot:
+        await until_painted(pilot, "─ 7 Lineage ", "✗ parcel_2  failed")
+        press(pilot, "?")
+        await until_painted(pilot, "Keys and signs")
+        await replay_parcel(store, "parcel_2")
+        press(pilot, "escape")
+        await until_painted(pilot, "✓ parcel_2~r1  completed")
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 160])
 async def test_a_deep_and_hostile_family_stays_in_its_lines(
     store: SnapshotStorage, width: int
