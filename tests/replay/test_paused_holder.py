@@ -142,7 +142,6 @@ async def replay_first(replay: SagaReplay) -> ReplayResult:
 QUICK = [
     ("sqlite", "before_each_step", False),
     ("sqlite", "after_each_step", False),
-    ("sqlite", "on_completion", False),
     ("sqlite", "manual", True),
     ("redis", "before_each_step", True),
     ("redis", "manual", False),

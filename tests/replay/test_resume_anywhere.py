@@ -54,12 +54,18 @@ def what_counts(end: SagaSnapshot) -> dict[str, Any]:
     }
 
 
+async def who_set_each_key(storage: SnapshotStorage) -> dict[str, str | None]:
+    touches = await storage.list_changes("s")
+    return {touch.key: touch.step_name for touch in reversed(touches)}
+
+
 @pytest.mark.parametrize(("saga_class", "context", "strategy"), CASES)
 async def test_it_ends_as_if_nothing_had_happened(
     saga_class: type[Chain], context: dict[str, Any], strategy: SnapshotStrategy
 ) -> None:
     tape, world = await run_on_tape(saga_class, context, strategy)
     expected = what_counts(await end_of(SnapshotStorage(tape)))
+    blame = await who_set_each_key(SnapshotStorage(tape))
     moments = tape.moments()
     assert moments
     for moment in moments:
@@ -83,6 +89,7 @@ async def test_it_ends_as_if_nothing_had_happened(
             else:
                 assert end == expected
                 assert WORLD.done.keys() == world.done.keys()
+                assert await who_set_each_key(storage) == blame
             assert WORLD.standing == world.standing
             assert (await storage.list_checkpoints("s"))[: len(before)] == before
 
