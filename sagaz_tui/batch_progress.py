@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from sagaz_core.storage.error_groups import group_error
+
 ItemState = Literal["succeeded", "failed", "in_doubt", "skipped"]
 
 _LOOKED_AT: Final = ("failed", "in_doubt", "skipped")
@@ -36,6 +38,8 @@ class BatchProgress:
         self.counts: Counter[str] = Counter()
         self.troubled: list[EndedItem] = []
         """Failed, in doubt and skipped, as they came."""
+        self.errors: Counter[str] = Counter()
+        """How many failed by errors that differ only in numbers, ids and quoted text."""
         self.running = 0
         self.stopping = False
         self.ended = False
@@ -70,6 +74,9 @@ class BatchProgress:
         state: ItemState = event["state"]
         self.running = max(self.running - 1, 0)
         self.counts[state] += 1
+        if state == "failed":
+            step, _, error = str(event["error"]).partition(": ")
+            self.errors[group_error(step, error)] += 1
         if state in _LOOKED_AT:
             words = "; ".join(filter(None, (event["error"], event["reason"])))
             opens = event["new_saga_id"] or event["saga_id"]

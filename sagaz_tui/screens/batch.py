@@ -20,7 +20,13 @@ from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.plan import PlanPane
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
-from sagaz_tui.widgets.batch_lines import counts_line, end_words, preview_lines, progress_line
+from sagaz_tui.widgets.batch_lines import (
+    counts_line,
+    end_words,
+    errors_line,
+    preview_lines,
+    progress_line,
+)
 from sagaz_tui.widgets.batch_pane import BatchPane
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane, Token, line_width
@@ -55,6 +61,7 @@ class BatchScreen(SagazScreen[None]):
         # Kept, not looked up: an answer may still come while the screen is taken down.
         self._title, self._question = Bar(id="title"), Bar(id="question")
         self._progress, self._counts = Bar(id="progress"), Bar(id="counts")
+        self._errors = Bar(id="errors")
         self._plans, self._pane = PlanPane(), BatchPane()
         self._end = TextPane(id="end")
         self._typed = Input(id="typed", compact=True, disabled=True)
@@ -73,6 +80,7 @@ class BatchScreen(SagazScreen[None]):
         yield self._title
         yield self._progress
         yield self._counts
+        yield self._errors
         yield self._end
         yield self._plans
         yield self._pane
@@ -223,6 +231,7 @@ class BatchScreen(SagazScreen[None]):
         else:
             self._progress.show(progress_line(progress, width, over=over))
         self._counts.show(counts_line(progress))
+        self._errors.show(errors_line(progress))
         self._pane.set_items(progress.troubled)
         opens = self._can(self._pane.selected is not None)
         if over:

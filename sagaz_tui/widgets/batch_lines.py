@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
 
 _SKIPPED: Final = 200
+_ERRORS: Final = 10
+_ERROR_CELLS: Final = 50
 _FATES: Final[tuple[tuple[StepFate, str], ...]] = (
     ("runs_again", "again"),
     ("runs", "runs"),
@@ -25,7 +27,7 @@ _STATES: Final[tuple[tuple[ItemState, GlyphName, str, Token], ...]] = (
     ("succeeded", "completed", "succeeded", "ok"),
     ("failed", "step_failed", "failed", "fail"),
     ("in_doubt", "doubt", "in doubt", "changed"),
-    ("skipped", "kept", "skipped", "muted"),
+    ("skipped", "gone", "skipped", "muted"),
 )
 
 
@@ -70,7 +72,7 @@ def _sample_line(item: BatchItem, width: int) -> Line:
 def _left_out_line(item: BatchItem, width: int) -> Line:
     column = max(width // 4, 12)
     return (
-        Span(f" {glyph('kept')} ", "muted"),
+        Span(f" {glyph('gone')} ", "muted"),
         Span(fit(item.saga_id, column)),
         Span(f"  {clip(item.reason or '', max(width - column - 6, 8))}", "changed"),
     )
@@ -104,6 +106,15 @@ def counts_line(progress: BatchProgress) -> Line:
             spans.append(Span(f"{glyph(sign)} {count:,} {word}   ", token))
     if progress.running:
         spans.append(Span(f"{glyph('running')} {progress.running:,} under way", "live"))
+    return tuple(spans)
+
+
+def errors_line(progress: BatchProgress) -> Line:
+    """Return by which errors how many failed, most first."""
+    spans: list[Span] = []
+    for error, count in progress.errors.most_common(_ERRORS):
+        spans.append(Span(f"{' · ' if spans else ' '}{clip(error, _ERROR_CELLS)}", "muted"))
+        spans.append(Span(f" {count:,}", "text"))
     return tuple(spans)
 
 

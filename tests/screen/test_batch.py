@@ -98,7 +98,7 @@ async def test_what_failed_again_is_listed_and_enter_opens_it(orders: SnapshotSt
     async with marked(orders) as pilot:
         await until_painted(pilot, "enter replays 4 sagas")
         press(pilot, "enter")
-        await until_painted(pilot, "✗ 1 failed", "▌✗ parcel_7~r1", "no address for parcel 7")
+        await until_painted(pilot, "✗ 1 failed", "▌✗ parcel_7~r1", "no address for parcel # 1")
         press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
         assert pilot.app.screen.saga_id == "parcel_7~r1"
