@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.history.diff import diff
 from sagaz_core.model import Difference
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
@@ -88,27 +89,27 @@ async def test_the_mark_and_the_cursor_may_be_one(store: SnapshotStorage) -> Non
 async def test_a_held_key_never_compares_twice_at_once_and_ends_with_the_last(
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running: list[int] = []
-    most: list[int] = []
-    real = asyncio.to_thread
+    going = threading.Semaphore(1)
+    together: list[bool] = []
+    go_on = threading.Event()
 
-    async def counted(function: Any, *arguments: Any) -> Any:
-        if getattr(function, "__name__", "") != "diff":
-            return await real(function, *arguments)
-        running.append(1)
-        most.append(len(running))
-        try:
-            return await real(function, *arguments)
-        finally:
-            running.pop()
+    def slow(before: Any, after: Any) -> list[Difference]:
+        together.append(not going.acquire(blocking=False))
+        go_on.wait(10)
+        going.release()
+        return diff(before, after)
 
     async with debugging(store, "count_1") as pilot:
-        press(pilot, "g", "m", "l", "'")
-        await until_painted(pilot, "#1 (mark) → #2")
-        monkeypatch.setattr("sagaz_tui.screens.explorer.asyncio.to_thread", counted)
-        press(pilot, *"l" * 30)
-        await until_painted(pilot, "#1 (mark) → #32", "~ /count  1 → 32")
-        assert max(most) == 1
+        press(pilot, "g", "m")
+        await until_painted(pilot, "M = mark")
+        monkeypatch.setattr("sagaz_tui.screens.explorer.diff", slow)
+        press(pilot, "'")
+        for number in (2, 3, 4):
+            press(pilot, "l")
+            await until_painted(pilot, f"2 Context @#{number} ")
+        go_on.set()
+        await until_painted(pilot, "#1 (mark) → #4", "~ /count  1 → 4")
+        assert together == [False, False]
 
 
 async def test_a_store_out_of_reach_is_named_in_place_of_the_diff(

@@ -125,6 +125,17 @@ def test_a_time_without_a_day_is_on_the_day_that_is_nearest() -> None:
     assert (found.day, found.second, found.microsecond) == (2, 30, 999_999)
 
 
+def test_a_time_lasts_as_long_as_the_last_figure_that_was_typed() -> None:
+    for typed, last in (
+        ("2026-07-03T03:10Z", "03:10:59.999999"),
+        ("2026-07-03 03:10:41Z", "03:10:41.999999"),
+        ("2026-07-03 03:10:41.2Z", "03:10:41.299999"),
+    ):
+        moment = parse_go(typed)
+        assert isinstance(moment, ToTime)
+        assert moment.near(at(1)).astimezone(UTC).time().isoformat() == last
+
+
 async def test_a_number_leads_there_and_the_way_back_is_kept(store: SnapshotStorage) -> None:
     async with debugging(store, "count_1") as pilot:
         press(pilot, ":", *"#12")
