@@ -19,6 +19,10 @@ from sagaz_core.storage.storage import SnapshotStorage
 _UNDOING: Final[frozenset[Kind]] = frozenset({"after_compensation", "compensation_failed"})
 """What changed there was the compensation's doing, not the step's."""
 
+PAGE: Final = 10_000
+"""So many checkpoints' changes are listed at a time, so that whoever shares the event loop gets
+on."""
+
 Left = tuple[str, dict[str, Any]]
 """A step's name, and the keys that it set, as it left them; those it removed are not there."""
 
@@ -75,8 +79,13 @@ class _Index:
 
 
 async def _index(storage: SnapshotStorage, saga_id: str) -> _Index:
-    touches = await storage.list_changes(saga_id)
-    marks = await storage.list_marks(saga_id, 1, 1 << 62) if touches else []
+    saga = await storage.get_saga(saga_id)
+    touches: list[KeyTouch] = []
+    marks: list[MarkRow] = []
+    for first in range(1, saga.checkpoints + 1 if saga else 1, PAGE):
+        last = first + PAGE - 1
+        touches += reversed(await storage.list_changes(saga_id, first=first, last=last))
+        marks += await storage.list_marks(saga_id, first, last)
     return await asyncio.to_thread(_indexed, touches, marks)
 
 
@@ -84,7 +93,7 @@ def _indexed(touches: Sequence[KeyTouch], marks: Sequence[MarkRow]) -> _Index:
     numbers = [mark.seq for mark in marks]
     undoing = {mark.seq for mark in marks if mark.kind in _UNDOING}
     last: dict[tuple[str, str], int] = {}
-    for touch in reversed(touches):
+    for touch in touches:
         # What a deleted checkpoint changed is first seen in the one after it.
         place = bisect_left(numbers, touch.sequence)
         if touch.step_name is not None and place < len(numbers) and touch.sequence not in undoing:

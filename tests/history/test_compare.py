@@ -8,7 +8,7 @@ import pytest
 
 from sagaz_core.config import Backoff
 from sagaz_core.errors import SagaNotFoundError
-from sagaz_core.history import step_runs
+from sagaz_core.history import left_by_steps, step_runs
 from sagaz_core.history.compare import Comparison, StepComparison, compare
 from sagaz_core.model import Difference, SagaSnapshot
 from sagaz_core.replay.replay import SagaReplay
@@ -210,6 +210,7 @@ async def test_a_run_longer_than_a_page_is_compared_to_its_end(
     any_storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step_runs, "PAGE", 3)
+    monkeypatch.setattr(left_by_steps, "PAGE", 2)
     count = 7
     for saga_id, last in (("import_1", 1), ("import_2", 2)):
         states = [*({"n": 0} for _ in range(count - 1)), {"n": last}]
