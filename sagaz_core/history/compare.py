@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.history.alignment import align
 from sagaz_core.history.diff import diff
-from sagaz_core.history.left_by_steps import compare_what_steps_left
+from sagaz_core.history.left_by_steps import Progress, compare_what_steps_left
 from sagaz_core.history.step_runs import StepRun, read_step_runs
 from sagaz_core.model import Difference, SagaSummary
 from sagaz_core.storage.storage import SnapshotStorage
@@ -53,19 +53,22 @@ class Comparison:
         return not (self.beginning or self.end or any(step.differs for step in self.steps))
 
 
-async def compare(storage: SnapshotStorage, a: str, b: str) -> Comparison:
+async def compare(
+    storage: SnapshotStorage, a: str, b: str, *, progress: Progress | None = None
+) -> Comparison:
     """Compare two runs, of one family or not, by the names of their steps.
 
     Steps stand in the order of both runs, as far as those agree. Both histories are read once,
     side by side; of contexts no more is held than what the steps set that one run has come to
-    and the other has not yet.
+    and the other has not yet. ``progress``, if given, is told how many steps have been compared,
+    and of how many.
 
     Raises:
         SagaNotFoundError: there is no such saga.
     """
     first, second = await _summary(storage, a), await _summary(storage, b)
     a_runs, b_runs = await read_step_runs(storage, first), await read_step_runs(storage, second)
-    changes = await compare_what_steps_left(storage, a, b)
+    changes = await compare_what_steps_left(storage, a, b, progress)
     beginnings = await _beginnings(storage, first, second)
     ends = await _latest_state(storage, a), await _latest_state(storage, b)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,8 +27,12 @@ Left = tuple[str, dict[str, Any]]
 """A step's name, and the keys that it set, as it left them; those it removed are not there."""
 
 
+Progress = Callable[[int, int], None]
+"""Is told how many steps have been compared, and of how many."""
+
+
 async def compare_what_steps_left(
-    storage: SnapshotStorage, a: str, b: str
+    storage: SnapshotStorage, a: str, b: str, progress: Progress | None = None
 ) -> dict[str, tuple[Difference, ...]]:
     """Return for each step that set anything how that differs in ``b`` from ``a``.
 
@@ -36,6 +40,7 @@ async def compare_what_steps_left(
     is compared with nothing.
     """
     index = await _index(storage, a), await _index(storage, b)
+    count = len(index[0].counts.keys() | index[1].counts.keys())
     waiting: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]] = ({}, {})
     found: dict[str, tuple[Difference, ...]] = {}
     async with (
@@ -57,6 +62,8 @@ async def compare_what_steps_left(
                 continue
             pair = (values, waiting[1 - side].pop(name, {}))
             found[name] = _differences(*(pair if side == 0 else pair[::-1]))
+            if progress is not None:
+                progress(len(found), count)
     return {name: differences for name, differences in found.items() if differences}
 
 

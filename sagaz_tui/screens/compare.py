@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sagaz_core.model import SagaSummary
 
 HUGE: Final = 150
+_BETWEEN_PICTURES: Final = 0.1
 _WAIT: Final = 5.0
 _PAUSE: Final = 0.15
 """Seconds at least between two looks at a store that is written all the time."""
@@ -57,6 +58,7 @@ class CompareScreen(SagazScreen[None]):
         self._found: Comparison | None = None
         self._seen: tuple[SagaSummary | None, ...] = ()
         self._stale = ""
+        self._progress = ""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -76,6 +78,7 @@ class CompareScreen(SagazScreen[None]):
         """Say what is about to be compared."""
         self._rows_head.set_active(True)
         self._details.can_focus = False
+        self.set_interval(_BETWEEN_PICTURES, self._show_progress)
         self._show_titles()
 
     def on_resize(self, event: Resize) -> None:
@@ -102,6 +105,7 @@ class CompareScreen(SagazScreen[None]):
                 took = await self._look()
             except StorageError as error:
                 cursor, self._stale = None, f"stale, retry in {retry:.0f} s"
+                self._progress = ""
                 self._list.set_note(visible(str(error)))
                 self._show_titles()
                 await asyncio.sleep(retry)
@@ -126,15 +130,24 @@ class CompareScreen(SagazScreen[None]):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            found = await compare(self.sagaz.storage, a, b)
+            found = await compare(self.sagaz.storage, a, b, progress=self._tell)
         except StorageError:
             raise
         except SagazError as error:
             self._list.set_note(visible(str(error)))
         else:
             await self._take(found)
+        self._progress = ""
         self._seen = sagas
         return loop.time() - begun
+
+    def _tell(self, compared: int, count: int) -> None:
+        self._progress = f"compared {compared:,} of {count:,} steps…"
+
+    def _show_progress(self) -> None:
+        if self._progress:
+            self._list.set_note(self._progress)
+            self._progress = ""
 
     async def _take(self, found: Comparison) -> None:
         from sagaz_tui.widgets.comparison_rows import rows_of

@@ -215,7 +215,11 @@ async def test_a_run_longer_than_a_page_is_compared_to_its_end(
     for saga_id, last in (("import_1", 1), ("import_2", 2)):
         states = [*({"n": 0} for _ in range(count - 1)), {"n": last}]
         await record(any_storage, states, saga_id)
-    found = await compare(any_storage, "import_1", "import_2")
+    told: list[tuple[int, int]] = []
+    found = await compare(
+        any_storage, "import_1", "import_2", progress=lambda *counts: told.append(counts)
+    )
+    assert told == [(1, 1)]
     assert len(found.steps) == count
     assert found.steps[-1].b is not None
     assert found.steps[-1].b.sequence == count

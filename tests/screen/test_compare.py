@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -215,6 +217,29 @@ async def test_a_store_that_goes_away_is_named_and_what_is_shown_stays(
         await until_painted(pilot, "stale, retry in 1 s", "▌≠ charge")
         monkeypatch.setattr(store, "wait", working)
         await until_painted(pilot, " LIVE ")
+
+
+async def test_a_long_comparison_shows_how_far_it_is_and_can_be_left(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(storage: SnapshotStorage, a: str, b: str, *, progress: Any) -> Any:
+        progress(3_000, 10_000)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("sagaz_core.history.compare.compare", endless)
+    async with looking_at(store, "parcel_1") as pilot:
+        press(pilot, "c")
+        await until_painted(pilot, "compared 3,000 of 10,000 steps…")
+        press(pilot, "l", "n", "x")
+        await until_painted(pilot, " a  parcel_1~r1 ", "compared 3,000 of 10,000 steps…")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
+        await asyncio.wait_for(ended.wait(), 10)
 
 
 async def test_a_saga_that_is_not_there_is_named(store: SnapshotStorage) -> None:
