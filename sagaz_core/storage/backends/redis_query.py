@@ -90,6 +90,30 @@ async def read_rows(
     return rows
 
 
+async def _read_ended(
+    connection: RedisConnection, keys: Keys, places: Sequence[Place], *, recovered: bool
+) -> list[tuple[SagaRow, Tags] | None]:
+    """Return the same of sagas that have ended, with no more of their family than by whom it was
+    recovered, and that only if asked for."""
+    commands: list[Command] = []
+    for place in places:
+        commands.append(("HMGET", keys.saga(place).row, "row", "tags"))
+        if recovered:
+            commands.append(("HGET", keys.family(place.root).family, "recovered_by"))
+    replies = await connection.run(*commands) if commands else []
+    rows: list[tuple[SagaRow, Tags] | None] = []
+    for number in range(0, len(replies), 2 if recovered else 1):
+        packed, tags = replies[number]
+        if packed is None:
+            rows.append(None)
+            continue
+        row = unpack_row(packed)
+        if recovered and replies[number + 1] is not None:
+            row = row._replace(recovered_by=replies[number + 1].decode())
+        rows.append((row, unpack_tags(tags)))
+    return rows
+
+
 async def read_page(
     connection: RedisConnection, keys: Keys, query: SagaQuery, cursor: str | None, limit: int
 ) -> SagaPage:
@@ -120,7 +144,7 @@ async def count(
     """Count the sagas that match by a property; empty values are left out."""
     values: dict[str, str] = {}
     # In smaller pieces than a page is read: nobody waits for one, and others get their turn.
-    for part in _Search(connection, keys, query, None, chunk=_FIRST_CHUNK).parts():
+    for part in _Search(connection, keys, query, None, counted=True).parts():
         async for row in part:
             value = status_of(row) if by == "status" else getattr(row, by)
             if value:
@@ -146,7 +170,8 @@ class _Search:
     query: SagaQuery
     before: tuple[int, str] | None
     """Only rows after this one, in the order of the pages."""
-    chunk: int = _CHUNK
+    counted: bool = False
+    """The rows are only counted."""
 
     def parts(self) -> Iterator[AsyncIterator[SagaRow]]:
         """Yield the matching rows of each place where there may be some, in order.
@@ -173,13 +198,14 @@ class _Search:
             (found,) = await self.connection.run(
                 ("ZREVRANGEBYSCORE", name, top, low, "LIMIT", read, size)
             )
-            for row in await self._matching(found):
+            for row in await self._matching(found, ended=True):
                 if row.status == status:
                     yield row
             read += len(found)
             if len(found) < size:
                 return
-            size = self.chunk
+            if not self.counted:
+                size = _CHUNK
 
     def _shortest(self, status: Status) -> str:
         """Return the shortest list that holds all that match and ended so."""
@@ -209,7 +235,7 @@ class _Search:
             rows += await self._matching(members[start : start + _CHUNK])
         return sorted(rows, key=_newest, reverse=True)
 
-    async def _matching(self, members: Sequence[bytes]) -> list[SagaRow]:
+    async def _matching(self, members: Sequence[bytes], *, ended: bool = False) -> list[SagaRow]:
         """Return the rows that match, of the sagas that are still there."""
         query, before = self.query, self.before
         places = [
@@ -217,9 +243,13 @@ class _Search:
             for place in map(unpack_place, members)
             if query.prefix is None or place.saga_id.startswith(query.prefix)
         ]
+        if self.counted and ended:
+            rows = await _read_ended(self.connection, self.keys, places, recovered=query.unsettled)
+        else:
+            rows = await read_rows(self.connection, self.keys, places)
         return [
             found[0]
-            for found in await read_rows(self.connection, self.keys, places)
+            for found in rows
             if found is not None
             and matches(found[0], found[1], query)
             and (before is None or _newest(found[0]) < before)
