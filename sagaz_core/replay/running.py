@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sagaz_core.errors import (
-    LeaseLostError,
     PlanChangedError,
     SagazError,
     StorageError,
@@ -190,9 +189,9 @@ async def close_log(
     if outcome is not None and isinstance(outcome.error, StoreLostError):
         return
     try:
-        if outcome is not None and not isinstance(outcome.error, LeaseLostError):
+        if outcome is not None and outcome.status == "completed":
             await asyncio.gather(storage.save_replay_log(entry), lease.release())
-        elif await lease.release():
+        elif await lease.release() or not await _is_taken_over(storage, lease):
             await storage.save_replay_log(entry)
     except StorageError as error:
         _log.error(
@@ -201,3 +200,9 @@ async def close_log(
             entry.outcome,
             error,
         )
+
+
+async def _is_taken_over(storage: SnapshotStorage, lease: Lease) -> bool:
+    """Whether another run has acted in the family since this one did, which may not know of it."""
+    family = await storage.get_family(lease.root_id)
+    return family is not None and family.fence != lease.fence

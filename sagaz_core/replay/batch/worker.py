@@ -30,6 +30,7 @@ from sagaz_core.replay.batch.planning import GONE, is_in_doubt
 from sagaz_core.replay.batch.pool import at_once
 from sagaz_core.replay.batch.progress import Progress
 from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.saga.process import process_owner
 from sagaz_core.storage.storage import SnapshotStorage
 
 _LOOKS_APART: Final = 0.1
@@ -210,17 +211,38 @@ class BatchWorker:
                 reason=result.error_message,
             )
             return
-        if result.status == "failed" and await self._goes_on(result.new_saga_id or ""):
-            # The store failed, and knows nothing of an end: whoever resumes it continues it.
-            self._progress.change(at, "waiting")
-            self._stop(result.error_message or "the store failed")
-            return
+        if result.status == "failed":
+            if await self._is_taken_over(at):
+                await self._take_from_others(at)
+                return
+            if await self._goes_on(result.new_saga_id or ""):
+                # The store failed, and knows nothing of an end: whoever resumes it continues it.
+                self._progress.change(at, "waiting")
+                self._stop(result.error_message or "the store failed")
+                return
         await self._end(
             at,
             _STATES[result.status],
             new_saga_id=result.new_saga_id,
             error=result.error_message if result.status == "failed" else None,
         )
+
+    async def _is_taken_over(self, at: int) -> bool:
+        """Whether another process has acted for a saga since this one did: it had stood still."""
+        family = await self._storage.get_family(self._progress.items[at].saga_id)
+        return family is not None and family.owner != process_owner()
+
+    async def _take_from_others(self, at: int) -> None:
+        """Take over how a saga ended for whoever took it over, or come back to it."""
+        await self._learn(at)
+        item = self._progress.items[at]
+        if not self._progress.is_settled(at):
+            self._progress.change(at, "waiting")
+            self._held.append(at)
+            return
+        self._progress.tell("item_ended", at)
+        if item.state == "failed":
+            await self._failures.add([item.saga_id])
 
     async def _goes_on(self, replay_id: str) -> bool:
         """Whether a replay has not ended for whoever looks at the store."""
