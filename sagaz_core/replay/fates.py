@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from sagaz_core.model import (
     Drift,
@@ -75,8 +75,9 @@ def decide_fates(
         else:
             step = _to_run(name, uncertain.get(name, ()), name in snapshot.running_steps)
         step = _with_standing(step, standing.get(name, ()))
-        step = replace(step, drift=drift.get(name))
-        planned[name] = _described(step, infos.get(name), effects.records.get(effect))
+        planned[name] = _described(
+            step, infos.get(name), effects.records.get(effect), drift.get(name)
+        )
     redo = tuple(name for name in completed if planned[name].fate == "runs_again")
     restored = tuple(name for name in completed if planned[name].fate != "runs_again")
     return Fates(
@@ -188,18 +189,20 @@ def _with_standing(step: PlannedStep, sagas: Sequence[str]) -> PlannedStep:
     return replace(step, note="; ".join(filter(None, (step.note, note))))
 
 
-def _described(step: PlannedStep, info: StepInfo | None, record: StepRecord | None) -> PlannedStep:
+def _described(
+    step: PlannedStep, info: StepInfo | None, record: StepRecord | None, drift: Drift | None
+) -> PlannedStep:
     """Add what the step is, and how it went in the original."""
+    told: dict[str, Any] = {"drift": drift}
     if info is not None:
-        step = replace(
-            step,
-            fingerprint=info.fingerprint,
-            compensation=info.compensation if info.compensated else None,
-            idempotent=info.idempotent,
-        )
+        told |= {
+            "fingerprint": info.fingerprint,
+            "compensation": info.compensation if info.compensated else None,
+            "idempotent": info.idempotent,
+        }
     if record is not None and record.attempts:
-        step = replace(step, duration=record.duration, attempts=len(record.attempts))
-    return step
+        told |= {"duration": record.duration, "attempts": len(record.attempts)}
+    return replace(step, **told)
 
 
 def _sagas_by_step(effects: Iterable[Effect]) -> dict[str, list[str]]:

@@ -14,7 +14,14 @@ from sagaz_core.errors import (
     StorageError,
     StoreLostError,
 )
-from sagaz_core.model import ReplayLogEntry, ReplayResult, SagaResult, SagaSnapshot, utc_now
+from sagaz_core.model import (
+    ReplayLogEntry,
+    ReplayResult,
+    SagaResult,
+    SagaSnapshot,
+    SagaSummary,
+    utc_now,
+)
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
 from sagaz_core.replay.engine import EngineCode
@@ -80,7 +87,7 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
     )
     try:
         await _check_unchanged(storage, draft, call)
-        await storage.save_replay_log(entry)
+        await storage.save_replay_log(entry, original=draft.summary)
     except BaseException:
         await lease.release()
         raise
@@ -104,9 +111,15 @@ def stem(root_id: str) -> str:
     return f"{root_id[: LONGEST_ROOT - len(mark) - 1]}~{mark}"
 
 
+def _never_replayed(draft: Draft) -> bool:
+    """Whether nobody but the original itself had held its family's lease when it was planned."""
+    family = draft.family
+    return family is None or (family.fence == 1 and family.holder == draft.plan.root_id)
+
+
 async def _check_unchanged(storage: SnapshotStorage, draft: Draft, call: Call) -> None:
     """See, now that nobody else can act, that what the plan was made from is still so."""
-    if call.request_id is not None:
+    if call.request_id is not None and (call.begun or not _never_replayed(draft)):
         found = await find_call(storage, draft.plan.saga_id, call.request_id, draft.plan.from_step)
         begun = call.begun is not None and await storage.get_saga(call.begun.replay_id) is not None
         if found != call.begun or begun:
@@ -151,7 +164,7 @@ async def _run(
             outcome="success" if succeeded else "failed",
             error_message=message,
         )
-        await asyncio.shield(close_log(storage, entry, lease, outcome))
+        await asyncio.shield(close_log(storage, entry, lease, outcome, draft.summary))
     return ReplayResult(
         status="success" if succeeded else "failed",
         original_saga_id=entry.original_saga_id,
@@ -179,7 +192,11 @@ async def _next_id(storage: SnapshotStorage, draft: Draft) -> str:
 
 
 async def close_log(
-    storage: SnapshotStorage, entry: ReplayLogEntry, lease: Lease, outcome: SagaResult | None
+    storage: SnapshotStorage,
+    entry: ReplayLogEntry,
+    lease: Lease,
+    outcome: SagaResult | None,
+    original: SagaSummary | None = None,
 ) -> None:
     """Write down how the replay ended. It has ended: a store that is gone changes nothing.
 
@@ -190,7 +207,7 @@ async def close_log(
         return
     try:
         if outcome is not None and outcome.status == "completed":
-            await asyncio.gather(storage.save_replay_log(entry), lease.release())
+            await asyncio.gather(storage.save_replay_log(entry, original=original), lease.release())
         elif await lease.release() or not await _is_taken_over(storage, lease):
             await storage.save_replay_log(entry)
     except StorageError as error:

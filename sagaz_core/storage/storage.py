@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
-from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, utc_now
+from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
 from sagaz_core.storage import lease, pruning
 from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
@@ -187,16 +187,21 @@ class SnapshotStorage(StoreReader):
             term=term,
         )
 
-    async def save_replay_log(self, entry: ReplayLogEntry) -> None:
+    async def save_replay_log(
+        self, entry: ReplayLogEntry, *, original: SagaSummary | None = None
+    ) -> None:
         """Store a line of the replay log, in place of the one of the same replay.
 
         It is kept for as long as the original and the replay are.
+
+        Args:
+            entry: the line.
+            original: the saga that is replayed, if the caller has read it; what became of it
+                since then does not count.
         """
         backend = await self._writable()
         is_first = entry.finished_at is None
-        expires = await self._last_expiry(
-            entry.original_saga_id, *(() if is_first else (entry.replay_id,))
-        )
+        expires = await self._log_expiry(entry, original, is_first=is_first)
         # A replay has two lines as a rule: one before it runs, and that of its end.
         version = 0 if is_first else 1
         for _ in range(10):
@@ -235,10 +240,18 @@ class SnapshotStorage(StoreReader):
 
     # -- inside
 
-    async def _last_expiry(self, *saga_ids: str) -> int | None:
-        """Return when the last of these sagas expires; None: never, or there are none yet."""
+    async def _log_expiry(
+        self, entry: ReplayLogEntry, original: SagaSummary | None, *, is_first: bool
+    ) -> int | None:
+        """Return when the last of a line's sagas expires; None: never, or there are none."""
+        saga_ids = [] if is_first else [entry.replay_id]
+        times: list[int | None] = []
+        if original is None:
+            saga_ids.append(entry.original_saga_id)
+        else:
+            times.append(micros_of(original.expires_at, "expires_at"))
         rows = [await self.backend.saga(saga_id) for saga_id in saga_ids]
-        times = [row.expires for row in rows if row is not None]
+        times += [row.expires for row in rows if row is not None]
         return None if not times or None in times else max(filter(None, times))
 
     def _refuse_if_read_only(self) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sagaz_core.errors import StorageError
+from sagaz_core.errors import StorageError, StorageUnavailableError
 from sagaz_core.storage.backends.base import RecordRow
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection
-from sagaz_core.storage.backends.sqlite_trips import _PATIENCE
+from sagaz_core.storage.backends.sqlite_file import OpenFile
+from sagaz_core.storage.backends.sqlite_trips import _PATIENCE, Trips
 from sagaz_core.storage.backends.sqlite_write import put_record
 
 
@@ -131,6 +132,37 @@ async def test_what_was_asked_for_is_done_before_the_file_is_closed(tmp_path: Pa
     await backend.open(read_only=True)
     assert await backend.get("test", "1") is not None
     await backend.close()
+
+
+async def test_what_waits_when_the_thread_has_ended_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    path.touch()
+    sent: list[Callable[[], None]] = []
+
+    def send(work: Callable[[], None]) -> None:
+        if sent:
+            raise StorageUnavailableError("it is closed")
+        sent.append(work)
+
+    db = sqlite3.connect(path)
+    trips = Trips(send, db, OpenFile.find(path, read_only=False))
+    under_way = asyncio.ensure_future(trips.ask(lambda: 1, writes=False))
+    while_it_is = asyncio.ensure_future(_soon(trips))
+    await asyncio.sleep(0.01)
+    await asyncio.to_thread(sent[0])
+    assert await asyncio.wait_for(under_way, 30) == 1
+    with pytest.raises(StorageUnavailableError, match="closed"):
+        await asyncio.wait_for(while_it_is, 30)
+    with pytest.raises(StorageUnavailableError, match="closed"):
+        await asyncio.wait_for(trips.ask(lambda: 3, writes=False), 30)
+    db.close()
+
+
+async def _soon(trips: Trips) -> object:
+    """Ask once what was asked for before is under way."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return await trips.ask(lambda: 2, writes=False)
 
 
 async def test_a_slow_question_does_not_hold_up_the_answers_before_it(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -107,34 +107,33 @@ class SQLiteConnection:
             raise
         return connection
 
-    async def run(
+    def run(
         self,
         function: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Call a function with the connection, on the connection's thread, in one trip.
 
         Raises:
             FileChangedError: the path leads elsewhere, or the file is at rest no longer.
         """
-        return await self._ask(function, args, kwargs, writes=False)
+        return self._ask(function, args, kwargs, writes=False)
 
-    async def write(
+    def write(
         self,
         function: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Call a function likewise, inside a write transaction, which it may share with others.
 
         Where another one in its transaction fails, it is called again in one of its own.
         """
-        return await self._ask(function, args, kwargs, writes=True)
+        return self._ask(function, args, kwargs, writes=True)
 
     async def _ask(self, function: Callable[..., T], args: Any, kwargs: Any, *, writes: bool) -> T:
-        if not self._connection._running:
-            raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
+        self._check_open()
         call = functools.partial(function, self._connection._conn, *args, **kwargs)
         try:
             result: T = await self._trips.ask(call, writes=writes)
@@ -155,7 +154,12 @@ class SQLiteConnection:
         aiosqlite has no public call for this; here is the only place that uses its queue, and
         the reason why its version is pinned.
         """
+        self._check_open()
         self._connection._tx.put_nowait((None, work))
+
+    def _check_open(self) -> None:
+        if not self._connection._running:
+            raise StorageUnavailableError(f"{self.path} is closed; open the storage first")
 
     def _leave_whole(self) -> None:
         """Bring the log into a file that was moved.

@@ -73,7 +73,9 @@ class ReopeningFile:
         It may be called more than once.
         """
         for _ in range(_ATTEMPTS):
-            connection = await self._connected()
+            connection = self._connection
+            if connection is None or self._process != os.getpid():
+                connection = await self._connected()
             try:
                 return await connection.run(function, *args, **kwargs)
             except FileChangedError:

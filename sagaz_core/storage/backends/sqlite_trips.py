@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends.sqlite_file import OpenFile
 
 _PATIENCE: Final = 0.002
@@ -56,7 +57,7 @@ class Trips:
     It may be used from several event loops, one after another.
 
     Args:
-        send: hands a function to the thread.
+        send: hands a function to the thread; raises StorageUnavailableError once it has ended.
         connection: what the jobs work with; only touched on the thread.
         file: must be the one that the path leads to when answers are given.
     """
@@ -93,8 +94,16 @@ class Trips:
     def leave(self) -> None:
         """Send what waits, now."""
         jobs, self._waiting, self._counted = self._waiting, [], 0
-        if jobs and self._loop is not None:
+        if not jobs or self._loop is None:
+            return
+        try:
             self._send(functools.partial(self._work, jobs, self._loop))
+        except StorageUnavailableError as error:
+            # It was closed while they waited for the trip before.
+            self._busy = False
+            for job in jobs:
+                job.error = error
+                job.settle()
 
     def _gather(self) -> None:
         """Let those who are about to ask for something do so first."""
