@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +86,11 @@ class EditLog:
         return EditLog(self.future[0], (*self.past, self.edits), self.future[1:])
 
 
-def completions(text: str, state: Mapping[str, Any]) -> list[str]:
-    """Return the recorded places that what was typed may go on to, as far as the operator."""
+def completions(text: str, state: Mapping[str, Any], fields: Collection[str] = ()) -> list[str]:
+    """Return the places that what was typed may go on to, as far as the operator.
+
+    They are those that were recorded, and the top-level ``fields`` besides.
+    """
     if "=" in text:
         return []
     if text.startswith("/"):
@@ -97,7 +100,8 @@ def completions(text: str, state: Mapping[str, Any]) -> list[str]:
         except OverrideError:
             return []
         return [f"{parent}/{part}" for part in _parts(holder) if part.startswith(begun)]
-    return [f"{key}=" for key in sorted(state) if key.startswith(text) and visible(key) == key]
+    keys = sorted({*state, *fields})
+    return [f"{key}=" for key in keys if key.startswith(text) and visible(key) == key]
 
 
 def _parts(holder: Any) -> list[str]:

@@ -109,8 +109,20 @@ class DebuggerScreen(ExplorerScreen):
             self._say(visible(moment.problem))
             return
         self._chosen = start
-        self._edit.open(EditBase(start.step, start.sequence, moment.snapshot.state))
+        state, context = moment.snapshot.state, moment.snapshot.context
+        self._edit.open(EditBase(start.step, start.sequence, state, context))
         self._show()
+        self.in_background("model", self._find_model)
+
+    async def _find_model(self) -> None:
+        # Imported here: it loads the person's own code, which looking does not need.
+        from sagaz_tui.context_model import find_model
+
+        view = self._view
+        if view is not None:
+            code = view.run.code or view.saga.code
+            settings = self.sagaz.settings
+            self._edit.know_model(await find_model(settings, view.saga.saga_name, code))
 
     @on(EditLine.Changed)
     def show_start(self) -> None:

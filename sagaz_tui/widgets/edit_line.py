@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import OverrideError
+from sagaz_tui.context_model import ContextModel
 from sagaz_tui.edits import EditLog, StagedEdit, common_start, completions, read_edit
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
@@ -30,11 +31,15 @@ _LONGEST: Final = 100_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditBase:
-    """What edits are for: a step to replay from, and the recorded state it begins with."""
+    """What edits are for: a step to replay from, and the recorded state it begins with.
+
+    ``context`` is that state without the results of steps.
+    """
 
     step: str
     sequence: int
     state: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -89,6 +94,10 @@ class EditLine(Vertical):
         self.display = False
         self._history = EditLog()
         self._base = EditBase("", 0)
+        self._model: ContextModel | None = None
+        self._unchecked: StagedEdit | None = None
+        """The edit that the model is to be asked about next."""
+        self._asking = False
         self._other_type = False
         self._words = ""
         self._before: Widget | None = None
@@ -129,6 +138,11 @@ class EditLine(Vertical):
         self._typing.display = True
         self._show()
         self.screen.set_focus(self._input)
+        self._check()
+
+    def know_model(self, model: ContextModel | None) -> None:
+        """Complete and check by a model of the context from now on."""
+        self._model = model
         self._check()
 
     def close(self) -> None:
@@ -189,7 +203,7 @@ class EditLine(Vertical):
 
     def complete(self) -> None:
         """Complete a recorded key or pointer."""
-        choices = completions(self._input.value, self._base.state)
+        choices = self._completions(self._input.value)
         if choices:
             self._input.value = common_start(choices)
             self._input.cursor_position = len(self._input.value)
@@ -199,15 +213,19 @@ class EditLine(Vertical):
         self._other_type = not self._other_type
         self._check()
 
+    def _completions(self, text: str) -> list[str]:
+        fields = self._model.fields if self._model else ()
+        return completions(text, self._base.state, fields)
+
     def _read(self, *, other_type: bool) -> StagedEdit:
         return read_edit(self._input.value, self._base.state, other_type=other_type)
 
     def _check(self) -> None:
         if not self.typing:
             return
-        text = self._input.value
+        text, self._unchecked = self._input.value, None
         if "=" not in text:
-            self._say_places(completions(text, self._base.state) if text else [])
+            self._say_places(self._completions(text) if text else [])
             return
         try:
             edit = self._read(other_type=self._other_type)
@@ -215,6 +233,30 @@ class EditLine(Vertical):
             self._refuse(error)
         else:
             self._say(edit_words(edit))
+            if self._model is not None:
+                self._ask_model(edit)
+
+    def _ask_model(self, edit: StagedEdit) -> None:
+        """Ask the model about an edit; what is typed meanwhile is asked about after it."""
+        self._unchecked = edit
+        if not self._asking:
+            self._asking = True
+            self.run_worker(cast("Any", self._asked), group="model")
+
+    async def _asked(self) -> None:
+        try:
+            while (edit := self._unchecked) is not None and self._model is not None:
+                others = (each for each in self.edits if each.pointer != edit.pointer)
+                operations = [(each.pointer, each.after) for each in (*others, edit)]
+                objection = await self._model.objection(
+                    self._base.context, operations, edit.pointer
+                )
+                if self._unchecked is edit:
+                    self._unchecked = None
+                    if objection:
+                        self._say(objection, wrong=True)
+        finally:
+            self._asking = False
 
     def _refuse(self, error: OverrideError) -> None:
         """Say what is wrong, and whether allowing another type would do."""
