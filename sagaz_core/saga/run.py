@@ -15,7 +15,7 @@ from sagaz_core.saga.calling import call, describe_error
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.copying import copy_value
 from sagaz_core.saga.graph import StepGraph, is_graph
-from sagaz_core.saga.obstacle import find_obstacle, left_undone
+from sagaz_core.saga.obstacle import Obstacle, find_obstacle, left_undone
 from sagaz_core.saga.recording import Recording
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Step
@@ -257,9 +257,11 @@ class Run:
             except asyncio.CancelledError:
                 _log.warning("saga %r completed, which could not be recorded", self._saga_id)
             except (RunRefusedError, SnapshotCaptureError) as error:
-                self._fail(error)
+                # Its end may be recorded all the same, though nobody has heard of it.
+                self._fail(self._obstacle() or error)
         if self._error is not None:
-            await self._roll_back()
+            if not isinstance(self._error, StoreLostError):
+                await self._roll_back()
             if isinstance(self._error, StoreLostError):
                 # It is left as one that was interrupted, for which its lease has to lapse.
                 return
@@ -288,13 +290,16 @@ class Run:
         for left in range(len(self._undo), 0, -1):
             step = self._undo[left - 1]
             await self._record_if_possible("before_compensation", step.name)
-            obstacle = find_obstacle(self._recording, resumable=self._start is not _BEGINNING)
+            obstacle = self._obstacle()
             if obstacle is not None:
                 stopped = isinstance(obstacle, StoreLostError) and not self._compensated
                 self._compensation = so_far if stopped else "failed"
                 self._error = left_undone(obstacle, self._undo[:left], self._error)
                 return
             await self._compensate(step)
+
+    def _obstacle(self) -> Obstacle | None:
+        return find_obstacle(self._recording, resumable=self._start is not _BEGINNING)
 
     async def _compensate(self, step: Step) -> None:
         assert step.compensation is not None

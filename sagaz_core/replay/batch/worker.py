@@ -29,6 +29,7 @@ from sagaz_core.replay.batch.pace import Pace
 from sagaz_core.replay.batch.planning import GONE, is_in_doubt
 from sagaz_core.replay.batch.pool import at_once
 from sagaz_core.replay.batch.progress import Progress
+from sagaz_core.replay.earlier_call import result_of
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.process import process_owner
 from sagaz_core.storage.storage import SnapshotStorage
@@ -36,8 +37,6 @@ from sagaz_core.storage.storage import SnapshotStorage
 _LOOKS_APART: Final = 0.1
 """Seconds between two looks at what others hold, however much is written meanwhile."""
 _LONGEST_WAIT: Final = 30.0
-
-_STATES: Final[dict[str, State]] = {"success": "succeeded", "failed": "failed"}
 
 
 class BatchWorker:
@@ -150,18 +149,25 @@ class BatchWorker:
         return not self._halt
 
     async def _learn(self, at: int) -> None:
-        """Take over what the replay log tells of a saga: it may have been replayed before."""
-        item = self._progress.items[at]
-        for entry in await self._storage.list_replays(item.saga_id):
-            if entry.request_id == self._journal.batch_id and entry.outcome != "running":
-                failed = entry.outcome == "failed"
-                self._progress.change(
-                    at,
-                    "failed" if failed else "succeeded",
-                    new_saga_id=entry.replay_id,
-                    error=entry.error_message if failed else None,
-                )
-                return
+        """Take over how a saga's replay of this batch has ended, whoever ran it."""
+        for entry in await self._storage.list_replays(self._progress.items[at].saga_id):
+            if entry.request_id != self._journal.batch_id:
+                continue
+            outcome, error = entry.outcome, entry.error_message
+            if outcome == "running":
+                result = await result_of(self._storage, entry)
+                if result is None:
+                    return
+                outcome = "failed" if result.status == "failed" else "success"
+                error = result.error_message
+            failed = outcome == "failed"
+            self._progress.change(
+                at,
+                "failed" if failed else "succeeded",
+                new_saga_id=entry.replay_id,
+                error=error if failed else None,
+            )
+            return
 
     async def _replay(self, at: int) -> None:
         item = self._progress.items[at]
@@ -212,28 +218,26 @@ class BatchWorker:
             )
             return
         if result.status == "failed":
-            if await self._is_taken_over(at):
-                await self._take_from_others(at)
+            if await self._is_taken_over(at) or not await self._goes_on(result.new_saga_id or ""):
+                await self._take_end(at)
                 return
-            if await self._goes_on(result.new_saga_id or ""):
-                # The store failed, and knows nothing of an end: whoever resumes it continues it.
-                self._progress.change(at, "waiting")
-                self._stop(result.error_message or "the store failed")
-                return
-        await self._end(
-            at,
-            _STATES[result.status],
-            new_saga_id=result.new_saga_id,
-            error=result.error_message if result.status == "failed" else None,
-        )
+            # The store failed, and knows nothing of an end: whoever resumes it continues it.
+            self._progress.change(at, "waiting")
+            self._stop(result.error_message or "the store failed")
+            return
+        await self._end(at, "succeeded", new_saga_id=result.new_saga_id)
 
     async def _is_taken_over(self, at: int) -> bool:
         """Whether another process has acted for a saga since this one did: it had stood still."""
         family = await self._storage.get_family(self._progress.items[at].saga_id)
         return family is not None and family.owner != process_owner()
 
-    async def _take_from_others(self, at: int) -> None:
-        """Take over how a saga ended for whoever took it over, or come back to it."""
+    async def _take_end(self, at: int) -> None:
+        """Take over what the store tells of a saga's end, or come back to it.
+
+        That may be another than this process has seen: by whoever took it over, or because the
+        store's last answer was lost.
+        """
         await self._learn(at)
         item = self._progress.items[at]
         if not self._progress.is_settled(at):
