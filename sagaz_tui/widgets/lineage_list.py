@@ -33,6 +33,7 @@ _STATES: Final[dict[str, tuple[GlyphName, Token]]] = {
 class LineageList(LinePane):
     """The runs of one family. ``enter`` asks to open the one that is lit."""
 
+    DEFAULT_CSS = "LineageList { scrollbar-gutter: stable; }"
     BINDINGS = [*bindings_for("lineage")]  # noqa: RUF012 - Textual declares it so
 
     class Chosen(Message):
