@@ -32,7 +32,7 @@ from sagaz_tui.widgets.saga_bars import (
     title_line,
     views_line,
 )
-from sagaz_tui.widgets.saga_rows import head_line
+from sagaz_tui.widgets.saga_rows import Layout, head_line
 from sagaz_tui.widgets.saga_table import SagaTable, notice
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class LiveSagas(SagazScreen[None]):
         self._freshness = Freshness()
         self._trouble = ""
         self._filter_error = ""
+        self._layout: Layout | None = None
         self._marking = False
 
     def compose(self) -> ComposeResult:
@@ -300,11 +301,9 @@ class LiveSagas(SagazScreen[None]):
     def _show_bars(self) -> None:
         self._show_title()
         self._show_views()
-        if self._filter_error:
-            self._groups.show((Span(f" {self._filter_error}", "changed"),))
-        else:
-            self._show_groups()
+        self._show_groups()
         self._show_news()
+        self._show_head()
 
     def _show_views(self) -> None:
         views, calls = views_line(self._question, self._counts)
@@ -381,7 +380,15 @@ class LiveSagas(SagazScreen[None]):
 
     def on_saga_table_laid_out(self, message: SagaTable.LaidOut) -> None:
         """Name the columns."""
-        self._head.show(head_line(message.layout))
+        self._layout = message.layout
+        self._show_head()
+
+    def _show_head(self) -> None:
+        """Name the columns, or say under the filter what is wrong with it."""
+        if self._filter_error:
+            self._head.show((Span(f"   {self._filter_error}", "changed"),))
+        elif self._layout is not None:
+            self._head.show(head_line(self._layout))
 
 
 def _looked_at(feed: SagaFeed) -> int:

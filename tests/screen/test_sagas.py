@@ -167,7 +167,12 @@ async def test_a_filter_that_cannot_be_read_says_so_and_keeps_the_rows(
     async with listing(store) as pilot:
         press(pilot, "/", *"status:faild")
         await until_painted(pilot, "no status 'faild'; there are executing")
+        lines = painted(pilot.app).splitlines()
+        (typed,) = [number for number, line in enumerate(lines) if "status:faild" in line]
+        assert "no status 'faild'" in lines[typed + 1]
         assert len(ids(pilot)) == 3
+        press(pilot, "escape")
+        await until_painted(pilot, "FAILED AT")
 
 
 async def test_a_filter_that_the_view_contradicts_says_where_to_look(
