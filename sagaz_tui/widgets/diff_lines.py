@@ -95,13 +95,14 @@ def _text(value: Any, retyped: bool, room: int) -> str:
 def from_first_difference(before: Any, after: Any, room: int) -> tuple[Any, Any]:
     """Return two long texts from shortly before the place where they begin to differ.
 
-    What does not fit would else be cut there, and both would look the same. Other values, and
-    texts that differ within the first ``room`` characters, come back as they are.
+    What does not fit would else be cut there, and both would look the same. Other values, texts
+    that fit, and those that differ within the first ``room`` characters, come back as they are.
     """
     if not isinstance(before, str) or not isinstance(after, str):
         return before, after
     same = common_length(before, after)
-    if same < room - 4:
+    fits = max(len(before), len(after)) + 2 <= room
+    if fits or before == after or same < room - 4:
         return before, after
     start = same - room // 4
     return "…" + before[start:], "…" + after[start:]

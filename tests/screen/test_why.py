@@ -126,6 +126,10 @@ def test_long_texts_are_shown_from_where_they_begin_to_differ() -> None:
     assert '"…aaa' in old
     assert "old" in old
     assert "new" in new
+    for before, after in (("tok_1", "tok_2"), ("same" * 50, "same" * 50)):
+        shown = texts(diff_lines("#1→#2", [Difference("/t", "changed", before, after)], 40))[1]
+        assert "…s" not in shown
+        assert shown.startswith(f' ~ /t  "{before[:5]}')
 
 
 def test_of_many_changes_only_those_looked_at_are_written() -> None:
