@@ -13,7 +13,8 @@ from textual.worker import Worker
 
 from sagaz_core.errors import ExpressionError, StorageError
 from sagaz_tui.keys import keys_called
-from sagaz_tui.outage import failures_by_minute, outage_line
+from sagaz_tui.outage import outage_line
+from sagaz_tui.saga_counter import SagaCounter
 from sagaz_tui.saga_feed import Counts, Newer, Question, SagaFeed, View
 from sagaz_tui.saga_marks import Marks
 from sagaz_tui.screens.base import SagazScreen
@@ -43,8 +44,6 @@ _QUIET: Final = 5.0
 may have lapsed."""
 _PAUSE: Final = 0.15
 """Seconds between two looks at a store that is written all the time."""
-_COUNT_SHARE: Final = 30
-"""Counting may take one part in so many of the time."""
 _LOOK_AT: Final = 5_000
 """Of so many sagas an expression is asked before a person must want more of it."""
 _PREVIEWED: Final = 200
@@ -75,9 +74,7 @@ class LiveSagas(SagazScreen[None]):
         self._more: Worker[None] | None = None
         self._cursor: int | None = None
         self._newer = Newer()
-        self._counts: Counts | None = None
-        self._failures: tuple[int, ...] = ()
-        self._count_due = asyncio.Event()
+        self._counter = SagaCounter(self.sagaz.storage, self.sagaz.now, self._show_counts)
         self._freshness = Freshness()
         self._trouble = ""
         self._filter_error = ""
@@ -118,8 +115,8 @@ class LiveSagas(SagazScreen[None]):
             self.table.tick()
             if not self._loaded:
                 self._show_news()
-            if self.sagaz.now().second == 0 and any(self._failures):
-                self._count_due.set()
+            if self.sagaz.now().second == 0 and any(self._counter.failures):
+                self._counter.want()
 
     # ------------------------------------------------------------------ rows
 
@@ -127,8 +124,9 @@ class LiveSagas(SagazScreen[None]):
         """Show what answers a question; the old rows stay until the new ones are there."""
         self._question = question
         self._feed = SagaFeed(self.sagaz.storage, question, self.sagaz.now())
+        self._counter.feed = self._feed
         self._loaded, self._newer = False, Newer()
-        self._count_due.set()
+        self._counter.want()
         self._filter_error = ""
         for group in ("count", "more"):
             self.workers.cancel_group(self, group)
@@ -194,7 +192,7 @@ class LiveSagas(SagazScreen[None]):
 
     def _give_up(self, error: ExpressionError) -> None:
         """Ask nothing more by a filter that cannot be asked."""
-        self._feed = None
+        self._feed = self._counter.feed = None
         self._refuse_filter(visible(str(error)))
 
     def _refuse_filter(self, words: str) -> None:
@@ -206,7 +204,7 @@ class LiveSagas(SagazScreen[None]):
 
     def _start_following(self) -> None:
         self.in_background("follow", self._follow)
-        self.in_background("count", self._keep_counting)
+        self.in_background("count", self._counter.run)
 
     async def _follow(self) -> None:
         retry = _RETRY
@@ -233,7 +231,7 @@ class LiveSagas(SagazScreen[None]):
         feed = self._feed
         if feed is None:
             return
-        self._count_due.set()
+        self._counter.want()
         if not self._loaded:
             await self._load(feed)
             return
@@ -247,30 +245,9 @@ class LiveSagas(SagazScreen[None]):
             self._take_in_newer()
         self._show_bars()
 
-    async def _keep_counting(self) -> None:
-        """Count whenever something has changed, if that takes long then more rarely."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._count_due.wait()
-            self._count_due.clear()
-            begun = loop.time()
-            try:
-                await self._count()
-            except StorageError:
-                # Whoever follows says so, and asks for it again.
-                continue
-            except asyncio.CancelledError:
-                self._count_due.set()
-                raise
-            await asyncio.sleep((loop.time() - begun) * _COUNT_SHARE)
-
-    async def _count(self) -> None:
-        self._failures = await failures_by_minute(self.sagaz.storage, self.sagaz.now())
-        self._show_views()
-        if self._feed is not None:
-            self._counts = await self._feed.counts()
-            self._show_bars()
-            self._show_notice()
+    def _show_counts(self) -> None:
+        self._show_bars()
+        self._show_notice()
 
     def _lost(self, error: StorageError, retry: float) -> None:
         self._freshness = Freshness(
@@ -298,6 +275,10 @@ class LiveSagas(SagazScreen[None]):
 
     # ------------------------------------------------------------------ what is shown
 
+    @property
+    def _counts(self) -> Counts | None:
+        return self._counter.counts
+
     def _show_bars(self) -> None:
         self._show_title()
         self._show_views()
@@ -307,7 +288,7 @@ class LiveSagas(SagazScreen[None]):
 
     def _show_views(self) -> None:
         views, calls = views_line(self._question, self._counts)
-        outage = outage_line(self._failures, self.size.width, line_width(views))
+        outage = outage_line(self._counter.failures, self.size.width, line_width(views))
         self._views.show(views, outage, calls)
 
     def _show_groups(self) -> None:
