@@ -60,6 +60,18 @@ class Worker:
         self.process.kill()
         self.process.communicate()
 
+    def succeeds(self) -> dict[str, Any]:
+        """Wait for its end; return what it reports, which is that all succeeded."""
+        report = self.report()
+        others = [
+            (item["saga_id"], item["state"], item["error"] or item["reason"])
+            for item in report["items"]
+            if item["state"] != "succeeded"
+        ]
+        assert not others, (report["stopped_because"], others[:5])
+        assert report["status"] == "completed"
+        return report
+
     def report(self) -> dict[str, Any]:
         """Wait for its end; return what it reports."""
         out, _ = self.process.communicate(timeout=PATIENCE)
