@@ -207,7 +207,8 @@ async def close_log(
         return
     try:
         if outcome is not None and outcome.status == "completed":
-            await asyncio.gather(storage.save_replay_log(entry, original=original), lease.release())
+            await lease.release()
+            await storage.save_replay_log(entry, original=original)
         elif await lease.release() or not await _is_taken_over(storage, lease):
             await storage.save_replay_log(entry)
     except StorageError as error:

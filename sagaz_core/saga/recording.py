@@ -111,6 +111,7 @@ class Recording:
         )
         self._indexes = {step.name: index for index, step in enumerate(self._run.steps)}
         self._has_lease = origin is not None
+        self._lease = origin.lease if origin else None
         self._writer = make_writer(
             storage, self.saga_id, saga_name, self._run, tags=tags, origin=origin, term=LEASE_TERM
         )
@@ -320,6 +321,8 @@ class Recording:
         self._end_written = end
         if not end:
             self._heartbeat.start(asked)
+        elif self._lease is not None:
+            self._lease.note_given_back()
         return True
 
     def _carry_over(self, unwritten: Sequence[Taken]) -> None:

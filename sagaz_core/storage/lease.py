@@ -25,6 +25,11 @@ class Lease:
         self.holder = holder
         self.fence = fence
         self.term = term
+        self._given_back = False
+
+    def note_given_back(self) -> None:
+        """Say that the run's last checkpoint has given it back."""
+        self._given_back = True
 
     async def beat(self) -> bool:
         """Hold it for another term; False if it is somebody else's now."""
@@ -37,6 +42,8 @@ class Lease:
 
         ``recovered_by`` names the replay that brought the family to success.
         """
+        if self._given_back and recovered_by is None:
+            return True
         return await self._backend.release(
             self.root_id, fence=self.fence, recovered_by=recovered_by
         )
