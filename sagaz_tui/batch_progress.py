@@ -41,6 +41,8 @@ class BatchProgress:
         self.errors: Counter[str] = Counter()
         """How many failed by errors that differ only in numbers, ids and quoted text."""
         self.running = 0
+        self.canary: str | None = None
+        """The saga that runs alone, before the others."""
         self.stopping = False
         self.ended = False
         """Whether the batch has said that it ended."""
@@ -61,6 +63,8 @@ class BatchProgress:
         if self._began is None:
             self._began = (self._at, self.done)
         match event["event"]:
+            case "canary":
+                self.canary = event["saga_id"]
             case "item_started":
                 self.running += 1
             case "item_ended":
@@ -73,6 +77,7 @@ class BatchProgress:
     def _take_ended(self, event: dict[str, Any]) -> None:
         state: ItemState = event["state"]
         self.running = max(self.running - 1, 0)
+        self.canary = None
         self.counts[state] += 1
         if state == "failed":
             step, _, error = str(event["error"]).partition(": ")

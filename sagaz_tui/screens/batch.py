@@ -249,7 +249,10 @@ class BatchScreen(SagazScreen[None]):
             " those under way come to their end; {} again cancels them, and they undo",
             " cancelling: those under way undo what they did",
         )
-        return (Span(words[run.stops].format(key), "muted"),)
+        said = words[run.stops].format(key)
+        if run.progress.canary is not None and not run.stops:
+            said = f" {visible(run.progress.canary)} runs first, alone; {said.lstrip()}"
+        return (Span(said, "muted"),)
 
     def _show_end(self, run: BatchRun, because: str | None) -> None:
         progress = run.progress

@@ -177,6 +177,7 @@ async def test_leaving_stops_nothing_and_coming_back_finds_it(orders: SnapshotSt
         await until_painted(pilot, "enter replays 3 sagas")
         press(pilot, "enter")
         await until_painted(pilot, "RUNNING", "0 of 3", "▸ 1 under way")
+        await until_painted(pilot, "order_9 runs first, alone; it goes on if you leave")
         press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
         await until_painted(pilot, "batch 0 of 3 (R)")
