@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,17 @@ def read_edit(text: str, state: Mapping[str, Any], *, other_type: bool = False) 
     Raises:
         OverrideError: it cannot be read, or does not fit; the sentence says why.
     """
-    override = parse_override(text)
+    return read_staged(parse_override(text), state, other_type=other_type)
+
+
+def read_staged(
+    override: Override, state: Mapping[str, Any], *, other_type: bool = False
+) -> StagedEdit:
+    """Read one edit against a state, as :func:`read_edit` does.
+
+    Raises:
+        OverrideError: it does not fit; the sentence says why.
+    """
     pointer, after = read_override(override, state, allow_type=other_type)
     before = value_at(state, pointer)
     takes_any_key = isinstance(value_at(state, pointer.rpartition("/")[0]), dict)
@@ -60,6 +70,17 @@ def read_edit(text: str, state: Mapping[str, Any], *, other_type: bool = False) 
     return StagedEdit(override, pointer, before, after, other_type)
 
 
+def read_all(
+    overrides: Iterable[Override], state: Mapping[str, Any], *, other_type: bool = False
+) -> list[StagedEdit]:
+    """Read edits against a state: all of them, or none.
+
+    Raises:
+        OverrideError: one does not fit; the sentence says which and why.
+    """
+    return [read_staged(each, state, other_type=other_type) for each in overrides]
+
+
 @dataclass(frozen=True, slots=True)
 class EditLog:
     """The staged edits, with what they were before and what was taken back."""
@@ -68,10 +89,16 @@ class EditLog:
     past: tuple[tuple[StagedEdit, ...], ...] = ()
     future: tuple[tuple[StagedEdit, ...], ...] = ()
 
-    def staged(self, edit: StagedEdit) -> EditLog:
-        """Return the log with one edit more; it takes the place of one of the same pointer."""
-        others = tuple(each for each in self.edits if each.pointer != edit.pointer)
-        return EditLog((*others, edit), (*self.past, self.edits))
+    def staged(self, *edits: StagedEdit) -> EditLog:
+        """Return the log with more edits; each takes the place of one of the same pointer.
+
+        They are one change: taken back, they are all gone.
+        """
+        by_pointer = {each.pointer: each for each in self.edits}
+        for edit in edits:
+            by_pointer.pop(edit.pointer, None)
+            by_pointer[edit.pointer] = edit
+        return EditLog(tuple(by_pointer.values()), (*self.past, self.edits))
 
     def undone(self) -> EditLog:
         """Return the log as it was before the last change."""

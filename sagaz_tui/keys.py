@@ -230,6 +230,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("edit.stage", "enter", "stage the edit", "edit", "stage", action="submit"),
     Key("edit.complete", "tab", "complete the key", "edit", "complete"),
     Key("edit.allow-type", "ctrl+t", "allow another type", "edit", "other type"),
+    Key("edit.editor", "ctrl+e", "edit the value in $VISUAL or $EDITOR", "edit", "editor"),
     # ------------------------------------------------------------------ plan
     Key("plan.confirm", "enter", "run it, if R opened it", "plan", "run"),
     Key(

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.events import DescendantFocus
 
 from sagaz_core.errors import StorageError
+from sagaz_tui.editor import editor_command
 from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.replay_process import ReplayRequest
@@ -43,7 +44,9 @@ class DebuggerScreen(ExplorerScreen):
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Show the keys that work where the keys go."""
         typing = isinstance(event.widget, EditInput)
-        self.query_one(KeyFooter).show("edit" if typing else "debugger")
+        no_editor = () if editor_command() else ("edit.editor",)
+        footer = self.query_one(KeyFooter)
+        footer.show("edit" if typing else "debugger", leave_out=no_editor)
 
     @property
     def _edit(self) -> EditLine:

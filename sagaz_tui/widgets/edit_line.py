@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
-from rich.cells import cell_len
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from sagaz_core.errors import OverrideError
+from sagaz_core.errors import OverrideError, SagazError
+from sagaz_core.replay.pointer import to_pointer, value_at
 from sagaz_tui.context_model import ContextModel
-from sagaz_tui.edits import EditLog, StagedEdit, common_start, completions, read_edit
+from sagaz_tui.editor import Draft, draft_of, edit_text, editor_command, override_from
+from sagaz_tui.edits import (
+    EditLog,
+    StagedEdit,
+    common_start,
+    completions,
+    read_all,
+    read_edit,
+    read_staged,
+)
+from sagaz_tui.edits_file import load_overrides, save_overrides
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
-from sagaz_tui.values import type_word
-from sagaz_tui.widgets.diff_lines import difference_line
-from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.lines import TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import clip, safe_text
+from sagaz_tui.widgets.staged_lines import edit_words, staged_lines
 
-_STAGED_SHOWN: Final = 3
 _LONGEST: Final = 100_000
+_FILE_COMMANDS: Final = (":save ", ":load ")
+_HINT: Final = "key=value key:=JSON /a/b:=JSON :load FILE :save FILE; esc keeps what is staged"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +78,10 @@ class EditInput(Input):
         """Let the value have another type than the recorded one, or no longer."""
         self._line.turn_type()
 
+    def action_editor(self) -> None:
+        """Edit the value in the person's own editor."""
+        self._line.use_editor()
+
 
 class EditLine(Vertical):
     """Staged edits, and the line while somebody types. Hidden while there is neither."""
@@ -98,6 +112,8 @@ class EditLine(Vertical):
         self._unchecked: StagedEdit | None = None
         """The edit that the model is to be asked about next."""
         self._asking = False
+        self._rejected: tuple[str, Draft] | None = None
+        """What was left in the editor last and did not fit, and for which place."""
         self._other_type = False
         self._words = ""
         self._before: Widget | None = None
@@ -192,7 +208,10 @@ class EditLine(Vertical):
         self._check()
 
     def submit(self) -> None:
-        """Stage what is typed, if it fits."""
+        """Stage what is typed, if it fits, or do what is asked for with a file."""
+        if self._input.value.startswith(_FILE_COMMANDS):
+            self._use_file()
+            return
         try:
             edit = self._read(other_type=self._other_type)
         except OverrideError as error:
@@ -200,6 +219,64 @@ class EditLine(Vertical):
         else:
             self._history = self._history.staged(edit)
             self.close()
+
+    def _use_file(self) -> None:
+        """Save what is staged to a file, or stage what is in one: all of it, or nothing."""
+        word, _, place = self._input.value.partition(" ")
+        try:
+            if word == ":save":
+                path = save_overrides(place.strip(), [each.override for each in self.edits])
+                self.close()
+                self.notify(f"saved to {visible(str(path))}", markup=False)
+                return
+            edits = read_all(
+                load_overrides(place.strip()), self._base.state, other_type=self._other_type
+            )
+        except SagazError as error:
+            self._say(str(error), wrong=True)
+        else:
+            self._history = self._history.staged(*edits)
+            self.close()
+
+    def use_editor(self) -> None:
+        """Edit the value at the place that is typed in the person's own editor, and stage it."""
+        command, place = editor_command(), self._input.value.partition("=")[0].removesuffix(":")
+        if not command or not place:
+            self._say(
+                "type a key, then the editor opens on its value"
+                if command
+                else "set $VISUAL or $EDITOR, and start again, to edit a value there",
+                wrong=True,
+            )
+            return
+        pointer = to_pointer(place)
+        try:
+            draft = self._draft(pointer)
+            with self.app.suspend():
+                text = edit_text(draft, command)
+            self._rejected = (pointer, replace(draft, text=text))
+            if text == draft.text:
+                self._say("nothing was changed in the editor")
+                return
+            override = override_from(pointer, draft, text)
+            edit = read_staged(override, self._base.state, other_type=self._other_type)
+        except SuspendNotSupported:
+            self._say("this terminal cannot be lent to an editor", wrong=True)
+        except SagazError as error:
+            self._say(str(error), wrong=True)
+        else:
+            self._rejected = None
+            self._history = self._history.staged(edit)
+            self.close()
+
+    def _draft(self, pointer: str) -> Draft:
+        """The value at a pointer to edit: as it was left there, else as staged, else recorded."""
+        if self._rejected is not None and self._rejected[0] == pointer:
+            return self._rejected[1]
+        for edit in self.edits:
+            if edit.pointer == pointer:
+                return draft_of(edit.after)
+        return draft_of(value_at(self._base.state, pointer))
 
     def complete(self) -> None:
         """Complete a recorded key or pointer."""
@@ -224,6 +301,9 @@ class EditLine(Vertical):
         if not self.typing:
             return
         text, self._unchecked = self._input.value, None
+        if text.startswith(_FILE_COMMANDS):
+            self._say("enter saves what is staged" if text[1] == "s" else "enter stages its edits")
+            return
         if "=" not in text:
             self._say_places(self._completions(text) if text else [])
             return
@@ -271,7 +351,7 @@ class EditLine(Vertical):
         if places:
             self._say("  ".join(place.rstrip("=") for place in places))
         else:
-            self._say("key=value, key:=JSON or /a/b:=JSON; tab completes, esc keeps what is staged")
+            self._say(_HINT)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self._hint.set_class(wrong, "-wrong")
@@ -280,23 +360,3 @@ class EditLine(Vertical):
 
     def _write_hint(self) -> None:
         self._hint.update(safe_text(clip(self._words, max(self.size.width - 2, 1))))
-
-
-def edit_words(edit: StagedEdit) -> str:
-    """Return what an edit does: sign, pointer, values, and the type it is read as."""
-    line = difference_line(edit.difference, cell_len(edit.pointer), 10_000)
-    text = "".join(span.text for span in line).strip()
-    return f"{' '.join(text.split())}   as {type_word(edit.after)}"
-
-
-def staged_lines(edits: tuple[StagedEdit, ...], width: int) -> list[Line]:
-    """Return the staged edits as lines of a diff, the latest last, the first ones counted."""
-    hidden = max(len(edits) - _STAGED_SHOWN, 0)
-    lines: list[Line] = []
-    if hidden:
-        lines.append((Span(f" {hidden} more before", "muted"),))
-    shown = edits[hidden:]
-    path_width = min(
-        max((cell_len(visible(edit.pointer)) for edit in shown), default=0), width // 2
-    )
-    return lines + [difference_line(edit.difference, path_width, width) for edit in shown]

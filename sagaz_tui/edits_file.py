@@ -1,0 +1,44 @@
+"""Staged edits in a file, as ``sagaz replay run --overrides FILE`` reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sagaz_core.errors import SagazError
+from sagaz_core.replay.overrides import Override
+from sagaz_tui.cli.overrides import collect_overrides
+
+
+class EditsFileError(SagazError):
+    """The file cannot be written; the message says why."""
+
+
+def save_overrides(place: str, overrides: Sequence[Override]) -> Path:
+    """Write overrides to a new file that only this user can read, and return its path.
+
+    Raises:
+        EditsFileError: there is a file of that name, or it cannot be written.
+    """
+    path = Path(place).expanduser()
+    text = json.dumps([str(each) for each in overrides], indent=2) + "\n"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise EditsFileError(f"{path} is there already; give another name") from error
+    except OSError as error:
+        raise EditsFileError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def load_overrides(place: str) -> tuple[Override, ...]:
+    """Return the overrides of a file: a JSON object of keys and values, or a list of overrides.
+
+    Raises:
+        SagazError: it cannot be read.
+    """
+    return collect_overrides((), str(Path(place).expanduser().absolute()))
