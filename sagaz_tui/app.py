@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from textual.filter import LineFilter
+from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from sagaz_core.model import utc_now
@@ -15,7 +15,7 @@ from sagaz_tui.keys_in_order import KeysInOrder
 from sagaz_tui.keys_remapped import check_remap
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.sagas import SagasScreen
-from sagaz_tui.theme import THEMES, AsciiFilter, terminal_is_ascii
+from sagaz_tui.theme import PREFIX, THEMES, AsciiFilter, terminal_is_ascii
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
@@ -62,12 +62,16 @@ class SagazApp(KeysInOrder):
             self.unregister_theme(name)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = THEMES[0].name
+        self.theme = PREFIX + settings.theme
         self.set_keymap(settings.keys)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Whatever is drawn leaves as ASCII where the terminal has no more."""
         filters = super().get_line_filters()
+        if self.native_ansi_color:
+            # There is no colour to mix a dimmed one from, nor to make a grey of.
+            filters = [each for each in filters if not isinstance(each, DimFilter | Monochrome)]
+            filters += [NoColor()] if self.no_color else []
         return [*filters, self._ascii_filter] if self.ascii else filters
 
     def get_default_screen(self) -> Screen[None]:

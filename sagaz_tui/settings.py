@@ -32,8 +32,15 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "read_only": (None, bool, "a boolean"),
     "production": (None, str, "a string"),
     "keys": (dict, str, "a dictionary"),
+    "theme": (None, str, "a string"),
+    "times": (None, str, "a string"),
 }
 """What a settings file may hold: a container and the type in it, or a type alone."""
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "theme": ("dark", "light", "contrast", "ansi"),
+    "times": ("local", "utc"),
+}
+"""What those settings may be that are one of a few; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,10 @@ class Settings:
     """The store's label, such as ``PROD-EU``; empty: not a production store."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Key bindings of the screen, by their id."""
+    theme: str = CHOICES["theme"][0]
+    """The screen's colours: ``ansi`` are the terminal's own sixteen."""
+    times: str = CHOICES["times"][0]
+    """In which zone the screen shows times: this machine's, or UTC."""
     file: Path | None = None
     """The settings file that was read."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +81,7 @@ def load_settings(
     storage_url: str | None = None,
     flag: str = "--storage-url",
     read_only: bool = False,
+    theme: str | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -80,6 +92,7 @@ def load_settings(
         storage_url: the flag ``--storage-url``: a URL, or the path of an SQLite file.
         flag: what that flag is called in messages, where a command has more than one store.
         read_only: the flag ``--read-only``.
+        theme: the flag ``--theme``.
         environ: the environment; by default this process's.
         folder: where to look for a settings file first; by default the current folder.
 
@@ -93,6 +106,12 @@ def load_settings(
         values[name], sources[name] = value, f"environment {_variable(name)}"
     if read_only:
         values["read_only"], sources["read_only"] = True, "--read-only"
+    if theme is not None:
+        values["theme"], sources["theme"] = theme, "--theme"
+    for name, choices in CHOICES.items():
+        if values.get(name, choices[0]) not in choices:
+            wrong, there_are = values[name], " or ".join(choices)
+            raise UsageError(f"{sources[name]}: {name} is {wrong!r}; set it to {there_are}")
     _apply_storage_flags(values, sources, storage, storage_url, flag)
     return Settings(
         storage_url=values.get("storage_url", DEFAULT_STORAGE_URL),
@@ -101,6 +120,7 @@ def load_settings(
         read_only=values.get("read_only", False),
         production=values.get("production", ""),
         keys=values.get("keys", {}),
+        **{name: values.get(name, choices[0]) for name, choices in CHOICES.items()},
         file=file,
         sources={name: sources.get(name, "default") for name in _KINDS},
     )
@@ -192,6 +212,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         values["read_only"] = _truth("SAGAZ_READ_ONLY", environment["SAGAZ_READ_ONLY"])
     if "SAGAZ_PRODUCTION" in environment:
         values["production"] = environment["SAGAZ_PRODUCTION"]
+    for name in CHOICES:
+        if chosen := environment.get(_variable(name)):
+            values[name] = chosen
     return values
 
 

@@ -13,103 +13,59 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
+from sagaz_tui.colours import ANSI, LIGHT, PALETTES, Palette
 
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """Colours by what they mean, as ``#rrggbb``. ``fail`` is failure's and nothing else's."""
-
-    bg: str
-    cursor: str
-    text: str
-    muted: str
-    future: str
-    fail: str
-    ok: str
-    added: str
-    removed: str
-    changed: str
-    undo: str
-    live: str
-    ghost: str
-    secret: str
+PREFIX: Final = "sagaz-"
 
 
-DARK: Final = Palette(
-    bg="#12151b",
-    cursor="#263349",
-    text="#d7dce5",
-    muted="#8b95a7",
-    future="#7d879a",
-    fail="#ff7b72",
-    ok="#7fd08a",
-    added="#7fd08a",
-    removed="#f2868b",
-    changed="#e6c069",
-    undo="#c39bf5",
-    live="#5fb7ff",
-    ghost="#7fc8c8",
-    secret="#c9a26d",
-)
-LIGHT: Final = Palette(
-    bg="#fbfbfa",
-    cursor="#d7e5fb",
-    text="#1c2330",
-    muted="#5a6475",
-    future="#646e7f",
-    fail="#b3171c",
-    ok="#17692b",
-    added="#17692b",
-    removed="#a8201f",
-    changed="#7a5200",
-    undo="#6a35b8",
-    live="#0a5cad",
-    ghost="#0f6464",
-    secret="#76501a",
-)
-
-
-def _theme(name: str, palette: Palette, *, dark: bool) -> Theme:
-    tokens = {f"s-{token}": colour for token, colour in asdict(palette).items()}
+def _theme(name: str, palette: Palette) -> Theme:
+    colours = {token: _css(colour) for token, colour in asdict(palette).items()}
+    raised = "ansi_bright_black" if palette is ANSI else palette.cursor
     return Theme(
-        name=name,
-        dark=dark,
-        primary=palette.live,
-        secondary=palette.muted,
-        accent=palette.live,
-        warning=palette.changed,
-        error=palette.fail,
-        success=palette.ok,
-        foreground=palette.text,
-        background=palette.bg,
-        surface=palette.bg,
-        panel=palette.cursor,
+        name=PREFIX + name,
+        dark=palette is not LIGHT,
+        ansi=palette is ANSI,
+        primary=colours["live"],
+        secondary=colours["muted"],
+        accent=colours["live"],
+        warning=colours["changed"],
+        error=colours["fail"],
+        success=colours["ok"],
+        foreground=colours["text"],
+        background=colours["bg"],
+        surface=colours["bg"],
+        panel=colours["cursor"],
         text_alpha=1.0,
         variables={
-            **tokens,
-            "block-cursor-background": palette.cursor,
-            "block-cursor-foreground": palette.text,
+            **{f"s-{token}": colour for token, colour in colours.items()},
+            "ansi-background": "ansi_default",
+            "ansi-foreground": "ansi_default",
+            "block-cursor-background": colours["cursor"],
+            "block-cursor-foreground": colours["text"],
             "block-cursor-text-style": "none",
-            "input-selection-background": palette.cursor,
-            "scrollbar": palette.cursor,
-            "scrollbar-hover": palette.muted,
-            "scrollbar-active": palette.live,
-            "scrollbar-background": palette.bg,
-            "scrollbar-background-hover": palette.bg,
-            "scrollbar-background-active": palette.bg,
-            "scrollbar-corner-color": palette.bg,
+            "input-selection-background": raised,
+            "scrollbar": raised,
+            "scrollbar-hover": colours["muted"],
+            "scrollbar-active": colours["live"],
+            "scrollbar-background": colours["bg"],
+            "scrollbar-background-hover": colours["bg"],
+            "scrollbar-background-active": colours["bg"],
+            "scrollbar-corner-color": colours["bg"],
         },
     )
 
 
-THEMES: Final = (
-    _theme("sagaz-dark", DARK, dark=True),
-    _theme("sagaz-light", LIGHT, dark=False),
-)
+def _css(colour: str) -> str:
+    """Give a colour as a style sheet calls it."""
+    return colour if colour.startswith("#") else f"ansi_{colour.split()[-1]}"
+
+
+THEMES: Final = tuple(_theme(name, palette) for name, palette in PALETTES.items())
 
 
 def palette_for(theme: Theme) -> Palette:
-    """Give the colours that go with a theme's background."""
-    return DARK if theme.dark else LIGHT
+    """Give a theme's colours."""
+    return PALETTES[theme.name.removeprefix(PREFIX)]
 
 
 # ---------------------------------------------------------------- glyphs

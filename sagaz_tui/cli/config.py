@@ -24,6 +24,8 @@ def show_settings(
         "read_only": settings.read_only,
         "production": settings.production,
         "keys": dict(settings.keys),
+        "theme": settings.theme,
+        "times": settings.times,
     }
     if format == "json":
         sources = settings.sources

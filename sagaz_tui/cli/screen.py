@@ -17,6 +17,9 @@ def open_screen(
     ascii_only: Annotated[
         bool, typer.Option("--ascii", help="Draw with ASCII characters only.")
     ] = False,
+    theme: Annotated[
+        str | None, typer.Option("--theme", help="Colours: dark, light, contrast or ansi.")
+    ] = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
 ) -> None:
@@ -28,6 +31,8 @@ def open_screen(
     if reason := obstacle():
         instead = f"sagaz show {saga_id}" if saga_id else "sagaz sagas"
         raise UsageError(f"{reason}, so the screen cannot open; `{instead}` shows it as text")
-    settings = load_settings(storage=storage, storage_url=storage_url, read_only=read_only)
+    settings = load_settings(
+        storage=storage, storage_url=storage_url, read_only=read_only, theme=theme
+    )
     if code := run_screen(settings, saga_id, ascii_only=ascii_only):
         raise typer.Exit(code)

@@ -60,7 +60,7 @@ class KeyFooter(Painted):
             if number:
                 segments.append(Segment(_GAP, on))
             segments.append(Segment(text, on + Style(color=colours.live) + click))
-            segments.append(Segment(f" {key.footer}", on + Style(color=colours.muted) + click))
+            segments.append(Segment(f" {key.footer}", on + Style.parse(colours.muted) + click))
         return Strip(segments).adjust_cell_length(self.size.width, on)
 
     def on_mount(self) -> None:

@@ -14,7 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sagaz_tui.theme import Palette, palette_for
+from sagaz_tui.colours import Palette
+from sagaz_tui.theme import palette_for
 from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
 
@@ -79,12 +80,14 @@ def paint(line: Line, width: int, palette: Palette, *, selected: bool = False) -
     On a selected line the quiet colours become those of text.
     """
     ground = palette.cursor if selected else palette.bg
+    look = "reverse " if selected and palette.cursor == palette.bg else ""
     segments = []
     for span in crop(line, width):
         token = "text" if selected and span.token in _QUIET else span.token
-        style = Style.parse(f"{'bold ' if span.bold else ''}{getattr(palette, token)} on {ground}")
+        bold = "bold " if span.bold else ""
+        style = Style.parse(f"{look}{bold}{getattr(palette, token)} on {ground}")
         segments.append(Segment(span.text, style))
-    fill = Style.parse(f"{palette.text} on {ground}")
+    fill = Style.parse(f"{look}{palette.text} on {ground}")
     return Strip(segments).adjust_cell_length(width, fill)
 
 

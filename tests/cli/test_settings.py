@@ -45,6 +45,8 @@ def test_every_setting_can_stand_in_a_file(tmp_path: Path) -> None:
         read_only = true
         production = "PROD-EU"
         keys = { "list.open" = "o" }
+        theme = "light"
+        times = "utc"
         """
     )
     settings = load(tmp_path)
@@ -52,6 +54,7 @@ def test_every_setting_can_stand_in_a_file(tmp_path: Path) -> None:
     assert settings.factories == {"OrderSaga": "shop.sagas:create_order"}
     assert settings.production == "PROD-EU"
     assert settings.keys == {"list.open": "o"}
+    assert (settings.theme, settings.times) == ("light", "utc")
     assert set(settings.sources.values()) == {str(tmp_path / "sagaz.toml")}
 
 
@@ -59,6 +62,18 @@ def test_the_environment_names_sagas_and_the_production_label(tmp_path: Path) ->
     settings = load(tmp_path, {"SAGAZ_SAGAS": "shop.sagas, shop.more,", "SAGAZ_PRODUCTION": "EU"})
     assert settings.sagas == ("shop.sagas", "shop.more")
     assert settings.production == "EU"
+
+
+def test_a_theme_is_one_that_there_is(tmp_path: Path) -> None:
+    (tmp_path / "sagaz.toml").write_text('theme = "light"')
+    environ = {"SAGAZ_THEME": "ansi", "SAGAZ_TIMES": "utc"}
+    assert load(tmp_path, environ).theme == "ansi"
+    assert load(tmp_path, environ).times == "utc"
+    assert load(tmp_path, environ, theme="contrast").sources["theme"] == "--theme"
+    with pytest.raises(UsageError, match="--theme: theme is 'pink'; set it to dark or light or"):
+        load(tmp_path, environ, theme="pink")
+    with pytest.raises(UsageError, match="environment SAGAZ_TIMES: times is 'here'"):
+        load(tmp_path, {"SAGAZ_TIMES": "here"})
 
 
 def test_the_nearest_folder_above_with_settings_counts(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from sagaz_core.errors import UsageError
@@ -16,6 +17,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.help import HelpScreen, help_lines
+from sagaz_tui.screens.palette import PaletteScreen
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -91,15 +93,42 @@ async def test_without_colour_signs_and_words_still_tell(
         await until_painted(pilot, "▌✗ order_2", "CardDeclined", "LIVE")
 
 
-async def test_both_themes_are_there_and_no_other(store: SnapshotStorage) -> None:
-    app = app_on(store)
+GROUNDS = {"dark": "#12151b", "light": "#fbfbfa", "contrast": "#000000", "ansi": "default"}
+
+
+@pytest.mark.parametrize("name", GROUNDS)
+async def test_the_theme_of_the_settings_is_shown_and_any_other_can_be_chosen(
+    store: SnapshotStorage, name: str
+) -> None:
+    app = SagazApp(store, Settings(theme=name), ascii=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await listed(pilot)
-        assert set(app.available_themes) == {"sagaz-dark", "sagaz-light"}
-        app.theme = "sagaz-light"
-        await pilot.pause()
-        strip = app.screen.query_one(SagaTable).render_line(1)
-        assert {segment.style.bgcolor.name for segment in strip if segment.style} == {"#fbfbfa"}
+        assert set(app.available_themes) == {f"sagaz-{each}" for each in GROUNDS}
+        assert grounds(app) == {GROUNDS[name]}
+        for other in GROUNDS:
+            press(pilot, ":")
+            await until(pilot, lambda: isinstance(app.screen, PaletteScreen))
+            press(pilot, *f"theme {other}", "enter")
+            await until(pilot, lambda ground=GROUNDS[other]: grounds(app) == {ground})
+
+
+def grounds(app: SagazApp) -> set[str]:
+    """The backgrounds of a row that the cursor is not on."""
+    strip = app.screen_stack[0].query_one(SagaTable).render_line(1)
+    return {style.bgcolor.name for _, style, _ in strip if style and style.bgcolor}
+
+
+async def test_the_terminals_own_colours_go_without_any_where_none_are_wanted(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = SagazApp(store, Settings(theme="ansi"), ascii=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_painted(pilot, "▌✗ order_2")
+        table = app.screen.query_one(SagaTable)
+        rows = table.render_lines(Region(0, 0, 80, 2))
+        styles = [style for row in rows for _, style, _ in row]
+        assert all(style and style.color and style.color.is_default for style in styles)
 
 
 async def test_help_tells_of_this_screen_first_and_closes_by_escape(

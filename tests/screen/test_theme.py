@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from rich.cells import cell_len
+from rich.color import ColorType
 from rich.segment import Segment
 from textual.color import Color
 
+from sagaz_tui.colours import PALETTES
+from sagaz_tui.settings import CHOICES
 from sagaz_tui.theme import (
-    DARK,
     GLYPHS,
-    LIGHT,
     THEMES,
     AsciiFilter,
-    Palette,
     glyph,
     palette_for,
     terminal_is_ascii,
     to_ascii,
 )
+from sagaz_tui.widgets.lines import Span, Token, paint
 
 
 def contrast(one: str, other: str) -> float:
@@ -36,20 +39,37 @@ def luminance(colour: str) -> float:
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT])
-def test_every_colour_can_be_read_on_its_ground(palette: Palette) -> None:
-    for token in Palette.__slots__:
-        if token in ("bg", "cursor"):
-            continue
-        colour = getattr(palette, token)
-        assert contrast(colour, palette.bg) >= 4.5, token
-        if token not in ("muted", "future"):
-            assert contrast(colour, palette.cursor) >= 4.5, token
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize("name", [name for name in PALETTES if name != "ansi"])
+def test_every_text_can_be_read_on_its_ground_and_on_the_cursor_row(
+    name: str, selected: bool
+) -> None:
+    line = tuple(Span(token, token) for token in get_args(Token))
+    strip = paint(line, 200, PALETTES[name], selected=selected)
+    for text, style, _ in strip:
+        assert style is not None
+        assert style.color is not None
+        assert style.bgcolor is not None
+        least = 7.0 if name == "contrast" else 4.5
+        assert contrast(style.color.name, style.bgcolor.name) >= least, text
+
+
+def test_in_the_terminals_own_colours_the_cursor_row_is_reversed() -> None:
+    line = (Span("failed", "fail"), Span("later", "future"))
+    for selected in (False, True):
+        for _, style, _ in paint(line, 20, PALETTES["ansi"], selected=selected):
+            assert style is not None
+            assert style.color is not None
+            assert style.bgcolor is not None
+            assert style.color.type in (ColorType.DEFAULT, ColorType.STANDARD)
+            assert style.bgcolor.is_default
+            assert bool(style.reverse) is selected
 
 
 def test_the_themes_carry_their_palettes() -> None:
-    assert [palette_for(theme) for theme in THEMES] == [DARK, LIGHT]
+    assert [palette_for(theme) for theme in THEMES] == list(PALETTES.values())
     assert THEMES[0].variables["s-fail"] == "#ff7b72"
+    assert [theme.name.removeprefix("sagaz-") for theme in THEMES] == list(CHOICES["theme"])
 
 
 def test_every_sign_has_a_word_and_an_ascii_twin_as_wide() -> None:
