@@ -135,6 +135,7 @@ async def decide(night: Night, doubted: set[str], paid: set[str]) -> None:
             assert result.status == "success"
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("night", [("redis", PaidOnceSaga, FEW)], indirect=True, ids=["redis"])
 def test_a_worker_that_stood_still_undoes_nothing_of_what_others_went_on_with(
     night: Night,
