@@ -183,9 +183,9 @@ async def _next_id(storage: SnapshotStorage, draft: Draft) -> str:
     begin = stem(draft.plan.root_id)
     number = len(draft.effects.saga_ids) if draft.effects else 1
     # A saga of another family may have such an id, given to it by its user.
-    while (
-        await storage.get_saga(f"{begin}~r{number}") is not None
-        or await storage.get_replay_log(f"{begin}~r{number}") is not None
+    logged = not _never_replayed(draft)
+    while await storage.get_saga(f"{begin}~r{number}") is not None or (
+        logged and await storage.get_replay_log(f"{begin}~r{number}") is not None
     ):
         number += 1
     return f"{begin}~r{number}"

@@ -62,7 +62,7 @@ class Step:
         """A hash of the code of action and compensation, the same in every process."""
         return fingerprint(self.action, self.compensation)
 
-    @property
+    @functools.cached_property
     def info(self) -> StepInfo:
         """The step as it is recorded with a run."""
         return StepInfo(

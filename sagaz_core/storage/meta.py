@@ -7,9 +7,8 @@ cannot be decoded hides nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import ormsgpack
 
@@ -43,8 +42,7 @@ _COMPENSATION_CODES: Final = {how: code for code, how in enumerate(_COMPENSATION
 _OUTCOME_CODES: Final = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """The fields of a checkpoint that are neither columns nor part of its state."""
 
     status: Status
