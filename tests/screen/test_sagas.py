@@ -20,7 +20,7 @@ from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.filter_line import FilterField
 from sagaz_tui.widgets.saga_table import SagaTable
-from tests.screen.failures import NOW, TIMEOUT, begin, complete, fail, recover
+from tests.screen.failures import NOW, TIMEOUT, begin, complete, fail, moment, recover
 from tests.screen.lists import ids, listing, selected, table
 from tests.screen.looking import painted, press, until, until_painted
 
@@ -130,12 +130,19 @@ async def test_a_run_whose_process_died_becomes_interrupted_though_nothing_is_wr
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sagaz_tui.screens.live_sagas._QUIET", 0.05)
-    writer = store.writer(saga_id="order_9", saga_name="OrderSaga", claim=True, fence=1, term=0.3)
-    await writer.append(
-        capture(SagaSnapshot(saga_id="order_9", saga_name="OrderSaga", kind="before_step"))
-    )
     async with listing(store) as pilot:
         press(pilot, "2")
+        await until_painted(pilot, "▸ order_4")
+        # Long enough to be seen alive, however slow the machine is.
+        writer = store.writer(
+            saga_id="order_9", saga_name="OrderSaga", claim=True, fence=1, term=2.0
+        )
+        taken = SagaSnapshot(
+            saga_id="order_9", saga_name="OrderSaga", kind="before_step", created_at=moment(0.5)
+        )
+        await writer.append(capture(taken))
+        await until_painted(pilot, "↑ 1 newer")
+        press(pilot, "g")
         await until_painted(pilot, "▸ order_9")
         await until_painted(pilot, "╳ order_9", "interrupted: its process is gone")
 
