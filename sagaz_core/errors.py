@@ -69,6 +69,10 @@ class StepTimeoutError(SagazError, TimeoutError):
     """A step took longer than its timeout: whether it had its effect is not known."""
 
 
+class RunStoppedError(SagazError):
+    """Somebody asked the run to stop: the steps under way ended, and what was done is undone."""
+
+
 # ---------------------------------------------------------------- recording
 
 

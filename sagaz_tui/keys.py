@@ -21,6 +21,7 @@ Where = Literal[
     "edit",
     "plan",
     "rehearsal",
+    "stop",
     "palette",
     "batch",
     "help",
@@ -39,6 +40,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "edit": "Edit line",
     "plan": "Plan",
     "rehearsal": "Rehearsal",
+    "stop": "Stopping a replay",
     "palette": "Palette",
     "batch": "Batch",
     "help": "Help",
@@ -139,6 +141,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("debugger.plan", "d", "show what a replay would do", "debugger", "plan"),
     Key("debugger.rehearse", "s", "walk a replay without doing it", "debugger"),
     Key("debugger.replay", "R", "replay", "debugger", "replay…"),
+    Key("debugger.cancel", "X", "stop a replay and undo it; again: kill it", "debugger"),
     Key(
         "debugger.change",
         "]",
@@ -279,6 +282,8 @@ KEYS: Final[tuple[Key, ...]] = (
         "rehearsal",
         action="scroll_lines(-10)",
     ),
+    # ------------------------------------------------------------------ stopping a replay
+    Key("stop.confirm", "enter", "go ahead", "stop", "go ahead"),
     # ------------------------------------------------------------------ palette
     Key("palette.run", "enter", "do what is lit, or go there", "palette", "do", action="run"),
     Key("palette.down", "down,tab", "next", "palette", "next", action="move(1)"),

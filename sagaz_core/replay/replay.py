@@ -31,6 +31,7 @@ from sagaz_core.replay.rehearsal import rehearse
 from sagaz_core.replay.resume import resume_saga
 from sagaz_core.replay.running import Call, error_message, run_plan, stem
 from sagaz_core.saga.process import process_owner
+from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.lease import in_progress
 from sagaz_core.storage.storage import SnapshotStorage
 
@@ -65,6 +66,7 @@ class SagaReplay:
         self.snapshot_storage = snapshot_storage
         self.saga_factory = saga_factory
         self.initiated_by = initiated_by or process_owner().rpartition(":")[0]
+        self._running: Saga | EngineCode | None = None
 
     async def from_checkpoint(
         self,
@@ -201,6 +203,17 @@ class SagaReplay:
             by=self.initiated_by,
         )
 
+    def stop(self) -> bool:
+        """Let the steps under way end, begin no other, and undo what was done.
+
+        To be called from the event loop that runs the replay. Its result is then ``failed``.
+
+        Returns:
+            Whether it does so; False if nothing runs, it comes to its end already, or it is run
+            by another engine, which can only be cancelled.
+        """
+        return isinstance(self._running, Saga) and self._running.stop_after_step()
+
     # -- running
 
     async def _run(self, request: Request, call: Call, plan_digest: str | None) -> ReplayResult:
@@ -214,6 +227,7 @@ class SagaReplay:
                 raise SnapshotNotFoundError(problem.message)
         if not draft.plan.valid:
             return self._result(draft, "invalid")
+        self._running = draft.saga
         return await run_plan(self.snapshot_storage, draft, call)
 
     async def _run_once(

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-from sagaz_core.errors import RunRefusedError, SnapshotCaptureError, StoreLostError
+from sagaz_core.errors import RunRefusedError, RunStoppedError, SnapshotCaptureError, StoreLostError
 from sagaz_core.model import Compensation, Kind, SagaResult, StepError
 from sagaz_core.saga.attempts import Attempts, Ending, current_context
 from sagaz_core.saga.branches import Branches
@@ -66,6 +66,7 @@ class Run:
         self._compensated: list[str] = []
         self._compensation: Compensation = "none"
         self._rolling_back = False
+        self._settling = False
         self._error: BaseException | None = None
         self._failed_step: str | None = None
         self._cancelled = False
@@ -105,6 +106,13 @@ class Run:
             compensated_steps=self._compensated,
             capture_errors=0 if self._recording is None else self._recording.capture_errors,
         )
+
+    def stop(self) -> bool:
+        """Let the steps under way end, and then undo what was done; False: it ends already."""
+        if self._settling or self._error is not None:
+            return False
+        self._fail(RunStoppedError("asked to stop after the steps under way"))
+        return True
 
     async def checkpoint(self, label: str | None) -> bool:
         """Record the state as the action that calls this sees it; False: nothing is recorded."""
@@ -250,6 +258,7 @@ class Run:
 
     async def _settle(self) -> None:
         """Bring the run to its end, in a task that nobody cancels."""
+        self._settling = True
         if self._error is None:
             try:
                 await self._record_end()

@@ -283,6 +283,14 @@ class Saga:
             )
         return await self.__run.checkpoint(label)
 
+    def stop_after_step(self) -> bool:
+        """Let the steps under way end, begin no other, and undo what was done: the run fails.
+
+        Returns:
+            Whether it does so; False if the saga does not run, or comes to its end already.
+        """
+        return self.__run is not None and self.__run.stop()
+
     @contextmanager
     def __once(self) -> Iterator[None]:
         """Let one caller through, ever, unless what it does inside raises."""

@@ -22,7 +22,7 @@ from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
 from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
-from sagaz_tui.cli.stopping import cancelled_by_signal
+from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
 
@@ -130,7 +130,7 @@ async def _followed(
     watching = asyncio.create_task(progress.watch())
     running = asyncio.create_task(_from_checkpoint(replay, wish, overrides))
     try:
-        with cancelled_by_signal(running):
+        with cancelled_by_signal(running), stopped_by_signal(replay.stop):
             return await running
     except asyncio.CancelledError:
         tell(

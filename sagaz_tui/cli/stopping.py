@@ -19,6 +19,25 @@ def cancelled_by_signal(running: asyncio.Task[Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def stopped_by_signal(stop: Callable[[], bool]) -> Iterator[None]:
+    """At SIGUSR1 let a run's steps under way end, and then undo what it did."""
+
+    def ask() -> None:
+        tell(
+            "stopping once the step under way has ended; what was done is then undone"
+            if stop()
+            else "there is no step to stop after"
+        )
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, ask)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+
+@contextlib.contextmanager
 def at_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at each SIGINT and SIGTERM, and do nothing at a SIGHUP."""
     loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,6 +20,9 @@ from sagaz_tui.text import visible
 from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 
+if TYPE_CHECKING:
+    from sagaz_tui.stopping import Stoppable
+
 _PATIENCE: Final = 3.0
 
 
@@ -34,6 +37,8 @@ class DebuggerScreen(ExplorerScreen):
         self._chosen: Start | None = None
         self._used: tuple[StagedEdit, ...] = ()
         self._warned_of = ""
+        self._stopping: int | None = None
+        """The process that was asked to stop."""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -158,6 +163,46 @@ class DebuggerScreen(ExplorerScreen):
             self._say("the store is out of reach; a replay can start once it answers")
         else:
             await self._open_plan(confirm=True)
+
+    async def action_cancel(self) -> None:
+        """Ask whether to stop this replay and undo it; once that was asked for, to kill it."""
+        from sagaz_tui.stopping import CannotStopError, find_stoppable
+
+        if self.sagaz.settings.read_only:
+            self._say("this store was opened read-only; open it without --read-only to stop one")
+            return
+        try:
+            replay = await asyncio.wait_for(
+                find_stoppable(self.sagaz.storage, self.saga_id), _PATIENCE
+            )
+        except CannotStopError as error:
+            self._say(str(error))
+        except (TimeoutError, StorageError):
+            self._say("the store cannot be read now; try again once it answers")
+        else:
+            self._ask_to_stop(replay)
+
+    def _ask_to_stop(self, replay: Stoppable) -> None:
+        from sagaz_tui.screens.stop import StopScreen
+        from sagaz_tui.stopping import CannotStopError
+
+        kill = replay.undoing or replay.pid == self._stopping
+
+        def answered(yes: bool | None) -> None:
+            if not yes:
+                return
+            try:
+                if kill:
+                    replay.kill()
+                else:
+                    replay.stop()
+                    self._stopping = replay.pid
+                    step = visible(", ".join(replay.under_way)) or "what is under way"
+                    self._say(f"it stops once {step} has ended, and then undoes what it did")
+            except CannotStopError as error:
+                self._say(str(error))
+
+        self.app.push_screen(StopScreen(replay, kill=kill), answered)
 
     async def action_rehearse(self) -> None:
         """Walk a replay without doing it."""

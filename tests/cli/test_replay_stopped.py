@@ -150,6 +150,24 @@ def test_told_to_stop_again_while_it_undoes_it_goes_on_undoing_and_says_so(
     assert replays(command) == [("v~r2", "success"), ("v~r1", "failed")]
 
 
+def test_asked_to_stop_after_the_step_it_lets_that_step_end_and_undoes_what_was_done(
+    folder: Path, command: Command
+) -> None:
+    started = Started(folder, *RUN)
+    started.until_there("staying")
+    started.interrupt(signal.SIGUSR1)
+    started.until(lambda: "stopping once the step under way has ended" in started.err)
+    started.interrupt(signal.SIGUSR1)
+    started.until(lambda: "there is no step to stop after" in started.err)
+    for name in ("may-go", "may-close"):
+        (folder / name).touch()
+    assert started.process.wait(PATIENCE) == 1
+    said = (folder / "out").read_text()
+    assert "RunStoppedError: asked to stop after the steps under way" in said
+    assert ledger(folder) == ["opened", "stayed", "closed"]
+    assert replays(command) == [("v~r1", "failed")]
+
+
 @pytest.mark.parametrize(
     ("look", "code", "words"),
     [
