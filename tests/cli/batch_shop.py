@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from tests.cli.command import Done
+from tests.cli.command import Command, Done
 from tests.cli.shop import Order, order
 
 GOOD = ("--override", "payment_token=tok_new")
 BATCH = ("replay", "batch")
+ORDERS = ("--name", "Order")
+MODULES = "tests.cli.shop,tests.cli.batch_shop"
 
 
 class PostedParcel(Saga):
@@ -71,6 +75,19 @@ def record(path: Path) -> Path:
     """Make such a store and return where it is."""
     asyncio.run(record_orders(path))
     return path
+
+
+def rows(store: Path) -> list[list[tuple[object, ...]]]:
+    """Return everything in the store."""
+    with closing(sqlite3.connect(store)) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return [sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in names]
+
+
+def selected(command: Command, *arguments: str) -> list[str]:
+    """The sagas that a batch with these conditions is about."""
+    done = command(*BATCH, *arguments, "--dry-run", "--format", "json")
+    return sorted(item["saga_id"] for item in done.json["items"])
 
 
 def events(done: Done) -> list[dict[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sagaz_tui.__main__ import run
+from tests.cli.batch_shop import MODULES, record
 from tests.cli.command import Command, Done
 
 
@@ -29,3 +31,16 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         return Done(code, written.out, written.err)
 
     return invoke
+
+
+@pytest.fixture(scope="session")
+def recorded_orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of failed orders, a completed one and a failed parcel; only to be copied."""
+    return record(tmp_path_factory.mktemp("orders") / "orders.db")
+
+
+@pytest.fixture
+def orders_store(recorded_orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a store in the current folder, and its code in the settings."""
+    monkeypatch.setenv("SAGAZ_SAGAS", MODULES)
+    return Path(shutil.copy(recorded_orders, tmp_path / "sagaz.db"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from tests.cli.batch_shop import GOOD, record
+from tests.cli.batch_shop import GOOD
 from tests.cli.command import Command
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
@@ -23,27 +22,16 @@ ASKED = r"Run these 3\? \[y/N\]"
 IN_PRODUCTION = "To run these, type how many they are"
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return record(tmp_path_factory.mktemp("recorded") / "orders.db")
-
-
 @pytest.fixture
-def store(recorded: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(recorded, tmp_path / "sagaz.db"))
-
-
-@pytest.fixture
-def opened(store: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+def opened(orders_store: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Starts a batch of the three orders on a terminal."""
-    monkeypatch.setenv("SAGAZ_SAGAS", "tests.cli.shop,tests.cli.batch_shop")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
     @contextmanager
     def open_terminal(*arguments: str, production: str = "") -> Iterator[Terminal]:
         command = " ".join(("exec", SAGAZ, "replay", "batch", "--name Order", *GOOD, *arguments))
         with Terminal(
-            ["sh", "-c", command], cwd=store.parent, env={"SAGAZ_PRODUCTION": production}
+            ["sh", "-c", command], cwd=orders_store.parent, env={"SAGAZ_PRODUCTION": production}
         ) as terminal:
             yield terminal
 
@@ -119,10 +107,10 @@ def test_a_bar_shows_how_far_it_is_how_fast_and_what_failed(opened: Open, tmp_pa
 
 
 def test_a_saga_removed_while_the_question_stands_is_not_run(
-    opened: Open, store: Path, command: Command
+    opened: Open, orders_store: Path, command: Command
 ) -> None:
     async def remove() -> None:
-        async with SQLiteSnapshotStorage(store) as storage:
+        async with SQLiteSnapshotStorage(orders_store) as storage:
             await storage.backend.delete(["order_2"])
 
     with opened() as terminal:
