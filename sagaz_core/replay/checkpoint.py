@@ -61,6 +61,14 @@ async def find_checkpoint(
     )
 
 
+async def read_ahead(look: Look, saga_id: str) -> None:
+    """Read the checkpoints of a saga that a plan will most probably be made from."""
+    timeline = look.timeline(saga_id)
+    forward = [entry.sequence for entry in timeline if _is_forward(entry)]
+    if timeline:
+        await look.read_ahead(saga_id, {timeline[-1].sequence, *forward[-1:]})
+
+
 def needs(steps: Sequence[StepInfo], name: str) -> set[str]:
     """Return the steps that must be complete before this one starts."""
     if any(step.depends_on is not None for step in steps):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Final
+
+from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSnapshot, SagaSummary
 from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.decoding import ForwardReader
 from sagaz_core.storage.kin import Kin
 from sagaz_core.storage.storage import SnapshotStorage
+
+_SHORT: Final = 32
+"""Checkpoints of a saga that are as well read all as some."""
 
 
 class Look:
@@ -46,6 +55,17 @@ class Look:
         if place not in self._read:
             self._read[place] = await self._storage.get_checkpoint(saga_id, sequence)
         return self._read[place]
+
+    async def read_ahead(self, saga_id: str, sequences: Collection[int]) -> None:
+        """Read checkpoints that will be asked for, together if the saga is a short one."""
+        row = self._kin.sagas[saga_id].row
+        if row.head > _SHORT:
+            return
+        reader = ForwardReader(self._storage.backend)
+        # One that is damaged is told of where it is asked for.
+        with suppress(CorruptEntryError):
+            async for snapshot in reader.read(row, 1, max(sequences), only=sequences):
+                self._read[saga_id, snapshot.sequence] = snapshot
 
     async def latest(self, saga_id: str) -> SagaSnapshot | None:
         """Return a saga's newest checkpoint, or None."""

@@ -24,7 +24,7 @@ from sagaz_core.model import (
     SagaSummary,
     StepInfo,
 )
-from sagaz_core.replay.checkpoint import find_checkpoint, recorded_steps
+from sagaz_core.replay.checkpoint import find_checkpoint, read_ahead, recorded_steps
 from sagaz_core.replay.correction import (
     Corrected,
     Correction,
@@ -162,6 +162,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         SagaNotFoundError: there is no such saga. Everything else is a problem of the plan.
     """
     look = await Look.at(storage, request.saga_id)
+    await read_ahead(look, request.saga_id)
     past = await _read_past(look, request.saga_id)
     try:
         snapshot = await find_checkpoint(

@@ -16,6 +16,7 @@ from sagaz_core.storage.meta import summarize, unpack_run
 class Relative:
     """One saga of a family."""
 
+    row: SagaRow
     summary: SagaSummary
     run: RunInfo
     timeline: list[CheckpointSummary]
@@ -45,6 +46,7 @@ def read_kin(found: base.Kin) -> Kin:
         family=found.family,
         sagas={
             row.saga_id: Relative(
+                row=row,
                 summary=summary_of(row),
                 run=run_of(row, entries),
                 timeline=[summarize(row.saga_id, entry) for entry in entries if not entry.hidden],
