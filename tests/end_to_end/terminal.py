@@ -42,6 +42,8 @@ class Terminal:
         self.stream = pyte.ByteStream(self.emulator)
         self.typed = 0
         self.received = 0
+        self.sent = bytearray()
+        """Everything that the program has written."""
         environment = {
             **os.environ,
             "TERM": "xterm-256color",
@@ -97,6 +99,7 @@ class Terminal:
         except pexpect.EOF:
             return False
         self.received += len(data)
+        self.sent += data
         self.stream.feed(data)
         return True
 
