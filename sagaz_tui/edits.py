@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagaz_core.errors import OverrideError
@@ -20,13 +20,17 @@ from sagaz_tui.text import visible
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StagedEdit:
-    """One edit: what was typed, and what it does to the state it was read against."""
+    """One edit: what was typed, and what it does to the state it was read against.
+
+    ``problem`` says why it no longer fits, once the replay start has moved.
+    """
 
     override: Override
     pointer: str
     before: Any
     after: Any
     other_type: bool = False
+    problem: str = ""
 
     @property
     def difference(self) -> Difference:
@@ -81,6 +85,14 @@ def read_all(
     return [read_staged(each, state, other_type=other_type) for each in overrides]
 
 
+def read_again(edit: StagedEdit, state: Mapping[str, Any]) -> StagedEdit:
+    """Return an edit as it is for another state; one that does not fit there says why."""
+    try:
+        return read_staged(edit.override, state, other_type=edit.other_type)
+    except OverrideError as error:
+        return replace(edit, problem=str(error))
+
+
 @dataclass(frozen=True, slots=True)
 class EditLog:
     """The staged edits, with what they were before and what was taken back."""
@@ -99,6 +111,16 @@ class EditLog:
             by_pointer.pop(edit.pointer, None)
             by_pointer[edit.pointer] = edit
         return EditLog(tuple(by_pointer.values()), (*self.past, self.edits))
+
+    def read_again(self, state: Mapping[str, Any]) -> EditLog:
+        """Return the log with every edit, those taken back too, read against another state."""
+
+        def again(edits: tuple[StagedEdit, ...]) -> tuple[StagedEdit, ...]:
+            return tuple(read_again(each, state) for each in edits)
+
+        return EditLog(
+            again(self.edits), tuple(map(again, self.past)), tuple(map(again, self.future))
+        )
 
     def undone(self) -> EditLog:
         """Return the log as it was before the last change."""

@@ -20,6 +20,7 @@ Where = Literal[
     "compare",
     "edit",
     "plan",
+    "start",
     "rehearsal",
     "stop",
     "palette",
@@ -39,6 +40,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "compare": "Compare",
     "edit": "Edit line",
     "plan": "Plan",
+    "start": "Choosing a start",
     "rehearsal": "Rehearsal",
     "stop": "Stopping a replay",
     "palette": "Palette",
@@ -260,10 +262,17 @@ KEYS: Final[tuple[Key, ...]] = (
         "undone",
         action="choose('undone')",
     ),
+    Key("plan.start", "r,f4", "start at another step", "plan", "start elsewhere"),
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
     Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
     Key("plan.rehearse", "s,f2", "walk it without doing it", "plan", "rehearse"),
     Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
+    # ------------------------------------------------------------------ choosing a start
+    Key("start.choose", "enter", "start there", "start", "start there"),
+    Key("start.down", "j,down", "next step", "start", "next", action="move(1)"),
+    Key("start.up", "k,up", "step before", "start", action="move(-1)"),
+    Key("start.ten-down", "ctrl+d,pagedown", "ten steps down", "start", action="move(10)"),
+    Key("start.ten-up", "ctrl+u,pageup", "ten steps up", "start", action="move(-10)"),
     # ------------------------------------------------------------------ rehearsal
     Key("rehearsal.open", "enter", "scrub through it", "rehearsal", "scrub"),
     Key("rehearsal.down", "j,down", "scroll down", "rehearsal", action="scroll_lines(1)"),
@@ -325,6 +334,7 @@ _SHOWN: Final[Mapping[str, str]] = {
     "f1": "F1",
     "f2": "F2",
     "f3": "F3",
+    "f4": "F4",
     "comma": ",",
 }
 

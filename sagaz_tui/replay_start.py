@@ -45,6 +45,20 @@ async def start_of(storage: SnapshotStorage, saga_id: str, step: str, until: int
     return None if end is None else Start(step, end)
 
 
+async def starts_of(storage: SnapshotStorage, saga_id: str) -> list[Start]:
+    """Return the newest start at each step whose beginning is recorded, in order."""
+    starts: dict[str, Start] = {}
+    async for mark in _backward(storage, saga_id, await _length(storage, saga_id)):
+        if mark.kind == "before_step" and mark.step is not None:
+            starts.setdefault(mark.step, Start(mark.step, mark.seq))
+    return list(reversed(starts.values()))
+
+
+async def _length(storage: SnapshotStorage, saga_id: str) -> int:
+    saga = await storage.get_saga(saga_id)
+    return saga.checkpoints if saga else 0
+
+
 async def _backward(
     storage: SnapshotStorage, saga_id: str, sequence: int
 ) -> AsyncIterator[MarkRow]:

@@ -35,6 +35,9 @@ class DebuggerScreen(ExplorerScreen):
     def __init__(self, saga_id: str, *, at: int | None = None) -> None:
         super().__init__(saga_id, at=at)
         self._chosen: Start | None = None
+        """The start that the staged edits belong to."""
+        self._picked: Start | None = None
+        """The start that the person picked in a plan."""
         self._used: tuple[StagedEdit, ...] = ()
         self._warned_of = ""
         self._stopping: int | None = None
@@ -59,8 +62,8 @@ class DebuggerScreen(ExplorerScreen):
 
     @property
     def start(self) -> Start | None:
-        """The start that the staged edits belong to, else where the saga failed."""
-        return self._chosen or super().start
+        """The start that the staged edits belong to, else the one picked, else the failure's."""
+        return self._chosen or self._picked or super().start
 
     @property
     def reason_to_stay(self) -> str:
@@ -108,19 +111,34 @@ class DebuggerScreen(ExplorerScreen):
         start = await self._wait_for_start()
         if start is None:
             return
+        base = await self._base_at(start)
+        if base is None:
+            return
+        self._chosen = start
+        self._edit.open(base)
+        self._show()
+        self.in_background("model", self._find_model)
+
+    async def _base_at(self, start: Start) -> EditBase | None:
+        """What edits for a start are read against; None: it cannot be read, which is said."""
         try:
             moment = await asyncio.wait_for(self._session.moment(start.sequence), _PATIENCE)
         except (TimeoutError, StorageError):
             self._say("the replay start cannot be read now; try again once the store answers")
-            return
+            return None
         if moment.snapshot is None:
             self._say(visible(moment.problem))
-            return
-        self._chosen = start
+            return None
         state, context = moment.snapshot.state, moment.snapshot.context
-        self._edit.open(EditBase(start.step, start.sequence, state, context))
-        self._show()
-        self.in_background("model", self._find_model)
+        return EditBase(start.step, start.sequence, state, context)
+
+    async def _move_start(self, start: Start) -> None:
+        """Start elsewhere from now on, with what is staged."""
+        base = await self._base_at(start)
+        if base is not None:
+            self._picked = start
+            self._chosen = start if self._edit.edits else None
+            self._edit.move_to(base)
 
     async def _find_model(self) -> None:
         # Imported here: it loads the person's own code, which looking does not need.
@@ -217,8 +235,16 @@ class DebuggerScreen(ExplorerScreen):
         from sagaz_tui.screens.plan import PlanScreen
 
         request = await self._request()
-        if request is not None:
-            self.app.push_screen(PlanScreen(request, confirm=confirm), self._follow_replay)
+        if request is None:
+            return
+        plan = PlanScreen(request, confirm=confirm)
+
+        def left(replay_id: str | None) -> None:
+            if plan.moved_to is not None:
+                self.in_background("start", self._move_start, plan.moved_to)
+            self._follow_replay(replay_id)
+
+        self.app.push_screen(plan, left)
 
     async def _request(self) -> ReplayRequest | None:
         start = await self._wait_for_start()

@@ -19,8 +19,10 @@ from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
 from sagaz_tui.planning import as_command, make_plan
 from sagaz_tui.replay_process import ReplayRequest, start_replay
+from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.rehearsal import RehearsalScreen
+from sagaz_tui.screens.start import StartScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -75,6 +77,8 @@ class PlanScreen(SagazScreen[str | None]):
         self.request = request
         self.confirm = confirm
         self.plan: ReplayPlan | None = None
+        self.moved_to: Start | None = None
+        """The start that was chosen here, in place of the one that was asked for."""
         self._shown_at: float | None = None
         self._trouble = ""
         self._starting = False
@@ -120,10 +124,24 @@ class PlanScreen(SagazScreen[str | None]):
         """Choose the next of what there is to choose from, and see what becomes of the plan."""
         choice = CHOICES[name]
         if choice in open_choices(self.request, self.plan) and not self._starting:
-            self.request = choice.next(self.request)
-            self.plan, self._trouble = None, ""
-            self._ask((Span(" planning…", "muted"),))
-            self.in_background("plan", self._make)
+            self._plan_anew(choice.next(self.request))
+
+    def action_start(self) -> None:
+        """Choose another step to start at."""
+        if not self._starting:
+            sheet = StartScreen(self.request.saga_id, self.request.from_step)
+            self.app.push_screen(sheet, self._move_start)
+
+    def _move_start(self, start: Start | None) -> None:
+        if start is not None:
+            self.moved_to = start
+            self._plan_anew(replace(self.request, from_step=start.step, snapshot_id=None))
+
+    def _plan_anew(self, request: ReplayRequest) -> None:
+        self.request = request
+        self.plan, self._trouble, self._shown_at = None, "", None
+        self._ask((Span(" planning…", "muted"),))
+        self.in_background("plan", self._make)
 
     def _show_plan(self) -> None:
         """Show the plan, or why there is none; nothing can be confirmed until it is painted."""

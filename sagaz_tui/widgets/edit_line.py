@@ -156,6 +156,13 @@ class EditLine(Vertical):
         self.screen.set_focus(self._input)
         self._check()
 
+    def move_to(self, base: EditBase) -> None:
+        """Let what is staged be for another start; every edit is checked again, and stays."""
+        self._base = base
+        self._history = self._history.read_again(base.state)
+        self._show()
+        self.post_message(self.Changed())
+
     def know_model(self, model: ContextModel | None) -> None:
         """Complete and check by a model of the context from now on."""
         self._model = model
@@ -188,7 +195,9 @@ class EditLine(Vertical):
         count = len(self.edits)
         self.display = self.typing or bool(count)
         self._lines.display = bool(count)
-        self._head.set_title(self._base.title, [f"{count} staged"])
+        unfit = sum(bool(edit.problem) for edit in self.edits)
+        notes = [f"{unfit} no longer fit{'s' * (unfit == 1)}"] if unfit else []
+        self._head.set_title(self._base.title, [*notes, f"{count} staged"])
         self._write_staged()
 
     def on_resize(self) -> None:

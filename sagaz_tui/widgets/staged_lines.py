@@ -11,6 +11,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.values import type_word
 from sagaz_tui.widgets.diff_lines import difference_line
 from sagaz_tui.widgets.lines import Line, Span
+from sagaz_tui.widgets.safe_text import clip
 
 _STAGED_SHOWN: Final = 3
 
@@ -32,4 +33,10 @@ def staged_lines(edits: tuple[StagedEdit, ...], width: int) -> list[Line]:
     path_width = min(
         max((cell_len(visible(edit.pointer)) for edit in shown), default=0), width // 2
     )
-    return lines + [difference_line(edit.difference, path_width, width) for edit in shown]
+    return lines + [_staged_line(edit, path_width, width) for edit in shown]
+
+
+def _staged_line(edit: StagedEdit, path_width: int, width: int) -> Line:
+    if edit.problem:
+        return (Span(clip(f" ! {visible(edit.problem)}", width), "changed"),)
+    return difference_line(edit.difference, path_width, width)

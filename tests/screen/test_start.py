@@ -1,0 +1,148 @@
+"""Starting a replay elsewhere: the steps to choose from, and what becomes of staged edits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from sagaz_core.saga.context import StepContext
+from sagaz_core.saga.saga import Saga
+from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.app import SagazApp
+from sagaz_tui.edits import EditLog, read_edit
+from sagaz_tui.replay_start import Start, starts_of
+from sagaz_tui.screens.debugger import DebuggerScreen
+from sagaz_tui.screens.plan import PlanScreen
+from sagaz_tui.screens.start import StartScreen
+from sagaz_tui.settings import Settings
+from sagaz_tui.widgets.edit_line import EditLine
+from tests.screen.looking import painted, press, until, until_painted
+
+
+class MovedStart(Saga):
+    """Fills a cart, weighs it, and cannot be paid."""
+
+    async def build(self) -> None:
+        await self.add_step("fill", self.fill)
+        await self.add_step("weigh", self.weigh)
+        await self.add_step("pay", self.pay)
+
+    async def fill(self, ctx: StepContext) -> None:
+        ctx["cart"] = [1]
+
+    async def weigh(self, ctx: StepContext) -> None:
+        ctx["grams"] = 410
+
+    async def pay(self, ctx: StepContext) -> None:
+        raise ConnectionError("the bank does not answer")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of the test's own: planning opens the store in it anew."""
+    monkeypatch.chdir(tmp_path)
+
+
+@asynccontextmanager
+async def debugging() -> AsyncIterator[Pilot[None]]:
+    """The debugger of a saga that failed at its third step."""
+    async with SQLiteSnapshotStorage("sagaz.db") as storage:
+        await MovedStart({"card": "old"}, saga_id="m_1", snapshot_storage=storage).execute()
+        app = SagazApp(storage, Settings(storage_url="sqlite:///sagaz.db"), "m_1", ascii=False)
+        async with app.run_test(size=(100, 30), notifications=True) as pilot:
+            await until_painted(pilot, "pay failed")
+            yield pilot
+
+
+async def stage(pilot: Pilot[None], text: str) -> None:
+    press(pilot, "e", *text, "enter")
+    await until(pilot, lambda: not edits(pilot).typing and edits(pilot).edits, "staged")
+
+
+def edits(pilot: Pilot[None]) -> EditLine:
+    screen = next(each for each in pilot.app.screen_stack if isinstance(each, DebuggerScreen))
+    return screen.query_one(EditLine)
+
+
+async def move_start(pilot: Pilot[None], *keys: str, to: str) -> None:
+    """Choose another start in a plan, and go back to the debugger."""
+    press(pilot, "d")
+    await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+    press(pilot, "r")
+    await until_painted(pilot, "Start at", "weigh", "pay")
+    press(pilot, *keys, "enter")
+    await until_painted(pilot, f"from {to}, restored as it was")
+    press(pilot, "escape")
+    await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
+
+
+async def test_a_saga_can_start_at_each_step_that_was_begun() -> None:
+    async with InMemorySnapshotStorage() as storage:
+        store: SnapshotStorage = storage
+        await MovedStart({}, saga_id="m_1", snapshot_storage=store).execute()
+        starts = await starts_of(store, "m_1")
+        assert [each.step for each in starts] == ["fill", "weigh", "pay"]
+        assert starts[0] == Start("fill", 1)
+        assert await starts_of(store, "nobody") == []
+
+
+async def test_the_start_is_lit_that_the_plan_has_and_esc_leaves_it() -> None:
+    async with debugging() as pilot:
+        press(pilot, "d")
+        await until_painted(pilot, "from pay, restored as it was")
+        press(pilot, "r")
+        await until_painted(pilot, "▌ pay")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+        assert "from pay" in painted(pilot.app)
+
+
+async def test_the_plan_and_the_mark_in_the_debugger_move_with_the_start() -> None:
+    async with debugging() as pilot:
+        await until_painted(pilot, "before pay")
+        await move_start(pilot, "k", to="weigh")
+        screen = pilot.app.screen
+        assert isinstance(screen, DebuggerScreen)
+        await until(pilot, lambda: screen.start and screen.start.step == "weigh", "the start")
+        press(pilot, "d")
+        await until_painted(pilot, "from weigh, restored as it was")
+
+
+async def test_an_edit_that_does_not_fit_the_new_start_stays_and_says_why() -> None:
+    async with debugging() as pilot:
+        await stage(pilot, "card=new")
+        await stage(pilot, "/cart/0:=2")
+        await move_start(pilot, "k", "k", to="fill")
+        await until_painted(
+            pilot, "Edits for the replay from fill", "1 no longer fits", "there is no 'cart'"
+        )
+        assert [each.pointer for each in edits(pilot).edits] == ["/card", "/cart/0"]
+        press(pilot, "d")
+        await until_painted(pilot, "This cannot run as it stands")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
+        await move_start(pilot, "j", to="weigh")
+        await until_painted(pilot, "~ /cart/0")
+        assert "no longer" not in painted(pilot.app)
+
+
+async def test_nothing_is_chosen_before_the_steps_are_there() -> None:
+    async with debugging() as pilot:
+        sheet = StartScreen("nobody", "pay")
+        pilot.app.push_screen(sheet)
+        await until_painted(pilot, "of no step is its beginning recorded")
+        press(pilot, "enter")
+        await pilot.pause()
+        assert pilot.app.screen is sheet
+
+
+def test_what_was_taken_back_is_checked_for_the_new_start_too() -> None:
+    log = EditLog().staged(read_edit("/cart/0:=2", {"cart": [1]})).undone()
+    assert log.read_again({}).redone().edits[0].problem.startswith("/cart")
+    fits = log.read_again({}).read_again({"cart": [7]}).redone().edits[0]
+    assert (fits.problem, fits.before, fits.after) == ("", 7, 2)
