@@ -17,6 +17,7 @@ from sagaz_core.errors import (
 )
 from sagaz_core.model import BatchLogEntry, utc_now
 from sagaz_core.replay.batch.code import SagaCode
+from sagaz_core.replay.batch.files import check_files, file_digests
 from sagaz_core.replay.batch.items import BatchItem, State
 from sagaz_core.replay.batch.options import BatchOptions, options_from
 from sagaz_core.replay.batch.selection import BatchSelection
@@ -24,6 +25,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 
 _log = logging.getLogger("sagaz")
 
+_FILES: Final = "files"
 _SHOWN: Final = "%Y%m%d-%H%M%S"
 
 
@@ -62,13 +64,13 @@ async def begin_journal(
     """Write the journal of a new batch.
 
     Raises:
-        UsageError: an override has a value that cannot be stored.
+        UsageError: an override has a value that cannot be stored, or a file that cannot be read.
     """
     entry = BatchLogEntry(
         batch_id=new_batch_id(),
         items=tuple((item.saga_id, item.saga_name, item.from_step, item.reason) for item in items),
         selection=_selection_data(selection),
-        options=options.data(),
+        options=options.data() | {_FILES: file_digests(options)},
         code={name: made.steps for name, made in code.items()},
         code_made_for={name: made.saga_id for name, made in code.items()},
         initiated_by=initiated_by,
@@ -99,12 +101,15 @@ async def read_journal(
 
     Raises:
         BatchNotFoundError: there is no such batch.
-        BatchChangedError: the caller names others than it was begun with.
+        BatchChangedError: the caller names others than it was begun with, or a file that an
+            override reads has changed since.
     """
     entry = await storage.get_batch(batch_id)
     if entry is None:
         raise BatchNotFoundError(batch_id)
-    begun = options_from(entry.options)
+    kept = dict(entry.options)
+    check_files(kept.pop(_FILES, {}))
+    begun = options_from(kept)
     named = _selection_data(selection)
     anything = _selection_data(BatchSelection())
     differing = [

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sagaz_core import BatchEvent, BatchReplay, BatchReport, BatchSelection, Saga
-from sagaz_core.errors import BatchChangedError, BatchNotFoundError
+from sagaz_core.errors import BatchChangedError, BatchNotFoundError, UsageError
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.saga.context import StepContext
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
@@ -117,6 +117,27 @@ async def test_another_selection_or_override_is_refused(
         await BatchReplay(storage, **named).resume(batch_id)
     assert len(ledger.entries) == before
     assert (await BatchReplay(storage, context_override=FIXED).resume(batch_id)).succeeded == 2
+
+
+async def test_a_file_of_an_override_has_to_hold_what_it_held(
+    storage: SnapshotStorage, tmp_path: Path
+) -> None:
+    for number in range(2):
+        await run_order(storage, f"order_{number}")
+    file = tmp_path / "token.txt"
+    texts = [parse_override(f"payment_token=@{file}")]
+    with pytest.raises(UsageError, match=r"token.txt.*cannot be read"):
+        await BatchReplay(storage, overrides=texts).run()
+    file.write_text("tok_new")
+    batch_id = await stopped_after_one(storage, context_override={}, overrides=texts)
+    file.write_text("tok_other")
+    with pytest.raises(BatchChangedError, match=r"token.txt.*holds something else"):
+        await BatchReplay(storage).resume(batch_id)
+    file.unlink()
+    with pytest.raises(BatchChangedError, match=r"token.txt.*cannot be read"):
+        await BatchReplay(storage).resume(batch_id)
+    file.write_text("tok_new")
+    assert (await BatchReplay(storage).resume(batch_id)).succeeded == 2
 
 
 def changing(action: Callable[[Any], Any], *more: str) -> type[Saga]:
