@@ -16,13 +16,14 @@ from sagaz_core.errors import StorageError
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.cursor import Cursor
 from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
+from sagaz_tui.quiet import Quiet, QuietWatch
 from sagaz_tui.reading import MomentReader, Silence, Watch
 from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.session import SagaSession, SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
-from sagaz_tui.widgets.debugger_panes import DebuggerPanes
+from sagaz_tui.widgets.debugger_panes import WIDE, DebuggerPanes
 from sagaz_tui.widgets.lines import Line, Span
 from sagaz_tui.widgets.saga_title import link_words, saga_words
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
@@ -56,6 +57,7 @@ class HistoryScreen(SagazScreen[None]):
         self._opened: Checkpoints | None = None
         """The history that the cursor is in."""
         self._stale = ""
+        self._quiet: Quiet | None = None
         self._mark: int | None = None
         """A checkpoint that others are compared with."""
 
@@ -70,6 +72,7 @@ class HistoryScreen(SagazScreen[None]):
             missing=self._say_missing,
             stale=self._say_stale,
         )
+        self._quiet_watch = QuietWatch(self.storage, self._session, self._say_quiet)
         yield self.too_small()
         yield Bar(id="title")
         yield Static(id="missing", markup=False)
@@ -83,10 +86,12 @@ class HistoryScreen(SagazScreen[None]):
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Follow the store while this is seen."""
         self.in_background("watch", self._watch.run)
+        self.in_background("quiet", self._quiet_watch.run)
 
     def on_screen_suspend(self, event: ScreenSuspend) -> None:
         """Ask nothing while something else is on top."""
         self.workers.cancel_group(self, "watch")
+        self.workers.cancel_group(self, "quiet")
 
     def on_resize(self, event: Resize) -> None:
         """Open the panes there is room for."""
@@ -161,6 +166,10 @@ class HistoryScreen(SagazScreen[None]):
                 self.query_one("#missing", Static).update(visible(silence.reason))
         self._show_title()
 
+    def _say_quiet(self, quiet: Quiet | None) -> None:
+        self._quiet = quiet
+        self._show_title()
+
     # ------------------------------------------------------------ what is shown
 
     def _show(self) -> None:
@@ -214,7 +223,13 @@ class HistoryScreen(SagazScreen[None]):
             new=0 if self._cursor.following else last - self._cursor.unseen_after,
             stale=self._stale,
             read_only=self.sagaz.settings.read_only,
+            quiet=self._quiet_words(),
         )
+
+    def _quiet_words(self) -> str:
+        if self._quiet is None:
+            return ""
+        return self._quiet.words if self.size.width >= WIDE else self._quiet.short_words
 
     def _show_moment(self, sequence: int) -> None:
         view, moment = self._view, self._session.known(sequence)

@@ -50,13 +50,18 @@ def _status_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
     return [Span(f"{glyph('running')} running {step}", "live", bold=True)]
 
 
-def link_words(production: str, *, new: int, stale: str, read_only: bool) -> Line:
-    """Return the store's label and how live the screen is: ``LIVE``, ``+4 new`` or ``stale``."""
+def link_words(production: str, *, new: int, stale: str, read_only: bool, quiet: str = "") -> Line:
+    """Return the store's label and how live the screen is: ``LIVE``, ``+4 new`` or ``stale``.
+
+    ``quiet`` tells that a saga that runs has written nothing for long; empty: it has.
+    """
     spans: list[Span] = []
     if production:
         spans.append(Span(f" {visible(production)} ", "changed", bold=True))
     if read_only:
         spans.append(Span(" READ ONLY ", "muted"))
+    if quiet and not stale:
+        spans.append(Span(f" {quiet} ", "changed"))
     if stale:
         spans.append(Span(f" {stale} ", "changed", bold=True))
     elif new:
