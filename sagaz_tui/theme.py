@@ -96,6 +96,7 @@ GlyphName = Literal[
     "absent",
     "pinned",
     "mark",
+    "parallel",
     "gone",
     "ghost",
 ]
@@ -136,6 +137,7 @@ GLYPHS: Final[Mapping[GlyphName, Glyph]] = {
     "absent": Glyph("·", ".", "not reached"),
     "pinned": Glyph("★", "*", "pinned"),
     "mark": Glyph("M", "M", "mark"),
+    "parallel": Glyph("═", "=", "at the same time"),
     "gone": Glyph("∅", "-", "gone"),
     "ghost": Glyph("◌", "o", "rehearsed, not run"),
 }

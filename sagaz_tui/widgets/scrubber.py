@@ -167,6 +167,8 @@ def _cursor_line(state: ScrubberState, track: Track, width: int) -> Line:
         at = LABEL_WIDTH + track.columns[state.mark]
         if at != pieces[0][0]:
             pieces.append((at, Span(glyph("mark"), "changed", True)))
+    if any(link.parallel for link in track.links):
+        names.append("parallel")
     words = "".join(f"{glyph(name)} = {word(name)} " for name in names)
     if max(column for column, _ in pieces) + 1 + len(words) >= width:
         words = ""

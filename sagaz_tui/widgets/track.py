@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from sagaz_core.model import CheckpointSummary, Kind
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.outline import Outline
+from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.checkpoints import attempts_between, times
 from sagaz_tui.widgets.safe_text import clip
 
@@ -37,13 +38,17 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What is drawn from one stop to the next, and the index of the checkpoint it leads to."""
+    """What is drawn from one stop to the next, and the index of the checkpoint it leads to.
+
+    ``parallel``: several steps ran meanwhile.
+    """
 
     column: int
     lane: Lane
     text: str
     towards: int
     gap: bool = False
+    parallel: bool = False
 
 
 class Spread(Sequence[int]):
@@ -110,7 +115,7 @@ def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Trac
         if count + sum(map(cell_len, texts)) <= width:
             return _placed(rows, kinds, texts, undone)
     link = next(size for size in _PLAIN_LINKS if count + size * len(pairs) <= width)
-    return _placed(rows, kinds, [_plain_link(after, link) for _, after in pairs], undone)
+    return _placed(rows, kinds, [_plain_link(*pair, link) for pair in pairs], undone)
 
 
 def _link_text(
@@ -124,19 +129,35 @@ def _link_text(
         return "──"
     if after.gap:
         return "┄?┄"
+    line = _line(before) * 2
     if before.kind not in ("before_step", "before_compensation") or not before.step_name:
-        return "──"
+        return line
     if before.kind == "before_compensation":
         name = compensations.get(before.step_name, before.step_name)
         return f"──{clip(name, limit, ellipsis)}──"
     count = times(attempts_between(before, after))
-    return f"──{clip(before.step_name, limit, ellipsis)}{count}──"
+    return f"{line}{clip(before.step_name, limit, ellipsis)}{count}{line}"
 
 
-def _plain_link(after: CheckpointSummary | None, size: int) -> str:
+def _plain_link(
+    before: CheckpointSummary | None, after: CheckpointSummary | None, size: int
+) -> str:
     if after is not None and after.gap and size:
         return "?".center(size, "┄")
-    return "─" * size
+    return _line(before) * size
+
+
+def _line(before: CheckpointSummary | None) -> str:
+    """What a link is drawn with; double where several steps ran at the same time."""
+    return glyph("parallel") if _ran_at_once(before) > 1 else "─"
+
+
+def _ran_at_once(before: CheckpointSummary | None) -> int:
+    """How many steps ran from a checkpoint on, until the next one."""
+    if before is None:
+        return 0
+    begun = {before.step_name} if before.kind == "before_step" else set()
+    return len({*before.running_steps, *begun})
 
 
 def _placed(
@@ -156,7 +177,8 @@ def _placed(
                 start, text = column - 1, "╰" + text
             if text:
                 gap = row is not None and bool(row.gap)
-                links.append(Link(start, lane, text, place, gap=gap))
+                parallel = not gap and _ran_at_once(rows[place - 1]) > 1
+                links.append(Link(start, lane, text, place, gap=gap, parallel=parallel))
             column = start + cell_len(text)
         stops.append(Stop(column, lane, kind, place, place))
         column += 1

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from sagaz_core.model import CheckpointSummary, StepInfo
 from sagaz_tui.checkpoints import Checkpoints
+from sagaz_tui.theme import to_ascii
 from sagaz_tui.widgets.lines import line_text
 from sagaz_tui.widgets.scrubber import HEIGHT, LABEL_WIDTH, ScrubberState, scrubber_line
 from sagaz_tui.widgets.track import lay_out
@@ -111,3 +112,31 @@ def test_the_nearest_checkpoint_answers_a_click() -> None:
 
 def test_before_anything_is_read_nothing_is_drawn() -> None:
     assert drawn(ScrubberState(), 80) == [" run", " undo", "", ""]
+
+
+def quote() -> tuple[CheckpointSummary, ...]:
+    """Two branches at the same time, then one step that waits for both."""
+    return (
+        checkpoint(1, "before_step", "fraud"),
+        checkpoint(2, "before_step", "stock", running_steps=("fraud",)),
+        checkpoint(3, "after_step", "stock", running_steps=("fraud",)),
+        checkpoint(4, "after_step", "fraud"),
+        checkpoint(5, "before_step", "offer"),
+        checkpoint(6, "after_step", "offer"),
+    )
+
+
+def test_what_ran_at_the_same_time_is_drawn_double() -> None:
+    run, _, cursor, _ = drawn(state_of(quote(), 0), 80)
+    assert run == " run   ○──fraud──○══stock══●──●──○──offer──●"
+    assert cursor.endswith("═ = at the same time")
+    assert drawn(state_of(quote(), 0), 30)[0] == " run   ○───○═══●───●───○───●"
+
+
+def test_one_step_after_another_has_no_double_line() -> None:
+    assert "═" not in "".join(drawn(state_of(order_checkpoints(), 2, 1), 80))
+
+
+def test_a_double_line_has_an_ascii_twin() -> None:
+    assert to_ascii(drawn(state_of(quote(), 0), 80)[0]).isascii()
+    assert "o==stock==*" in to_ascii(drawn(state_of(quote(), 0), 80)[0])
