@@ -16,6 +16,7 @@ from sagaz_tui.keys_remapped import check_remap
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.theme import PREFIX, THEMES, AsciiFilter, terminal_is_ascii
+from sagaz_tui.zone import use_utc
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
@@ -63,6 +64,7 @@ class SagazApp(KeysInOrder):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = PREFIX + settings.theme
+        use_utc(settings.times == "utc")
         self.set_keymap(settings.keys)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -113,6 +115,15 @@ class SagazApp(KeysInOrder):
     def action_use_theme(self, name: str) -> None:
         """Show in other colours."""
         self.theme = name
+
+    def action_use_zone(self, utc: bool) -> None:
+        """Show times in UTC, or in this machine's zone."""
+        use_utc(utc)
+        for screen in self.screen_stack:
+            for widget in (screen, *screen.walk_children()):
+                widget.refresh()
+            if isinstance(screen, SagazScreen):
+                screen.zone_changed()
 
     def action_help(self) -> None:
         """Show the keys."""

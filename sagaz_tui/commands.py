@@ -1,9 +1,10 @@
-"""What can be done on a screen, by name: what its keys do, and the themes."""
+"""What can be done on a screen, by name: what its keys do, the themes, and the zones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sagaz_tui.keys import KEYS, Where, shown_keys
 
@@ -18,11 +19,17 @@ class Command:
     id: str = ""
 
 
+_ZONES: Final = (
+    Command("times in this machine's zone", "", "app.use_zone(False)", "local"),
+    Command("times in UTC", "", "app.use_zone(True)", "utc"),
+)
+
+
 def commands_for(
     place: Where, remapped: Mapping[str, str], themes: Sequence[str] = ()
 ) -> list[Command]:
     """Return what can be done at a place, what its own keys do first."""
-    return [*_by_keys(place, remapped), *_by_theme(themes)]
+    return [*_by_keys(place, remapped), *_by_theme(themes), *_ZONES]
 
 
 def _by_keys(place: Where, remapped: Mapping[str, str]) -> Iterator[Command]:

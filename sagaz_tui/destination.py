@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sagaz_core.errors import NotFoundError, UsageError
 from sagaz_tui.going import Go, ToMoment, ToNumber, ToTime, ToWhere
+from sagaz_tui.zone import in_zone, zone_label
 
 if TYPE_CHECKING:
     from sagaz_core.history.search import Looked
@@ -81,8 +82,10 @@ class Destinations:
     async def _told_if_before(self, found: int | None, text: str) -> int:
         if found is not None:
             return found
-        began = (await self._time_of(await self._first())).astimezone()
-        raise NotFoundError(f"at {text} nothing had been recorded; it began at {began:%H:%M:%S}")
+        began = in_zone(await self._time_of(await self._first()))
+        raise NotFoundError(
+            f"at {text} nothing had been recorded; it began at {began:%H:%M:%S}{zone_label()}"
+        )
 
     async def _first(self) -> int:
         for row in await self._storage.list_checkpoints(self._saga_id, limit=1):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
+from sagaz_tui.zone import in_zone
+
 _SPAN: Final = re.compile(r"([+-])\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _CLOCK: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ]+)?(\d\d?:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z?)")
@@ -58,10 +60,10 @@ class ToTime:
     def near(self, moment: datetime) -> datetime:
         """Return its end, with a zone; a time without a date is on the day that is nearest."""
         if isinstance(self.moment, datetime):
-            return self.moment.astimezone() + self.unit - timedelta(microseconds=1)
-        there = moment.astimezone()
+            return in_zone(self.moment) + self.unit - timedelta(microseconds=1)
+        there = in_zone(moment)
         days = [there.date() + timedelta(days=days) for days in (-1, 0, 1)]
-        times = [datetime.combine(day, self.moment).astimezone() for day in days]
+        times = [in_zone(datetime.combine(day, self.moment)) for day in days]
         nearest = min(times, key=lambda each: abs(each - there))
         return nearest + self.unit - timedelta(microseconds=1)
 

@@ -82,6 +82,9 @@ class SagazScreen(Screen[Result], Generic[Result]):
     def displayed(self) -> None:
         """What has been drawn last is on the terminal now."""
 
+    def zone_changed(self) -> None:
+        """Times are shown in another zone from now on; what is painted is painted anew."""
+
     def on_key(self, event: Key) -> None:
         """Remember when the key came that is about to be acted on."""
         self.input_at = event.time

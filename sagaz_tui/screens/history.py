@@ -172,6 +172,11 @@ class HistoryScreen(SagazScreen[None]):
 
     # ------------------------------------------------------------ what is shown
 
+    def zone_changed(self) -> None:
+        """Write the panes anew."""
+        self._panes.write_anew()
+        self._show_title()
+
     def _show(self) -> None:
         if self._view is None:
             return

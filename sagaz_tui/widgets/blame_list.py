@@ -15,6 +15,7 @@ from sagaz_tui.theme import glyph
 from sagaz_tui.values import is_plain, type_word, value_text
 from sagaz_tui.widgets.lines import Line, LinePane, Span, line_width, spread
 from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.zone import in_zone
 
 if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
@@ -111,7 +112,7 @@ class BlameList(LinePane):
 
 def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:
     """Return one value of a key, ``width`` cells wide: checkpoint, time, step and the value."""
-    at = entry.created_at.astimezone()
+    at = in_zone(entry.created_at)
     step = visible(entry.step_name) if entry.step_name else "the start"
     step_width = min(_STEP_WIDTH, max(width // 4, 10))
     left: Line = (

@@ -129,6 +129,11 @@ class DebuggerPanes(Room):
         for pane in self.query(WhyPane):
             pane.set_since(since)
 
+    def write_anew(self) -> None:
+        """Write what was written ahead again: times are shown in another zone."""
+        for pane in self.query(WhyPane):
+            pane.write_anew()
+
     def choose_diff(self) -> None:
         """Open the diff and keep to it."""
         for pane in self.query(WhyPane):

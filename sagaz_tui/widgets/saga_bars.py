@@ -15,6 +15,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip
+from sagaz_tui.zone import in_zone, zone_label
 
 _VIEWS: Final[tuple[tuple[View, str, str], ...]] = (
     ("failed", "1", "Failed"),
@@ -48,7 +49,7 @@ def title_line(store: str, production: str, *, read_only: bool) -> Line:
 def freshness_line(freshness: Freshness, now: datetime) -> Line:
     """Give how fresh the list is: live, or for how long the store has not answered."""
     if not freshness.lost:
-        clock = now.astimezone().strftime("%H:%M:%S")
+        clock = in_zone(now).strftime("%H:%M:%S") + zone_label()
         return (Span("LIVE ", "live", bold=True), Span(f"{clock} ", "muted"))
     parts = ["store gone"]
     if freshness.since is not None:

@@ -1,29 +1,33 @@
-"""The scrubber: a saga's whole history in two lanes, and where the cursor stands on it."""
+"""The scrubber: a saga's whole history in lanes, and where the cursor stands on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from rich.cells import cell_len
 from textual.events import Click
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.text import short_duration
 from sagaz_tui.theme import GlyphName, glyph, word
+from sagaz_tui.widgets.branch_lanes import in_branch_lanes
 from sagaz_tui.widgets.checkpoints import token_of
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
 from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
-from sagaz_tui.widgets.track import Lane, Link, Stop, Track, lay_out
+from sagaz_tui.widgets.track import RUN_LANES, Lane, Link, Stop, Track, lay_out
+from sagaz_tui.zone import in_zone, zone_label
 
 LABEL_WIDTH: Final = 7
 HEIGHT: Final = 4
-LANES: Final[tuple[Lane, ...]] = ("run", "undo")
+"""Of one lane for the run, one for its undoing, the cursor, and its checkpoint in words."""
+ROOMY: Final = 30
+"""A terminal of so many lines has room for more lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,13 @@ class ScrubberState:
 
 
 class Scrubber(Painted):
-    """Four lines: the run, its undoing, the cursor, and the checkpoint under it in words."""
+    """The run, its undoing, the cursor, and the checkpoint under it in words: a line each.
 
-    DEFAULT_CSS = f"Scrubber {{ height: {HEIGHT}; background: $s-bg; }}"
+    On a terminal with room for them there are more lines for a run whose steps can run at the
+    same time: they are there from the start, so that nothing moves when they are needed.
+    """
+
+    DEFAULT_CSS = "Scrubber { height: auto; background: $s-bg; }"
 
     class Seek(Message):
         """The pointer asked for a checkpoint, by its index."""
@@ -57,43 +65,53 @@ class Scrubber(Painted):
         self._track = Track((), (), ())
         self._drawn: dict[int, Line] = {}
         self._lanes: tuple[Line, ...] = ()
-        self._lanes_for: tuple[Track, int, int | None, str, int] | None = None
-        self._laid_out_for: tuple[Checkpoints, int, int] | None = None
+        self._lanes_for: tuple[object, ...] | None = None
+        self._laid_out_for: tuple[Checkpoints, int, int, int] | None = None
 
     def set_state(self, state: ScrubberState) -> None:
         """Show another state."""
         if state != self._state:
+            broader = state.checkpoints.breadth != self._state.checkpoints.breadth
             self._state = state
-            for y in range(HEIGHT):
+            if broader:
+                self.refresh(layout=True)
+            for y in range(max(self.size.height, HEIGHT)):
                 if self._drawn.get(y) != self._line(y):
                     self.refresh(Region(0, y, self.size.width, 1))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how many lines there are, as :func:`lanes_in` divides them up."""
+        more = min(self._state.checkpoints.breadth, len(RUN_LANES)) - 1
+        return HEIGHT + more if viewport.height >= ROOMY else HEIGHT
 
     @property
     def track(self) -> Track:
         """The lanes as they are laid out for the widget's width."""
         width = max(self.size.width - LABEL_WIDTH, 0)
-        wanted = (self._state.checkpoints, self._state.version, width)
+        lanes = len(lanes_in(self.size.height)) - 1
+        wanted = (self._state.checkpoints, self._state.version, width, lanes)
         if self._laid_out_for != wanted:
-            self._track = lay_out(self._state.checkpoints, width)
+            self._track = laid_out(self._state.checkpoints, width, lanes)
             self._laid_out_for = wanted
         return self._track
 
     def render_line(self, y: int) -> Strip:
-        """Draw one of the four lines."""
+        """Draw one of the lines."""
         line = self._drawn[y] = self._line(y)
         return paint_for(self, line, self.size.width)
 
     def _line(self, y: int) -> Line:
         state, track, width = self._state, self.track, self.size.width
-        if y < len(LANES):
+        lanes = lanes_in(self.size.height)
+        if y < len(lanes):
             # As long as the cursor stays in a cell, the lanes are as they were.
             cell = track.columns[state.cursor] if track.stops else 0
-            wanted = (track, cell, state.start, state.running, width)
+            wanted = (track, cell, state.start, state.running, width, lanes)
             if wanted != self._lanes_for:
-                self._lanes = tuple(_lane_line(lane, state, track, width) for lane in LANES)
+                self._lanes = tuple(_lane_line(lane, state, track, width) for lane in lanes)
                 self._lanes_for = wanted
             return self._lanes[y]
-        return scrubber_line(y, state, track, width)
+        return scrubber_line(y, state, track, width, lanes)
 
     def on_click(self, event: Click) -> None:
         """Go to the checkpoint nearest to the pointer."""
@@ -102,11 +120,32 @@ class Scrubber(Painted):
             self.post_message(self.Seek(self.track.nearest(event.x - LABEL_WIDTH)))
 
 
-def scrubber_line(y: int, state: ScrubberState, track: Track, width: int) -> Line:
-    """Return the scrubber's line ``y``, 0 to 3, ``width`` cells wide."""
-    if y < len(LANES):
-        return _lane_line(LANES[y], state, track, width)
-    if y == len(LANES):
+def lanes_in(height: int) -> tuple[Lane, ...]:
+    """Return the lanes that a scrubber of so many lines draws, from the top."""
+    run = min(max(height - HEIGHT + 1, 1), len(RUN_LANES))
+    return (*RUN_LANES[:run], "undo")
+
+
+def laid_out(checkpoints: Checkpoints, width: int, run_lanes: int) -> Track:
+    """Return the lanes for a width, with up to so many of them for the run."""
+    track = lay_out(checkpoints, width)
+    if run_lanes < 2 or len(checkpoints) > width:
+        return track
+    rows = [checkpoints.row(place) for place in range(len(checkpoints))]
+    return in_branch_lanes(track, rows, run_lanes)
+
+
+def scrubber_line(
+    y: int,
+    state: ScrubberState,
+    track: Track,
+    width: int,
+    lanes: Sequence[Lane] = ("run", "undo"),
+) -> Line:
+    """Return the scrubber's line ``y``, counted from 0, ``width`` cells wide."""
+    if y < len(lanes):
+        return _lane_line(lanes[y], state, track, width)
+    if y == len(lanes):
         return _cursor_line(state, track, width)
     return _words_line(state, width)
 
@@ -119,7 +158,8 @@ def _lane_line(lane: Lane, state: ScrubberState, track: Track, width: int) -> Li
         pieces.append((last.column + 1, Span(f"──{state.running} ▸", "live")))
     if lane == "undo":
         pieces += _start_piece(state, track)
-    return crop((Span(f" {lane:<{LABEL_WIDTH - 1}}", "muted"), *_in_columns(pieces)), width)
+    label = lane if lane in ("run", "undo") else ""
+    return crop((Span(f" {label:<{LABEL_WIDTH - 1}}", "muted"), *_in_columns(pieces)), width)
 
 
 def _in_columns(pieces: Iterable[tuple[int, Span]]) -> list[Span]:
@@ -184,9 +224,9 @@ def _words_line(state: ScrubberState, width: int) -> Line:
     number = checkpoints.outline.number_at(state.cursor)
     what, when, gap = str(kind), "", ""
     if checkpoint is not None:
-        at = checkpoint.created_at.astimezone()
+        at = in_zone(checkpoint.created_at)
         what += f" {checkpoint.step_name}" if checkpoint.step_name else ""
-        when = f"  {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+        when = f"  {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}{zone_label()}"
         gap = f"{checkpoint.gap} lost before it " if checkpoint.gap else ""
         if checkpoints.first is not None:
             since_start = checkpoint.created_at - checkpoints.first.created_at

@@ -125,6 +125,10 @@ class WhyPane(Vertical):
         self._since = since
         self._write(from_top=False)
 
+    def write_anew(self) -> None:
+        """Write the same again."""
+        self._write(from_top=False)
+
     def choose(self, tab: Tab) -> None:
         """Open a tab and keep to it, if this pane has it beside others."""
         if tab in self._tabs and len(self._tabs) > 1:

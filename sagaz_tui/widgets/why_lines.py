@@ -17,6 +17,7 @@ from sagaz_tui.text import short_duration, visible, visible_lines
 from sagaz_tui.widgets.lines import Line, Span, Token, line_width, spread
 from sagaz_tui.widgets.safe_text import fit, wrap
 from sagaz_tui.widgets.traceback_text import Raised, read_traceback
+from sagaz_tui.zone import in_zone
 
 _MESSAGE_LINES: Final = 40
 _HEAD_LINES: Final = 4
@@ -144,7 +145,7 @@ def _record_lines(record: StepRecord, info: StepInfo | None, width: int) -> Iter
     if len(record.attempts) > 1 or failed:
         for attempt in record.attempts:
             said = visible(attempt.error.headline) if attempt.error else "done"
-            at = attempt.started_at.astimezone()
+            at = in_zone(attempt.started_at)
             yield _pair(
                 f"try {attempt.number}",
                 f"{at:%H:%M:%S}  {short_duration(attempt.duration)}  {said}",
