@@ -194,8 +194,11 @@ async def test_a_replay_that_loses_its_store_at_any_moment_is_gone_on_with(
             result = await SagaReplay("s~r1", left).resume()
             fails = undoing or later["fails"] is not None
             assert result.status == ("failed" if fails else "success")
+        # The end may have been stored without an answer: then it has succeeded, though the run
+        # could not hear of it.
+        succeeded = result.status == "success" or (saga is not None and saga.status == "completed")
         everything = {f"s~r1:{step}" for step in saga_class.needs}
-        assert WORLD.standing == (everything if result.status == "success" else set())
+        assert WORLD.standing == (everything if succeeded else set())
     assert number > 5
 
 
