@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Final, Self
 
 from sagaz_core.model import CheckpointSummary, Kind, StepInfo
@@ -30,6 +31,9 @@ class Checkpoints:
 
     def __init__(self, steps: Iterable[StepInfo] = ()) -> None:
         self.outline = Outline()
+        steps = tuple(steps)
+        self.breadth = _breadth(steps)
+        """How many steps can run at the same time."""
         self.compensations: Mapping[str, str] = {
             step.name: step.compensation for step in steps if step.compensation
         }
@@ -121,6 +125,23 @@ class Checkpoints:
         """Take in the kinds of earlier checkpoints, and where branches were in conflict."""
         self._conflicts[:0] = _conflicts(rows)
         self.read_before(first, [_mark(row) for row in rows])
+
+
+def _breadth(steps: Sequence[StepInfo]) -> int:
+    graph = TopologicalSorter({step.name: step.depends_on or () for step in steps})
+    if all(step.depends_on is None for step in steps):
+        return 1
+    breadth = 1
+    try:
+        graph.prepare()
+    except CycleError:
+        # No run has such steps; what is recorded may say so all the same.
+        return breadth
+    while graph.is_active():
+        ready = graph.get_ready()
+        breadth = max(breadth, len(ready))
+        graph.done(*ready)
+    return breadth
 
 
 def bounds_of(page: int) -> tuple[int, int]:

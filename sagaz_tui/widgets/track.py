@@ -1,8 +1,8 @@
-"""Where each checkpoint stands on the scrubber: two lanes, laid out for a width in cells."""
+"""Where each checkpoint stands on the scrubber: its lanes, laid out for a width in cells."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, overload
@@ -16,7 +16,9 @@ from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.checkpoints import attempts_between, times
 from sagaz_tui.widgets.safe_text import clip
 
-Lane = Literal["run", "undo"]
+Lane = Literal["run", "run-2", "run-3", "undo"]
+RUN_LANES: Final[tuple[Lane, ...]] = ("run", "run-2", "run-3")
+"""The lanes of the run; all but the first only for steps that run at the same time."""
 
 _LABEL_LIMITS: Final = (60, *range(32, 6, -3))
 _PLAIN_LINKS: Final = (3, 2, 1, 0)
@@ -80,7 +82,7 @@ class Spread(Sequence[int]):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Both lanes, laid out. ``columns`` gives each checkpoint's column, by its place."""
+    """All lanes, laid out. ``columns`` gives each checkpoint's column, by its place."""
 
     stops: tuple[Stop, ...]
     links: tuple[Link, ...]
@@ -107,20 +109,26 @@ def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Trac
     rows = [checkpoints.row(place) for place in range(count)]
     undone = checkpoints.outline.first_undone
     pairs = list(pairwise(rows))
+    at_once = _ran_at_once(rows) if checkpoints.breadth > 1 else [1] * count
     for limit in _LABEL_LIMITS:
         texts = [
-            _link_text(before, after, checkpoints.compensations, limit, ellipsis)
-            for before, after in pairs
+            _link_text(*pair, _line(count), checkpoints.compensations, limit, ellipsis)
+            for pair, count in zip(pairs, at_once, strict=False)
         ]
         if count + sum(map(cell_len, texts)) <= width:
-            return _placed(rows, kinds, texts, undone)
+            return _placed(rows, kinds, texts, undone, at_once)
     link = next(size for size in _PLAIN_LINKS if count + size * len(pairs) <= width)
-    return _placed(rows, kinds, [_plain_link(*pair, link) for pair in pairs], undone)
+    texts = [
+        _plain_link(after, _line(count), link)
+        for (_, after), count in zip(pairs, at_once, strict=False)
+    ]
+    return _placed(rows, kinds, texts, undone, at_once)
 
 
 def _link_text(
     before: CheckpointSummary | None,
     after: CheckpointSummary | None,
+    line: str,
     compensations: Mapping[str, str],
     limit: int,
     ellipsis: str,
@@ -129,7 +137,7 @@ def _link_text(
         return "──"
     if after.gap:
         return "┄?┄"
-    line = _line(before) * 2
+    line *= 2
     if before.kind not in ("before_step", "before_compensation") or not before.step_name:
         return line
     if before.kind == "before_compensation":
@@ -139,25 +147,30 @@ def _link_text(
     return f"{line}{clip(before.step_name, limit, ellipsis)}{count}{line}"
 
 
-def _plain_link(
-    before: CheckpointSummary | None, after: CheckpointSummary | None, size: int
-) -> str:
+def _plain_link(after: CheckpointSummary | None, line: str, size: int) -> str:
     if after is not None and after.gap and size:
         return "?".center(size, "┄")
-    return _line(before) * size
+    return line * size
 
 
-def _line(before: CheckpointSummary | None) -> str:
+def _line(at_once: int) -> str:
     """What a link is drawn with; double where several steps ran at the same time."""
-    return glyph("parallel") if _ran_at_once(before) > 1 else "─"
+    return glyph("parallel") if at_once > 1 else "─"
 
 
-def _ran_at_once(before: CheckpointSummary | None) -> int:
-    """How many steps ran from a checkpoint on, until the next one."""
-    if before is None:
-        return 0
-    begun = {before.step_name} if before.kind == "before_step" else set()
-    return len({*before.running_steps, *begun})
+def _ran_at_once(rows: Iterable[CheckpointSummary | None]) -> list[int]:
+    """Return how many branches ran from each checkpoint on, until the next one."""
+    counts: list[int] = []
+    begun: set[str | None] = set()
+    for row in rows:
+        if row is not None:
+            begun.difference_update(record.name for record in row.step_records)
+            if row.kind in ("after_step", "step_failed"):
+                begun.discard(row.step_name)
+            elif row.kind == "before_step":
+                begun.add(row.step_name)
+        counts.append(len(begun))
+    return counts
 
 
 def _placed(
@@ -165,6 +178,7 @@ def _placed(
     kinds: Sequence[Kind],
     texts: Sequence[str],
     undone: int,
+    at_once: Sequence[int],
 ) -> Track:
     stops: list[Stop] = []
     links: list[Link] = []
@@ -177,7 +191,7 @@ def _placed(
                 start, text = column - 1, "╰" + text
             if text:
                 gap = row is not None and bool(row.gap)
-                parallel = not gap and _ran_at_once(rows[place - 1]) > 1
+                parallel = not gap and at_once[place - 1] > 1
                 links.append(Link(start, lane, text, place, gap=gap, parallel=parallel))
             column = start + cell_len(text)
         stops.append(Stop(column, lane, kind, place, place))

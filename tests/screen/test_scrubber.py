@@ -7,13 +7,23 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.app import App, ComposeResult
 
-from sagaz_core.model import CheckpointSummary, StepInfo
+from sagaz_core.model import CheckpointSummary, StepInfo, StepRecord
 from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.theme import to_ascii
+from sagaz_tui.theme import THEMES, to_ascii
 from sagaz_tui.widgets.lines import line_text
-from sagaz_tui.widgets.scrubber import HEIGHT, LABEL_WIDTH, ScrubberState, scrubber_line
+from sagaz_tui.widgets.scrubber import (
+    HEIGHT,
+    LABEL_WIDTH,
+    Scrubber,
+    ScrubberState,
+    laid_out,
+    lanes_in,
+    scrubber_line,
+)
 from sagaz_tui.widgets.track import lay_out
+from tests.screen.looking import painted, until, until_painted
 from tests.screen.recorded import checkpoint, order_checkpoints
 
 
@@ -118,7 +128,7 @@ def quote() -> tuple[CheckpointSummary, ...]:
     """Two branches at the same time, then one step that waits for both."""
     return (
         checkpoint(1, "before_step", "fraud"),
-        checkpoint(2, "before_step", "stock", running_steps=("fraud",)),
+        checkpoint(2, "before_step", "stock"),
         checkpoint(3, "after_step", "stock", running_steps=("fraud",)),
         checkpoint(4, "after_step", "fraud"),
         checkpoint(5, "before_step", "offer"),
@@ -127,10 +137,11 @@ def quote() -> tuple[CheckpointSummary, ...]:
 
 
 def test_what_ran_at_the_same_time_is_drawn_double() -> None:
-    run, _, cursor, _ = drawn(state_of(quote(), 0), 80)
+    state = ScrubberState(Checkpoints.of(quote(), branches()))
+    run, _, cursor, _ = drawn(state, 80)
     assert run == " run   ○──fraud──○══stock══●──●──○──offer──●"
     assert cursor.endswith("═ = at the same time")
-    assert drawn(state_of(quote(), 0), 30)[0] == " run   ○───○═══●───●───○───●"
+    assert drawn(state, 30)[0] == " run   ○───○═══●───●───○───●"
 
 
 def test_one_step_after_another_has_no_double_line() -> None:
@@ -138,5 +149,87 @@ def test_one_step_after_another_has_no_double_line() -> None:
 
 
 def test_a_double_line_has_an_ascii_twin() -> None:
-    assert to_ascii(drawn(state_of(quote(), 0), 80)[0]).isascii()
-    assert "o==stock==*" in to_ascii(drawn(state_of(quote(), 0), 80)[0])
+    state = ScrubberState(Checkpoints.of(quote(), branches()))
+    assert "o==stock==*" in to_ascii(drawn(state, 80)[0])
+
+
+def branches() -> tuple[StepInfo, ...]:
+    """Two steps side by side, and one after both."""
+    return (
+        StepInfo("fraud", depends_on=()),
+        StepInfo("stock", depends_on=()),
+        StepInfo("offer", depends_on=("fraud", "stock")),
+    )
+
+
+def in_lanes(checkpoints: Iterable[CheckpointSummary], height: int, width: int) -> list[str]:
+    state = ScrubberState(Checkpoints.of(checkpoints, branches()))
+    lanes = lanes_in(height)
+    track = laid_out(state.checkpoints, width - LABEL_WIDTH, len(lanes) - 1)
+    lines = [scrubber_line(y, state, track, width, lanes) for y in range(height)]
+    return [line_text(line).rstrip() for line in lines]
+
+
+def test_where_there_is_room_each_branch_has_a_lane_of_its_own() -> None:
+    first, second, undo, *_ = in_lanes(quote(), HEIGHT + 1, 80)
+    assert first == " run   ○──fraud───────────────●──○──offer──●"
+    assert second == "                 ○──stock──●"
+    assert undo == " undo"
+
+
+def test_more_branches_than_lanes_are_drawn_as_a_double_line() -> None:
+    third = checkpoint(3, "before_step", "freight")
+    run, second, *_ = in_lanes((*quote()[:2], third), HEIGHT + 1, 80)
+    assert "══" in run
+    assert second == ""
+    assert in_lanes((*quote()[:2], third), HEIGHT + 2, 80)[2].strip() == "○"
+
+
+@pytest.mark.parametrize("width", [14, 20, 30, 45, 80, 120])
+def test_lanes_of_branches_never_leave_the_screen(width: int) -> None:
+    for line in in_lanes(quote(), HEIGHT + 2, width):
+        assert cell_len(line) <= width
+
+
+def test_how_many_steps_can_run_at_once_is_known_from_the_start() -> None:
+    assert Checkpoints(branches()).breadth == 2
+    assert Checkpoints((StepInfo("a"), StepInfo("b"))).breadth == 1
+    assert Checkpoints().breadth == 1
+    circle = (StepInfo("a", depends_on=("b",)), StepInfo("b", depends_on=("a",)))
+    assert Checkpoints(circle).breadth == 1
+
+
+@pytest.mark.parametrize(("size", "height"), [((80, 24), 4), ((120, 40), 5)])
+async def test_lanes_take_lines_only_where_there_is_room(
+    size: tuple[int, int], height: int
+) -> None:
+    app = LaneApp()
+    async with app.run_test(size=size) as pilot:
+        scrubber = app.query_one(Scrubber)
+        scrubber.set_state(ScrubberState(Checkpoints.of(quote(), branches())))
+        await until(pilot, lambda: scrubber.size.height == height, "its height")
+        await until_painted(pilot, "stock", "offer")
+        assert ("══" in painted(app)) == (height == 4)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: scrubber.size.height == 4, "its height")
+        await until_painted(pilot, "══stock══")
+
+
+class LaneApp(App[None]):
+    """Nothing but a scrubber."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_theme(THEMES[0])
+        self.theme = THEMES[0].name
+
+    def compose(self) -> ComposeResult:
+        yield Scrubber()
+
+
+def test_where_only_beginnings_are_recorded_a_step_ends_with_what_tells_of_it() -> None:
+    ended = (StepRecord("fraud", "completed"), StepRecord("stock", "completed"))
+    offer = checkpoint(3, "before_step", "offer", step_records=ended)
+    end = checkpoint(4, "completed", None)
+    state = ScrubberState(Checkpoints.of((*quote()[:2], offer, end), branches()))
+    assert drawn(state, 80)[0] == " run   ○──fraud──○══stock══○──offer──✓"
