@@ -80,16 +80,16 @@ def stop_question(replay: Stoppable) -> str:
 def kill_question(replay: Stoppable) -> str:
     """Ask whether to kill, naming what would be uncertain."""
     if not replay.under_way:
-        doubt = "what it did since its last checkpoint would be uncertain"
+        doubt = "What it did since its last checkpoint"
     elif replay.undoing:
-        doubt = f"whether {_named(replay.under_way)} was undone would be uncertain"
+        doubt = f"Whether {_named(replay.under_way)} was undone"
     else:
-        doubt = f"whether {_named(replay.under_way)} happened would be uncertain"
+        doubt = f"Whether {_named(replay.under_way)} happened"
     count = replay.to_undo
     rest = f", and {count} step{'s' * (count != 1)} would not be undone" if count else ""
     return (
-        f"it stops by itself once what is under way has ended. Kill process {replay.pid} now? "
-        f"{doubt}{rest}; `sagaz resume` could go on with it"
+        f"Kill process {replay.pid} now? {doubt} would be uncertain{rest}; `sagaz resume` could go "
+        "on with it. Left alone, it stops once what is under way has ended."
     )
 
 

@@ -60,7 +60,7 @@ async def test_x_lets_the_step_end_and_then_undoes_what_was_done(store: Snapshot
         press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
         await until_painted(pilot, "it stops once charge has ended")
-        await ask(pilot, "charge happened would be uncertain")
+        await ask(pilot, "charge happened would be")
         press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
         Path("gateway-answers").touch()
@@ -149,5 +149,5 @@ def test_the_question_tells_what_stopping_would_do(replay: Stoppable, question: 
 def test_the_graver_question_names_what_would_be_uncertain() -> None:
     assert "charge happened would be uncertain, and 2 steps would not" in kill_question(RUNS)
     undoing = replace(RUNS, undoing=True)
-    assert "whether charge was undone would be uncertain" in kill_question(undoing)
+    assert "Whether charge was undone would be uncertain" in kill_question(undoing)
     assert "since its last checkpoint" in kill_question(replace(RUNS, under_way=()))
