@@ -25,6 +25,7 @@ Where = Literal[
     "stop",
     "palette",
     "batch",
+    "copy",
     "help",
 ]
 
@@ -45,6 +46,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "stop": "Stopping a replay",
     "palette": "Palette",
     "batch": "Batch",
+    "copy": "Text to copy",
     "help": "Help",
 }
 """The places where keys mean something, in the order in which help tells of them."""
@@ -303,6 +305,11 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("batch.up", "k,up", "saga before", "batch", action="move(-1)"),
     Key("batch.stop", "X", "stop after those under way; again: cancel them", "batch", "stop"),
     Key("batch.copy", "Y", "copy as a command", "batch", "copy as command"),
+    # ------------------------------------------------------------------ text to copy
+    Key("copy.down", "j,down", "scroll down", "copy", "down", action="scroll_text(1)"),
+    Key("copy.up", "k,up", "scroll up", "copy", action="scroll_text(-1)"),
+    Key("copy.ten-down", "ctrl+d,pagedown", "ten lines down", "copy", action="scroll_text(10)"),
+    Key("copy.ten-up", "ctrl+u,pageup", "ten lines up", "copy", action="scroll_text(-10)"),
     # ------------------------------------------------------------------ help
     Key("help.down", "j,down", "scroll down", "help", action="scroll_help(1)"),
     Key("help.up", "k,up", "scroll up", "help", action="scroll_help(-1)"),

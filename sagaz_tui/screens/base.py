@@ -11,7 +11,9 @@ from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import Worker
 
+from sagaz_tui.clipboard import copy_obstacle
 from sagaz_tui.keys import Where
+from sagaz_tui.text import visible
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
@@ -81,6 +83,17 @@ class SagazScreen(Screen[Result], Generic[Result]):
 
     def displayed(self) -> None:
         """What has been drawn last is on the terminal now."""
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy a text, or show it where it cannot be; ``what`` says what it is."""
+        if reason := copy_obstacle(text):
+            # Imported here: nothing needs it until a terminal cannot copy.
+            from sagaz_tui.screens.copying import CopyScreen
+
+            self.app.push_screen(CopyScreen(text, what, reason))
+        else:
+            self.app.copy_to_clipboard(text)
+            self.notify(f"copied {visible(what)}", markup=False, timeout=3)
 
     def zone_changed(self) -> None:
         """Times are shown in another zone from now on; what is painted is painted anew."""

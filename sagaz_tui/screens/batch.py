@@ -327,8 +327,7 @@ class BatchScreen(SagazScreen[None]):
         """Copy the command that does the same, the ids after it."""
         words = ["sagaz", "replay", "batch", "--ids", "-"]
         ids = "\n".join(self.request.saga_ids)
-        self.app.copy_to_clipboard(f"{shlex.join(words)} <<'IDS'\n{ids}\nIDS\n")
-        self._say("copied as a command")
+        self.copy(f"{shlex.join(words)} <<'IDS'\n{ids}\nIDS\n", "as a command")
 
     def action_back(self) -> None:
         """Leave; what has been started goes on."""

@@ -62,15 +62,13 @@ class ExplorerScreen(HistoryScreen):
         if len(text) > _COPIED_AT_MOST:
             self._say("more than 100,000 characters; unfold it and copy a part")
         else:
-            self.app.copy_to_clipboard(text)
-            self._say(f"copied the value of {visible(pointer_of(self._panes.context.path))}")
+            self.copy(text, f"the value of {pointer_of(self._panes.context.path)}")
 
     def action_copy_path(self) -> None:
         """Copy the JSON Pointer of the context's cursor."""
         path = self._panes.context.path
         if path:
-            self.app.copy_to_clipboard(pointer_of(path))
-            self._say(f"copied {visible(pointer_of(path))}")
+            self.copy(pointer_of(path), pointer_of(path))
 
     # ------------------------------------------------------------ blame
 

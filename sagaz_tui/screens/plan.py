@@ -260,8 +260,7 @@ class PlanScreen(SagazScreen[str | None]):
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
-        self.app.copy_to_clipboard(as_command(self.request))
-        self.notify("copied as a command", markup=False, timeout=4)
+        self.copy(as_command(self.request), "as a command")
 
     def action_back(self) -> None:
         """Leave; what has been started goes on."""

@@ -111,8 +111,7 @@ class SagasScreen(LiveSagas):
     def action_copy(self) -> None:
         """Copy the saga's id."""
         if self.table.answered is not None:
-            self.app.copy_to_clipboard(self.table.answered)
-            self._say(f"copied {visible(self.table.answered)}")
+            self.copy(self.table.answered, self.table.answered)
 
     def action_plan(self) -> None:
         """Show what a replay would do."""

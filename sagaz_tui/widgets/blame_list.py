@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual.events import Click
 from textual.message import Message
@@ -19,6 +19,7 @@ from sagaz_tui.zone import in_zone
 
 if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
+    from sagaz_tui.screens.base import SagazScreen
 
 _STEP_WIDTH: Final = 26
 _ROOM_FOR_TYPES: Final = 70
@@ -106,8 +107,9 @@ class BlameList(LinePane):
     def action_copy(self) -> None:
         """Copy the value that is lit."""
         if self._entries:
-            self.app.copy_to_clipboard(value_text(self._entries[self._row].value))
-            self.notify("copied", markup=False, timeout=2)
+            entry = self._entries[self._row]
+            screen = cast("SagazScreen[object]", self.screen)
+            screen.copy(value_text(entry.value), f"the value at #{entry.sequence}")
 
 
 def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from rich.cells import cell_len
 from textual.events import Click
@@ -20,6 +20,7 @@ from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
 
 if TYPE_CHECKING:
     from sagaz_core.history.lineage import Branch, Lineage
+    from sagaz_tui.screens.base import SagazScreen
 
 _STATES: Final[dict[str, tuple[GlyphName, Token]]] = {
     "failed": ("step_failed", "fail"),
@@ -147,8 +148,8 @@ class LineageList(LinePane):
     def action_copy(self) -> None:
         """Copy the id of the run that is lit."""
         if self.chosen is not None:
-            self.app.copy_to_clipboard(self.chosen.saga_id)
-            self.notify(f"copied {visible(self.chosen.saga_id)}", markup=False, timeout=2)
+            screen = cast("SagazScreen[object]", self.screen)
+            screen.copy(self.chosen.saga_id, self.chosen.saga_id)
 
 
 def lineage_lines(family: Lineage, width: int, now: datetime) -> Iterator[tuple[int, Line]]:

@@ -14,6 +14,14 @@ from tests.end_to_end.shop import ShopSaga
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def terminal_that_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be in no terminal that is known not to copy, whichever the tests are run from."""
+    for name in ("VTE_VERSION", "TERM_PROGRAM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
 @pytest.fixture
 async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SnapshotStorage]:
     """A store with an order whose charge failed, and the gateway up again."""
