@@ -16,7 +16,8 @@ sys.path.insert(0, str(FOLDER.parent))
 
 # Before anything of Textual is imported: it reads the environment once.
 os.environ.update(TEXTUAL_ANIMATIONS="none", TZ="UTC", LC_ALL="C.UTF-8")
-os.environ.pop("NO_COLOR", None)
+for name in ("NO_COLOR", "VISUAL", "EDITOR"):
+    os.environ.pop(name, None)
 time.tzset()
 
 from textual.pilot import Pilot  # noqa: E402
