@@ -54,7 +54,8 @@ app.command("config")(config.show_settings)
 def sagaz(context: typer.Context) -> None:
     """A time-travel debugger for sagas: look back, correct, replay.
 
-    With no command it opens the screen on the store of the current folder.
+    With no command it opens the screen on the store of the current folder; where there is no
+    terminal, `sagaz sagas` shows it as text.
     """
     if context.invoked_subcommand is not None:
         return

@@ -247,7 +247,7 @@ def context_line(row: Row, state: ContextState, column: int, width: int, selecte
         mark = Span(sign, token, bold=True)  # type: ignore[arg-type]
     pinned = glyph("pinned") if row.pinned else " "
     pointer = Span(glyph("row") if selected else pinned, "live")
-    indent = "  " * row.depth
+    indent = _indent(row.depth, width)
     if row.more:
         return spread(
             (pointer, mark, Span(f"  {indent}{row.more:,} more (enter)", "muted")), (), width
@@ -275,6 +275,12 @@ def context_line(row: Row, state: ContextState, column: int, width: int, selecte
         Span(_value(row, max(room, 3)), _value_token(row)),
     )
     return spread(left, right, width)
+
+
+def _indent(depth: int, width: int) -> str:
+    """How far in a row stands; below half the width it goes no further, and says how deep it is."""
+    most = max(width // 2, 8) // 2 * 2
+    return "  " * depth if 2 * depth <= most else f"level {depth + 1} ".rjust(most)[-most:]
 
 
 def _value(row: Row, room: int) -> str:

@@ -17,6 +17,7 @@ from sagaz_tui.widgets.context_rows import (
     PAGE,
     ContextState,
     Folding,
+    Row,
     Undone,
     find_paths,
     pointer_of,
@@ -245,3 +246,13 @@ async def test_w_pins_the_key_under_the_cursor_which_stays_on_it() -> None:
         await pilot.press("w")
         assert texts([tree.line(0)[0]])[0].split()[0] == "amount"
         assert tree.key == "order_id"
+
+
+def test_however_deep_a_value_lies_its_key_and_itself_are_seen() -> None:
+    path = ("a", *(["k", 0] * 100))
+    for width in (24, 47, 120):
+        line = context_line(Row(path, "qty", 7), ContextState(), 16, width, False)
+        assert line_width(line) == width
+        assert "qty" in line_text(line)
+        assert "7" in line_text(line)
+    assert "level 201 " in line_text(line)
