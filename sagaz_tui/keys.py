@@ -264,6 +264,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "undone",
         action="choose('undone')",
     ),
+    Key("plan.edit", "e,f5", "set a value for it, in the debugger", "plan", "edit"),
     Key("plan.start", "r,f4", "start at another step", "plan", "start elsewhere"),
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
     Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
@@ -342,6 +343,7 @@ _SHOWN: Final[Mapping[str, str]] = {
     "f2": "F2",
     "f3": "F3",
     "f4": "F4",
+    "f5": "F5",
     "comma": ",",
 }
 

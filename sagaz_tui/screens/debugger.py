@@ -21,6 +21,7 @@ from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
+    from sagaz_tui.screens.plan import PlanScreen
     from sagaz_tui.stopping import Stoppable
 
 _PATIENCE: Final = 3.0
@@ -237,14 +238,21 @@ class DebuggerScreen(ExplorerScreen):
         request = await self._request()
         if request is None:
             return
-        plan = PlanScreen(request, confirm=confirm)
+        plan = PlanScreen(request, confirm=confirm, editable=True)
 
         def left(replay_id: str | None) -> None:
-            if plan.moved_to is not None:
-                self.in_background("start", self._move_start, plan.moved_to)
+            if plan.moved_to is not None or plan.wants_edit:
+                self.in_background("start", self._take_over, plan)
             self._follow_replay(replay_id)
 
         self.app.push_screen(plan, left)
+
+    async def _take_over(self, plan: PlanScreen) -> None:
+        """Start where a plan was moved to, and edit if that was asked for there."""
+        if plan.moved_to is not None:
+            await self._move_start(plan.moved_to)
+        if plan.wants_edit:
+            await self.action_edit()
 
     async def _request(self) -> ReplayRequest | None:
         start = await self._wait_for_start()

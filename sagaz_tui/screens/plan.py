@@ -30,7 +30,7 @@ from sagaz_tui.widgets.lines import Line, Span, TextPane, line_width
 from sagaz_tui.widgets.plan_lines import plan_lines, summary_words, wrapped
 
 _OPTIONAL: Final = frozenset(
-    {"plan.confirm", "plan.rehearse", *(choice.key for choice in CHOICES.values())}
+    {"plan.confirm", "plan.rehearse", "plan.edit", *(choice.key for choice in CHOICES.values())}
 )
 _LOOK_AGAIN: Final = 1.0
 
@@ -62,13 +62,14 @@ class PlanScreen(SagazScreen[str | None]):
     Args:
         request: what is asked for.
         confirm: whether ``enter`` may run it.
+        editable: whether who opened it can edit; :attr:`wants_edit` tells them to.
     """
 
     CSS_PATH = "plan.tcss"
     PLACE = "plan"
     BINDINGS = [*bindings_for("plan")]  # noqa: RUF012 - Textual declares it so
 
-    def __init__(self, request: ReplayRequest, *, confirm: bool) -> None:
+    def __init__(self, request: ReplayRequest, *, confirm: bool, editable: bool = False) -> None:
         super().__init__()
         # Kept, not looked up: the plan may still come while the screen is taken down.
         self._title, self._question = Bar(id="title"), Bar(id="question")
@@ -76,6 +77,8 @@ class PlanScreen(SagazScreen[str | None]):
         self._footer = KeyFooter("plan", self.sagaz.settings.keys, leave_out=_OPTIONAL)
         self.request = request
         self.confirm = confirm
+        self.wants_edit = False
+        self._editable = editable
         self.plan: ReplayPlan | None = None
         self.moved_to: Start | None = None
         """The start that was chosen here, in place of the one that was asked for."""
@@ -126,6 +129,12 @@ class PlanScreen(SagazScreen[str | None]):
         if choice in open_choices(self.request, self.plan) and not self._starting:
             self._plan_anew(choice.next(self.request))
 
+    def action_edit(self) -> None:
+        """Leave it to edit what it starts with."""
+        if self._editable and not self._starting:
+            self.wants_edit = True
+            self.dismiss(None)
+
     def action_start(self) -> None:
         """Choose another step to start at."""
         if not self._starting:
@@ -162,6 +171,8 @@ class PlanScreen(SagazScreen[str | None]):
         offered = {choice.key for choice in open_choices(self.request, self.plan)}
         if not refusal:
             offered.add("plan.confirm")
+        if self._editable:
+            offered.add("plan.edit")
         if self.plan is not None and self.plan.valid:
             offered.add("plan.rehearse")
         self._footer.show("plan", leave_out=_OPTIONAL - offered)

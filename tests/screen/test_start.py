@@ -146,3 +146,17 @@ def test_what_was_taken_back_is_checked_for_the_new_start_too() -> None:
     assert log.read_again({}).redone().edits[0].problem.startswith("/cart")
     fits = log.read_again({}).read_again({"cart": [7]}).redone().edits[0]
     assert (fits.problem, fits.before, fits.after) == ("", 7, 2)
+
+
+async def test_e_in_a_plan_goes_back_to_edit_for_the_start_it_has() -> None:
+    async with debugging() as pilot:
+        press(pilot, "d")
+        await until_painted(pilot, "from pay, restored as it was", "e edit")
+        press(pilot, "r")
+        await until_painted(pilot, "▌ pay")
+        press(pilot, "k", "enter")
+        await until_painted(pilot, "from weigh, restored as it was")
+        press(pilot, "e")
+        await until_painted(pilot, "Edits for the replay from weigh", "key=value")
+        press(pilot, *"card=new", "enter")
+        await until(pilot, lambda: edits(pilot).edits, "staged")
