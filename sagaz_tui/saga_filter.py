@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 from sagaz_core.errors import UsageError
 from sagaz_core.model import Status
+from sagaz_tui.zone import in_zone
 
 WORDS: Final = ("status", "name", "step", "error", "since", "until", "tag")
 _WHERE: Final = re.compile(r"(?:^|(?<=\s))where:")
@@ -108,8 +109,8 @@ def _time(text: str) -> timedelta | datetime:
         if seconds < timedelta.max.total_seconds():
             return timedelta(seconds=seconds)
     try:
-        # A time without a zone is this machine's, as the clock in the title is.
-        return datetime.fromisoformat(text).astimezone(UTC)
+        # A time without a zone is in that of the clock in the title.
+        return in_zone(datetime.fromisoformat(text)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is no time; write 2h, 30m or 2024-12-15T10:30") from None
 

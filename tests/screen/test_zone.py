@@ -12,6 +12,7 @@ from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.going import ToTime, parse_go
+from sagaz_tui.saga_filter import parse_filter
 from sagaz_tui.screens.palette import PaletteScreen
 from sagaz_tui.settings import Settings
 from sagaz_tui.zone import use_utc
@@ -61,6 +62,12 @@ async def test_the_palette_changes_the_zone_of_every_time_on_the_screen(
         assert "12:10:4" not in painted(app)
         press(pilot, "b")
         await until_painted(pilot, "03:10:37.096 ")
+
+
+def test_a_filters_time_is_read_in_the_zone_that_is_shown() -> None:
+    for utc, typed in ((False, "2026-07-03T12:12:07"), (True, "2026-07-03T03:12:07")):
+        use_utc(utc)
+        assert parse_filter(f"since:{typed}").since == NOW
 
 
 def test_a_typed_time_is_read_in_the_zone_that_is_shown() -> None:
