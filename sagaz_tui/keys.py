@@ -264,11 +264,11 @@ KEYS: Final[tuple[Key, ...]] = (
         "undone",
         action="choose('undone')",
     ),
+    Key("plan.rehearse", "s,f2", "walk it without doing it", "plan", "rehearse"),
     Key("plan.edit", "e,f5", "set a value for it, in the debugger", "plan", "edit"),
-    Key("plan.start", "r,f4", "start at another step", "plan", "start elsewhere"),
+    Key("plan.start", "r,f4", "start at another step", "plan", "start"),
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
     Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
-    Key("plan.rehearse", "s,f2", "walk it without doing it", "plan", "rehearse"),
     Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
     # ------------------------------------------------------------------ choosing a start
     Key("start.choose", "enter", "start there", "start", "start there"),
