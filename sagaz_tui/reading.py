@@ -53,8 +53,8 @@ class Watch:
         self._changed = changed
         self._missing = missing
         self._stale = stale
-        self._silent = 0
-        """Seconds since the store last answered, if it does not."""
+        self._silent: int | None = None
+        """Seconds since the store last answered; None: it does."""
 
     async def run(self) -> None:
         """Go on until cancelled; it can be run again afterwards."""
@@ -68,8 +68,8 @@ class Watch:
                 await self._pause(retry, str(error))
                 cursor, retry = None, min(retry * 2, _RETRY_AT_MOST)
                 continue
-            if self._silent:
-                self._silent, retry = 0, _RETRY_FIRST
+            if self._silent is not None:
+                self._silent, retry = None, _RETRY_FIRST
                 self._stale(None)
                 self._changed()
             await asyncio.sleep(_BETWEEN_LOOKS)
@@ -84,10 +84,14 @@ class Watch:
             self._changed()
 
     async def _pause(self, retry: int, reason: str) -> None:
+        silent = self._silent or 0
         for left in range(retry, 0, -1):
-            self._stale(Silence(self._silent, left, reason))
+            # Noted before it is told: whoever cancels this while it waits has been told.
+            self._silent = silent
+            self._stale(Silence(silent, left, reason))
             await asyncio.sleep(1)
-            self._silent += 1
+            silent += 1
+        self._silent = silent
 
 
 class MomentReader:

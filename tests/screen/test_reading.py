@@ -9,7 +9,7 @@ import pytest
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_tui import reading
-from sagaz_tui.reading import MomentReader
+from sagaz_tui.reading import MomentReader, Silence, Watch
 from sagaz_tui.session import Moment, SagaSession
 from tests.screen.recorded import order_snapshots
 
@@ -39,3 +39,33 @@ async def test_a_moment_that_could_not_be_read_is_read_again_without_being_wishe
     assert await asyncio.wait_for(found, 5) == 2
     assert failures == 2
     running.cancel()
+
+
+async def test_a_watch_that_is_left_while_its_store_is_away_says_later_that_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = InMemorySnapshotStorage()
+    for snapshot in order_snapshots():
+        await storage.save_snapshot(snapshot)
+    told: asyncio.Queue[Silence | None] = asyncio.Queue()
+    watch = Watch(
+        storage,
+        SagaSession(storage, "order_1"),
+        changed=lambda: None,
+        missing=lambda: None,
+        stale=told.put_nowait,
+    )
+
+    async def away(cursor: int | None, timeout: float) -> int:
+        raise StorageUnavailableError("the store is away; try again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "wait", away)
+        watching = asyncio.create_task(watch.run())
+        silence = await asyncio.wait_for(told.get(), 5)
+        assert silence is not None
+        assert silence.since == 0
+        watching.cancel()
+    watching = asyncio.create_task(watch.run())
+    assert await asyncio.wait_for(told.get(), 5) is None
+    watching.cancel()
