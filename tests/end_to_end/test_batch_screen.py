@@ -30,7 +30,9 @@ async def failed_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "signum", [signal.SIGKILL, pytest.param(signal.SIGHUP, marks=pytest.mark.torture)]
+)
 def test_a_batch_outlives_its_terminal_and_the_next_screen_finds_it(
     failed_orders: Path, signum: signal.Signals
 ) -> None:

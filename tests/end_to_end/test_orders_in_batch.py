@@ -154,6 +154,7 @@ def test_a_worker_that_stood_still_undoes_nothing_of_what_others_went_on_with(
     see_that_each_stands_once(night)
 
 
+@pytest.mark.torture
 async def test_a_connection_that_is_lost_leaves_a_batch_that_can_go_on(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

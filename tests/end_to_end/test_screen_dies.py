@@ -14,7 +14,7 @@ from tests.end_to_end import shop
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
 ROUNDS = [
-    pytest.param(signum, marks=[pytest.mark.torture] if number >= 9 else [])
+    pytest.param(signum, marks=[pytest.mark.torture] if number >= 4 else [])
     for number in range(60)
     for signum in (signal.SIGKILL, signal.SIGHUP)
 ]

@@ -60,7 +60,14 @@ def assert_harmless(pilot: Pilot[None]) -> None:
         assert cell_len(line) == pilot.app.size.width, repr(line)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((80, 24), marks=pytest.mark.torture),
+        pytest.param((120, 40), marks=pytest.mark.torture),
+        (200, 60),
+    ],
+)
 async def test_in_every_pane_it_is_only_text_in_its_place(
     store: SnapshotStorage, size: tuple[int, int]
 ) -> None:

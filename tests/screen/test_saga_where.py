@@ -77,6 +77,7 @@ async def test_one_that_cannot_be_asked_says_why_and_keeps_the_rows(
     store: SnapshotStorage, typed: str, sentence: str
 ) -> None:
     async with listing(store) as pilot:
+        await until(pilot, lambda: len(ids(pilot)) == 6, "the rows")
         press(pilot, "/", *typed, "enter")
         await until_painted(pilot, sentence)
         assert len(ids(pilot)) == 6

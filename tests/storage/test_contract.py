@@ -56,8 +56,10 @@ class TestRedis(StorageContract):
             await client.set(f"{place}:schema", 999)
 
 
+@pytest.mark.torture
 class TestRedisCluster(TestRedis):
-    """The store on three servers that share it by slots."""
+    """The store on three servers that share it by slots: half a minute, and seldom otherwise
+    than on one."""
 
     @pytest.fixture(autouse=True)
     def _server(self, redis_cluster_url: str) -> None:

@@ -116,6 +116,8 @@ class RedisConnection:
             async with self._room, asyncio.timeout(REPLY_SECONDS):
                 return list(await pipeline.execute(raise_on_error=False))
         except (exceptions.RedisError, OSError) as error:
+            if isinstance(self._client, RedisCluster) and _went_astray(error):
+                return [error] * len(commands)
             raise translate(error, self.url) from error
 
     async def _load_scripts(self) -> None:
