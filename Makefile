@@ -20,7 +20,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 torture: $(READY)
 	$(BIN)/pytest -m torture
@@ -29,6 +29,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/screen.py
+	$(BIN)/python benchmarks/scrubbing.py --folder build/benchmarks
 	$(BIN)/python benchmarks/scale.py --folder build/benchmarks
 	$(BIN)/python benchmarks/long_saga.py --folder build/benchmarks
 

@@ -17,6 +17,12 @@ from sagaz_core.storage.backends import (
 from sagaz_core.storage.storage import SnapshotStorage
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes on two cores: tests wait about as much as they compute."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(2, 3 * (cores or 1) // 2)
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis server; tests keep apart by key prefixes of their own.
