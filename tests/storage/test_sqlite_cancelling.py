@@ -16,6 +16,7 @@ from sagaz_core.errors import SnapshotNotFoundError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite_thread import NAME
 
 SAGAS = 5
 
@@ -86,7 +87,7 @@ async def cancelled_somewhere(work: Awaitable[None], chance: random.Random) -> N
 
 
 def workers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if "_worker_thread" in thread.name]
+    return [thread for thread in threading.enumerate() if thread.name.startswith(NAME)]
 
 
 @pytest.mark.parametrize("rounds", [300, pytest.param(5000, marks=pytest.mark.torture)])
@@ -148,3 +149,44 @@ async def test_an_opening_that_is_cancelled_leaves_no_thread_and_can_be_repeated
     for thread in set(workers()) - before:
         await asyncio.to_thread(thread.join, 5)
         assert not thread.is_alive()
+
+
+def test_a_loop_that_ends_while_a_file_is_closed_or_opened_leaves_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    before = set(workers())
+    path = tmp_path / "s.db"
+    go_on = threading.Event()
+    storages = []
+
+    async def end_while_closing() -> None:
+        storage = SQLiteSnapshotStorage(path)
+        await storage.open()
+        backend = storage.backend
+        assert isinstance(backend, SQLiteBackend)
+        begun = threading.Event()
+        held = asyncio.ensure_future(
+            backend._file.run(lambda db: begun.set() or go_on.wait(30))  # type: ignore[func-returns-value]
+        )
+        await asyncio.to_thread(begun.wait, 30)
+        closing = asyncio.ensure_future(storage.close())
+        await asyncio.sleep(0)
+        storages.append((storage, held, closing))
+
+    async def end_while_opening(turns: int) -> None:
+        storage = SQLiteSnapshotStorage(path)
+        opening = asyncio.ensure_future(storage.open())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        storages.append((storage, opening, opening))
+
+    asyncio.run(end_while_closing())
+    go_on.set()
+    for turns in range(30):
+        asyncio.run(end_while_opening(turns))
+    for thread in set(workers()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert died == []

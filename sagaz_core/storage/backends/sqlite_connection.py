@@ -21,6 +21,7 @@ from sagaz_core.storage.backends.sqlite_errors import BUSY_SECONDS, check_place,
 from sagaz_core.storage.backends.sqlite_file import FileChangedError, OpenFile
 from sagaz_core.storage.backends.sqlite_query import add_functions
 from sagaz_core.storage.backends.sqlite_schema import prepare
+from sagaz_core.storage.backends.sqlite_thread import thread_of
 from sagaz_core.storage.backends.sqlite_trips import Trips
 
 P = ParamSpec("P")
@@ -83,9 +84,7 @@ class SQLiteConnection:
             timeout=BUSY_SECONDS,
             cached_statements=256,
         )
-        # A program that forgets to close its store must still be able to end. aiosqlite has no
-        # public way to say so.
-        pending._thread.daemon = True
+        pending._thread = thread_of(pending, path)
         connecting = asyncio.ensure_future(_awaited(pending))
         try:
             opened = await asyncio.shield(connecting)
@@ -93,17 +92,15 @@ class SQLiteConnection:
             raise translate(error, path) from error
         except asyncio.CancelledError:
             # The thread opens the file all the same, and nobody else would close it.
-            with suppress(sqlite3.Error):
-                await (await connecting).close()
+            connecting.add_done_callback(_stop)
             raise
-        connection = None
         try:
             file = file or OpenFile.find(path, read_only=read_only)
             connection = cls(path, file, opened, read_only=read_only)
             await connection.run(prepare, path, read_only)
             await connection.run(add_functions)
         except BaseException:
-            await (connection or opened).close()
+            await _close(opened)
             raise
         return connection
 
@@ -142,11 +139,13 @@ class SQLiteConnection:
         return result
 
     async def close(self) -> None:
-        """Close the file; what is queued is done first."""
+        """Close the file, also where this is cancelled; what is queued is done first."""
+        if not self._connection._running:
+            return
         self._trips.leave()
-        if not self._read_only and self._connection._running:
+        if not self._read_only:
             self._send(self._leave_whole)
-        await asyncio.shield(self._connection.close())
+        await _close(self._connection)
 
     def _send(self, work: Callable[[], None]) -> None:
         """Have the connection's thread do something.
@@ -174,3 +173,15 @@ class SQLiteConnection:
 
 async def _awaited(pending: aiosqlite.Connection) -> aiosqlite.Connection:
     return await pending
+
+
+async def _close(connection: aiosqlite.Connection) -> None:
+    # It is under way before anything is waited for: the loop may end meanwhile.
+    closed = connection.stop()
+    if closed is not None:
+        await asyncio.shield(closed)
+
+
+def _stop(connecting: asyncio.Task[aiosqlite.Connection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().stop()
