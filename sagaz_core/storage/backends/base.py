@@ -47,6 +47,10 @@ class SagaRow(NamedTuple):
     """Of the family: the saga id of the run that holds or last held it."""
     recovered_by: str | None = None
     """Of the family: the replay that brought it to success."""
+    wrapped_key: bytes | None = None
+    """The saga's data key, wrapped; opaque. Of an append only a saga's first one sets it."""
+    mac: bytes | None = None
+    """The authentication code of the row and its head; opaque. Every append sets it."""
 
 
 class EntryRow(NamedTuple):
@@ -63,6 +67,8 @@ class EntryRow(NamedTuple):
     meta: bytes
     body: bytes | None
     hidden: bool = False
+    mac: bytes | None = None
+    """The authentication code, chained; opaque. It is there without the body too."""
 
 
 class MarkRow(NamedTuple):
