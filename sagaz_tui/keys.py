@@ -278,6 +278,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("start.ten-up", "ctrl+u,pageup", "ten steps up", "start", action="move(-10)"),
     # ------------------------------------------------------------------ rehearsal
     Key("rehearsal.open", "enter", "scrub through it", "rehearsal", "scrub"),
+    Key("rehearsal.compare", "c", "lay it beside its original", "rehearsal", "compare"),
     Key("rehearsal.down", "j,down", "scroll down", "rehearsal", action="scroll_lines(1)"),
     Key("rehearsal.up", "k,up", "scroll up", "rehearsal", action="scroll_lines(-1)"),
     Key(

@@ -6,6 +6,9 @@ from typing import Final
 
 from sagaz_core.model import Knowledge, RehearsedStep, ReplayResult, ReplayStatus
 
+GHOST_WORDS: Final = "GHOST  nothing ran"
+"""What stands in the title of a history that did not happen."""
+
 _OUTCOMES: Final[dict[str, str]] = {
     "completed": "completed",
     "failed": "FAILED",

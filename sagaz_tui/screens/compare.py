@@ -11,6 +11,7 @@ from textual.events import Resize, ScreenResume, ScreenSuspend
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_tui.keys import bindings_for
+from sagaz_tui.rehearsal_words import GHOST_WORDS
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import short_duration, visible
 from sagaz_tui.widgets.bar import Bar
@@ -22,7 +23,8 @@ from sagaz_tui.widgets.saga_title import link_words, saga_words
 
 if TYPE_CHECKING:
     from sagaz_core.history.compare import Comparison
-    from sagaz_core.model import SagaSummary
+    from sagaz_core.model import Rehearsal, SagaSummary
+    from sagaz_core.storage.storage import SnapshotStorage
 
 HUGE: Final = 150
 _BETWEEN_PICTURES: Final = 0.1
@@ -40,6 +42,7 @@ class CompareScreen(SagazScreen[None]):
     Args:
         a: the run that is looked at as the first.
         b: the other one; what differs is told from ``a`` to ``b``.
+        rehearsal: where one of them did not happen: the store that holds both is its own.
     """
 
     CSS_PATH = "compare.tcss"
@@ -47,9 +50,10 @@ class CompareScreen(SagazScreen[None]):
     BINDINGS = [*bindings_for("compare")]  # noqa: RUF012 - Textual declares it so
     AUTO_FOCUS = "ComparisonList"
 
-    def __init__(self, a: str, b: str) -> None:
+    def __init__(self, a: str, b: str, *, rehearsal: Rehearsal | None = None) -> None:
         super().__init__()
         self._ids = (a, b)
+        self._rehearsal = rehearsal
         # Kept, not looked up: an answer may still come while the screen is taken down.
         self._titles = Bar(id="title-a"), Bar(id="title-b")
         self._rows_head, self._columns = PaneHead("Steps"), Bar(id="columns")
@@ -88,6 +92,17 @@ class CompareScreen(SagazScreen[None]):
 
     # ------------------------------------------------------------ reading
 
+    @property
+    def storage(self) -> SnapshotStorage:
+        """Where both runs are."""
+        if self._rehearsal is None:
+            return self.sagaz.storage
+        held: SnapshotStorage = self._rehearsal.storage
+        return held
+
+    def _is_ghost(self, saga_id: str) -> bool:
+        return self._rehearsal is not None and self._rehearsal.saga_id == saga_id
+
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Follow both runs while this is seen."""
         self.in_background("follow", self._follow)
@@ -101,7 +116,7 @@ class CompareScreen(SagazScreen[None]):
         retry = 1.0
         while True:
             try:
-                cursor = await self.sagaz.storage.wait(cursor, _WAIT)
+                cursor = await self.storage.wait(cursor, _WAIT)
                 took = await self._look()
             except StorageError as error:
                 cursor, self._stale = None, f"stale, retry in {retry:.0f} s"
@@ -119,7 +134,7 @@ class CompareScreen(SagazScreen[None]):
     async def _look(self) -> float:
         """Compare the runs if one of them has changed; return how long that took."""
         a, b = self._ids
-        sagas = tuple([await self.sagaz.storage.get_saga(each) for each in (a, b)])
+        sagas = tuple([await self.storage.get_saga(each) for each in (a, b)])
         if sagas == self._seen:
             return 0.0
         count = sum(saga.checkpoints for saga in sagas if saga)
@@ -130,7 +145,7 @@ class CompareScreen(SagazScreen[None]):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            found = await compare(self.sagaz.storage, a, b, progress=self._tell)
+            found = await compare(self.storage, a, b, progress=self._tell)
         except StorageError:
             raise
         except SagazError as error:
@@ -152,7 +167,8 @@ class CompareScreen(SagazScreen[None]):
     async def _take(self, found: Comparison) -> None:
         from sagaz_tui.widgets.comparison_rows import rows_of
 
-        rows = await asyncio.to_thread(rows_of, found)
+        ghost = self._rehearsal.saga_id if self._rehearsal is not None else None
+        rows = await asyncio.to_thread(rows_of, found, ghost)
         self._found = found
         self._list.set_rows(rows)
         self._show_titles()
@@ -177,7 +193,9 @@ class CompareScreen(SagazScreen[None]):
                 left += saga_words(saga, None)
                 took = short_duration((saga.updated_at - saga.started_at).total_seconds())
                 right = (Span(f"{took} ", "muted"),)
-            if not number:
+            if self._is_ghost(saga_id):
+                right = (Span(f"{GHOST_WORDS} ", "ghost"),)
+            elif self._rehearsal is None and not number:
                 right += link_words(
                     settings.production, new=0, stale=self._stale, read_only=settings.read_only
                 )
@@ -187,8 +205,11 @@ class CompareScreen(SagazScreen[None]):
         """Name the columns."""
         from sagaz_tui.widgets.comparison_rows import head_line
 
-        a, b = self._ids
-        self._columns.show(head_line(f"a {a}", f"b {b}", self._list.columns))
+        a, b = (
+            f"{name} GHOST" if self._is_ghost(saga_id) else f"{name} {saga_id}"
+            for name, saga_id in zip("ab", self._ids, strict=True)
+        )
+        self._columns.show(head_line(a, b, self._list.columns))
 
     def on_comparison_list_moved(self) -> None:
         """Tell of the row under the cursor."""
@@ -240,7 +261,13 @@ class CompareScreen(SagazScreen[None]):
         from sagaz_tui.screens.debugger import DebuggerScreen
 
         row = self._list.row
-        if row is not None:
+        if row is None:
+            return
+        if self._rehearsal is not None and self._is_ghost(self._ids[1]):
+            from sagaz_tui.screens.ghost import GhostScreen
+
+            self.app.push_screen(GhostScreen(self._rehearsal, at=row.number_b))
+        else:
             self.app.push_screen(DebuggerScreen(self._ids[1], at=row.number_b))
 
     def on_comparison_list_opened(self) -> None:

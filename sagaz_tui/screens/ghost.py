@@ -9,15 +9,31 @@ from textual.app import ComposeResult
 from sagaz_core.model import Rehearsal
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.keys import bindings_for
+from sagaz_tui.rehearsal_words import GHOST_WORDS
+from sagaz_tui.screens.compare import CompareScreen
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span
 
 _ONLY_REAL: Final = frozenset(
-    f"debugger.{verb}"
-    for verb in ("lineage", "compare", "edit", "undo", "redo", "plan", "rehearse", "replay")
+    f"debugger.{verb}" for verb in ("lineage", "edit", "undo", "redo", "plan", "rehearse", "replay")
 )
 """What can be done with a saga that is in the store, and not with a rehearsal."""
+
+
+NOT_COPIED: Final = (
+    "its original has too many checkpoints to be held beside it; look at both one after another"
+)
+
+
+async def beside_original(rehearsal: Rehearsal) -> CompareScreen | None:
+    """Return the comparison of a rehearsal with its original; None: that is not beside it."""
+    held: SnapshotStorage = rehearsal.storage
+    ghost = await held.get_saga(rehearsal.saga_id)
+    original = ghost.parent_id if ghost is not None else None
+    if original is None or await held.get_saga(original) is None:
+        return None
+    return CompareScreen(original, rehearsal.saga_id, rehearsal=rehearsal)
 
 
 class GhostScreen(ExplorerScreen):
@@ -25,6 +41,7 @@ class GhostScreen(ExplorerScreen):
 
     Args:
         rehearsal: what was walked.
+        at: the checkpoint to begin at; None: where any saga begins.
     """
 
     PLACE = "debugger"
@@ -33,8 +50,9 @@ class GhostScreen(ExplorerScreen):
         binding for binding in bindings_for("debugger") if binding.id not in _ONLY_REAL
     ]
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
-        super().__init__(rehearsal.saga_id)
+    def __init__(self, rehearsal: Rehearsal, *, at: int | None = None) -> None:
+        super().__init__(rehearsal.saga_id, at=at)
+        self._rehearsal = rehearsal
         self._memory: SnapshotStorage = rehearsal.storage
 
     def compose(self) -> ComposeResult:
@@ -48,7 +66,15 @@ class GhostScreen(ExplorerScreen):
         return self._memory
 
     def _link_words(self) -> Line:
-        return (Span(" GHOST  nothing ran ", "ghost"),)
+        return (Span(f" {GHOST_WORDS} ", "ghost"),)
+
+    async def action_compare(self) -> None:
+        """Lay what did not happen beside the run that it was to grow from."""
+        screen = await beside_original(self._rehearsal)
+        if screen is None:
+            self._say(NOT_COPIED)
+        else:
+            self.app.push_screen(screen)
 
     def action_back(self) -> None:
         """Close what is open, then go back to the rehearsal."""

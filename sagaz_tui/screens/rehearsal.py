@@ -11,7 +11,7 @@ from sagaz_tui.keys import bindings_for
 from sagaz_tui.planning import rehearse
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.screens.ghost import GhostScreen
+from sagaz_tui.screens.ghost import NOT_COPIED, GhostScreen, beside_original
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.bar import Bar
@@ -90,6 +90,16 @@ class RehearsalScreen(SagazScreen[None]):
         """Scrub through the history that did not happen."""
         if self._result is not None and self._result.rehearsal is not None:
             self.app.push_screen(GhostScreen(self._result.rehearsal))
+
+    async def action_compare(self) -> None:
+        """Lay it beside its original."""
+        if self._result is None or self._result.rehearsal is None:
+            return
+        screen = await beside_original(self._result.rehearsal)
+        if screen is None:
+            self.notify(NOT_COPIED, markup=False, timeout=4)
+        else:
+            self.app.push_screen(screen)
 
     def action_scroll_lines(self, by: int) -> None:
         """Scroll."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rich.cells import cell_len
@@ -54,8 +54,22 @@ class ComparedRow:
     """None: this is no step."""
 
 
-def rows_of(found: Comparison) -> list[ComparedRow]:
-    """Return the rows of a comparison, in order."""
+def rows_of(found: Comparison, ghost: str | None = None) -> list[ComparedRow]:
+    """Return the rows of a comparison, in order; ``ghost`` is the run that did not happen."""
+    rows = _rows_of(found)
+    if ghost == found.a.saga_id:
+        return [replace(row, a=_as_ghost(row.a)) for row in rows]
+    if ghost == found.b.saga_id:
+        return [replace(row, b=_as_ghost(row.b)) for row in rows]
+    return rows
+
+
+def _as_ghost(side: Side) -> Side:
+    """A step that was only walked has done nothing, well or not; its failure stays one."""
+    return tuple(span if span.token == "fail" else replace(span, token="ghost") for span in side)
+
+
+def _rows_of(found: Comparison) -> list[ComparedRow]:
     a, b = found.a, found.b
     from_a, from_b = compared_from(a, b), compared_from(b, a)
     beginning = ComparedRow(

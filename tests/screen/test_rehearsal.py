@@ -145,6 +145,49 @@ async def test_its_history_is_scrubbed_like_any_other(store: SnapshotStorage) ->
         assert rows() == before
 
 
+async def test_c_lays_it_beside_its_original(store: SnapshotStorage) -> None:
+    await other_order(store)
+    async with planning_in(store, "token=new", settings=settings(production="PROD-EU")) as pilot:
+        await until_painted(pilot, "F2 rehearse")
+        press(pilot, "f2")
+        await until_painted(pilot, "it would succeed", "c compare")
+        press(pilot, "c")
+        await until_painted(
+            pilot,
+            " a  order_7  ShopSaga  ✗ failed",
+            " b  order_7~rehearsal  ShopSaga  ✓ completed",
+            "GHOST  nothing ran",
+            "a order_7",
+            "b GHOST",
+            "▌≠ charge",
+            "GatewayDownError: the gateway does not answer",
+            '+ /charge  {"charge": "ch-8"}',
+        )
+        screen = pilot.app.screen
+        (charge,) = [row for row in screen._list._rows if row.name == "charge"]
+        assert [span.token for span in (*charge.a, *charge.b)] == ["fail", "ghost"]
+        press(pilot, "x")
+        await until_painted(pilot, " a  order_7~rehearsal", "a GHOST", "b order_7 ")
+        press(pilot, "x")
+        await until_painted(pilot, "b GHOST")
+        press(pilot, "enter")
+        await until_painted(pilot, "order_7~rehearsal", "GHOST  nothing ran", "2 Context @#3")
+        press(pilot, "c")
+        await until_painted(pilot, "b GHOST", "▌≠ charge")
+
+
+async def test_an_original_that_is_too_long_to_stand_beside_it_is_told_of(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaz_core.replay.rehearsal.MOST_COPIED", 1)
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "s rehearse")
+        press(pilot, "s")
+        await until_painted(pilot, "NOT KNOWN")
+        press(pilot, "c")
+        await until_painted(pilot, "its original has too many checkpoints")
+
+
 # ---------------------------------------------------------------- lines
 
 LONG = "日本" * 40 + "\x1b[31m"
