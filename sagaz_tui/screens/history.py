@@ -182,7 +182,7 @@ class HistoryScreen(SagazScreen[None]):
             return
         self._reader.want(self._cursor.sequence)
         if self._session.rows_are_known(self._cursor.sequence):
-            self._show_place()
+            self._show_read()
         else:
             self.in_background("rows", self._read_rows, self._cursor.sequence)
 
