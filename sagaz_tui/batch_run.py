@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from sagaz_tui.batch_progress import BatchProgress
 from sagaz_tui.planning import in_thread
-from sagaz_tui.replay_process import last_words, run_apart, runtime_folder, runtime_place
+from sagaz_tui.private_folder import runtime_folder, runtime_place
+from sagaz_tui.replay_process import last_words, run_apart
 from sagaz_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,10 +95,11 @@ class BatchRun:
         """Start a batch; the ids go over stdin.
 
         Raises:
-            ReplayNotStartedError: there is no place for its output.
+            UnsafeFolderError: there is no place for its output.
         """
         ids = "".join(f"{saga_id}\n" for saga_id in request.saga_ids)
-        process, log = run_apart(settings, command(request), ids.encode(), name="batch")
+        log = runtime_folder() / f"batch-{secrets.token_hex(8)}.log"
+        process = run_apart(settings, command(request), ids.encode(), log)
         # By this name another screen finds it.
         return cls(request, process.pid, log.rename(log.with_name(f"batch-{process.pid}.log")))
 

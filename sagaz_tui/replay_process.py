@@ -6,11 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
-import stat
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from sagaz_core.errors import SagazError
+from sagaz_tui.replay_output import new_output, new_request_id
 from sagaz_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +28,14 @@ _COMPLAINTS: Final = ("sagaz: ", "problem: ")
 
 
 class ReplayNotStartedError(SagazError):
-    """The process ended before its replay began; the message has its words."""
+    """The process ended before its replay began; the message has its last words.
+
+    ``log`` is the file with all of them.
+    """
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(last_words(log))
+        self.log = log
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +80,37 @@ async def start_replay(
 
     Raises:
         ReplayNotStartedError: the process ended before anything ran.
+        UnsafeFolderError: there is no place for its output.
     """
-    known = {entry.replay_id for entry in await storage.list_replays(request.saga_id)}
-    process, log = await asyncio.to_thread(launch, settings, request, digest)
+    request_id = new_request_id()
+    log = new_output(request_id)
+    process = await asyncio.to_thread(launch, settings, request, digest, request_id, log)
     while True:
         ended = process.poll() is not None
         for entry in await storage.list_replays(request.saga_id):
-            if entry.replay_id not in known:
+            if entry.request_id == request_id:
                 return entry.replay_id
         if ended:
-            raise ReplayNotStartedError(last_words(log))
+            raise ReplayNotStartedError(log)
         await asyncio.sleep(_POLL)
 
 
 def launch(
-    settings: Settings, request: ReplayRequest, digest: str
-) -> tuple[subprocess.Popen[bytes], Path]:
+    settings: Settings, request: ReplayRequest, digest: str, request_id: str, log: Path
+) -> subprocess.Popen[bytes]:
     """Start a replay's process, as :func:`run_apart` does; the values to set go over stdin."""
     values = json.dumps([str(each) for each in request.overrides]).encode()
-    return run_apart(settings, command(request, digest), values, name="replay")
+    return run_apart(settings, command(request, digest, request_id), values, log)
 
 
 def run_apart(
-    settings: Settings, words: Sequence[str], stdin: bytes, *, name: str
-) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a process; return it and the file that its output goes to.
+    settings: Settings, words: Sequence[str], stdin: bytes, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process whose output goes to a new file that only this user can read.
 
     It has a session of its own, so that a terminal that closes does not reach it. The store's
     address goes through the environment, as others can read argv.
     """
-    log = runtime_folder() / f"{name}-{os.getpid()}-{secrets.token_hex(8)}.log"
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         process = subprocess.Popen(
@@ -122,13 +128,14 @@ def run_apart(
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(stdin)
-    return process, log
+    return process
 
 
-def command(request: ReplayRequest, digest: str) -> list[str]:
+def command(request: ReplayRequest, digest: str, request_id: str) -> list[str]:
     """Return the process's arguments; values stand with their option, whatever they begin with."""
     words = [sys.executable, "-m", "sagaz_tui", "replay", "run"]
     words += [f"--from-step={request.from_step}", "--overrides=-", f"--plan-digest={digest}"]
+    words.append(f"--request-id={request_id}")
     words += [f"--allow-type={pointer}" for pointer in request.allow_type]
     words.append(f"--compensated={request.compensated}")
     if request.in_doubt is not None:
@@ -149,35 +156,6 @@ def _environment(settings: Settings) -> dict[str, str]:
         "SAGAZ_SAGAS": ",".join(settings.sagas),
         "SAGAZ_READ_ONLY": "0",
     }
-
-
-def runtime_place() -> Path:
-    """Return where :func:`runtime_folder` is, whether it is there or not."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(base) / "sagaz" if base else Path(tempfile.gettempdir()) / f"sagaz-{os.getuid()}"
-
-
-def runtime_folder() -> Path:
-    """Return a folder that only this user can look into, made if it is not there.
-
-    Raises:
-        ReplayNotStartedError: something else stands in its place.
-    """
-    folder = runtime_place()
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-    except OSError as error:
-        raise ReplayNotStartedError(
-            f"cannot make {folder} for the replay's output ({error.strerror}); "
-            "set XDG_RUNTIME_DIR to a folder of your own"
-        ) from error
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise ReplayNotStartedError(
-            f"{folder} can be changed by others, so the replay's output is not put there; "
-            "remove it, or set XDG_RUNTIME_DIR to a folder of your own"
-        )
-    return folder
 
 
 def last_words(log: Path) -> str:

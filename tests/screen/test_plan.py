@@ -187,7 +187,8 @@ async def test_a_plan_that_no_longer_holds_starts_nothing_and_is_made_anew(
 async def test_a_replay_that_cannot_be_started_leaves_the_plan_standing_and_says_why(
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "not" / "there"))
+    for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, "/dev/null/not/there")
     async with planning_in(store) as pilot:
         await until_painted(pilot, "enter runs 3 steps")
         press(pilot, "enter")

@@ -20,12 +20,12 @@ from sagaz_tui.replay_process import (
     command,
     last_words,
     launch,
-    runtime_folder,
     start_replay,
 )
 from sagaz_tui.settings import Settings
 
 SECRET = "tok_do_not_show"
+DEFAULTS = Settings()
 REQUEST = ReplayRequest("order_7", "charge", overrides=(parse_override(f"token={SECRET}"),))
 TELL = """
 import json, os, sys
@@ -37,20 +37,20 @@ print("and a word", file=sys.stderr)
 """
 
 
-@pytest.fixture(autouse=True)
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A runtime folder of the test's own."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path
-
-
 def run_instead(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Let the process run a script in place of the program."""
     monkeypatch.setattr(
         replay_process,
         "command",
-        lambda request, digest: [sys.executable, "-c", script, *command(request, digest)],
+        lambda *request: [sys.executable, "-c", script, *command(*request)],
     )
+
+
+def start(
+    log: Path, request: ReplayRequest = REQUEST, settings: Settings = DEFAULTS
+) -> subprocess.Popen[bytes]:
+    """Start the process, its output going to a file."""
+    return launch(settings, request, "digest", "screen-1", log)
 
 
 def test_the_process_leads_a_session_and_gets_its_values_over_stdin(
@@ -60,8 +60,8 @@ def test_the_process_leads_a_session_and_gets_its_values_over_stdin(
 
     run_instead(monkeypatch, TELL)
     settings = Settings(storage_url="redis://:hunter2@host")
-    process, log = launch(settings, REQUEST, "digest")
-    process.wait(timeout=10)
+    log = tmp_path / "log"
+    start(log, settings=settings).wait(timeout=10)
     first, last = log.read_text().splitlines()
     told = json.loads(first)
     assert json.loads(told["stdin"]) == [f"token={SECRET}"]
@@ -73,19 +73,20 @@ def test_the_process_leads_a_session_and_gets_its_values_over_stdin(
     assert last == "and a word"
 
 
-def test_output_goes_where_only_this_user_can_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_goes_where_only_this_user_can_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     run_instead(monkeypatch, "")
-    process, log = launch(Settings(), REQUEST, "digest")
-    process.wait(timeout=10)
-    assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
+    start(tmp_path / "log").wait(timeout=10)
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
 
 
-def test_a_process_that_does_not_read_is_no_error_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_read_is_no_error_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     run_instead(monkeypatch, "import os; os.close(0)")
     large = ReplayRequest("order_7", "charge", (parse_override("k=" + "x" * 1_000_000),))
-    process, _ = launch(Settings(), large, "digest")
-    assert process.wait(timeout=10) == 0
+    assert start(tmp_path / "log", large).wait(timeout=10) == 0
 
 
 def test_values_stand_with_their_option_whatever_they_begin_with() -> None:
@@ -96,36 +97,12 @@ def test_values_stand_with_their_option_whatever_they_begin_with() -> None:
         in_doubt="skip",
         reason="-r",
     )
-    words = command(odd, "-d")
+    words = command(odd, "-d", "-q")
     assert words[-2:] == ["--", "--help"]
     assert {"--from-step=-step", "--snapshot=-s", "--allow-type=/-x", "--plan-digest=-d"} < set(
         words
     )
-    assert {"--in-doubt=skip", "--reason=-r"} < set(words)
-
-
-def test_a_folder_that_others_can_change_is_refused(runtime: Path) -> None:
-    (runtime / "sagaz").mkdir(mode=0o777)
-    (runtime / "sagaz").chmod(0o777)
-    with pytest.raises(ReplayNotStartedError, match="can be changed by others"):
-        runtime_folder()
-
-
-def test_a_link_in_the_folders_place_is_refused(runtime: Path) -> None:
-    (runtime / "elsewhere").mkdir(mode=0o700)
-    (runtime / "sagaz").symlink_to(runtime / "elsewhere")
-    with pytest.raises(ReplayNotStartedError):
-        runtime_folder()
-
-
-def test_without_a_runtime_folder_a_private_one_is_made(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    folder = runtime_folder()
-    assert folder == tmp_path / f"sagaz-{os.getuid()}"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {"--in-doubt=skip", "--reason=-r", "--request-id=-q"} < set(words)
 
 
 async def test_a_replay_that_does_not_begin_says_why(
@@ -133,10 +110,11 @@ async def test_a_replay_that_does_not_begin_says_why(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with SQLiteSnapshotStorage("sagaz.db") as storage:
-        with pytest.raises(ReplayNotStartedError, match="no saga 'order_7' in this store"):
+        with pytest.raises(ReplayNotStartedError, match="no saga 'order_7' in") as caught:
             await start_replay(
                 storage, Settings(storage_url="sqlite:///sagaz.db"), REQUEST, "0" * 64
             )
+        assert "no saga 'order_7'" in caught.value.log.read_text()
 
 
 def test_the_last_words_are_complaints_where_there_are_any(tmp_path: Path) -> None:
@@ -165,9 +143,11 @@ def test_the_same_replay_can_be_asked_for_on_the_command_line() -> None:
     )
 
 
-def test_no_process_is_left_behind_as_a_zombie(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_is_left_behind_as_a_zombie(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     run_instead(monkeypatch, "")
-    process, _ = launch(Settings(), REQUEST, "digest")
+    process = start(tmp_path / "log")
     for _ in range(500):
         found = subprocess.run(["ps", "-o", "stat=", "-p", str(process.pid)], capture_output=True)
         if not found.stdout.strip():
