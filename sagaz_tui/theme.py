@@ -16,6 +16,8 @@ from textual.theme import Theme
 from sagaz_tui.colours import ANSI, LIGHT, PALETTES, Palette
 
 PREFIX: Final = "sagaz-"
+VEIL: Final = 0.25
+"""How much of the ground lies over a screen that has a sheet on top."""
 
 
 def _theme(name: str, palette: Palette) -> Theme:
@@ -38,6 +40,7 @@ def _theme(name: str, palette: Palette) -> Theme:
         text_alpha=1.0,
         variables={
             **{f"s-{token}": colour for token, colour in colours.items()},
+            "s-veil": f"{colours['bg']} {VEIL:.0%}",
             "ansi-background": "ansi_default",
             "ansi-foreground": "ansi_default",
             "block-cursor-background": colours["cursor"],

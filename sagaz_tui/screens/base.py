@@ -24,8 +24,8 @@ MIN_WIDTH, MIN_HEIGHT = 40, 10
 Result = TypeVar("Result")
 
 
-class SagazScreen(Screen[Result], Generic[Result]):
-    """A screen of this program.
+class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
+    """A screen of this program. It has no keys but those of the table.
 
     A terminal too small to show anything useful gets one sentence instead; what was there is
     hidden, not lost, and comes back with the room for it.
@@ -38,6 +38,7 @@ class SagazScreen(Screen[Result], Generic[Result]):
     """Ids of keys of that place that mean nothing here."""
     DEFAULT_CSS = """
     SagazScreen { background: $s-bg; color: $s-text; }
+    SagazScreen Input:focus { background-tint: $s-bg 0%; }
     SagazScreen > #too-small { display: none; width: 100%; height: 100%; color: $s-changed; }
     SagazScreen.-too-small > * { display: none; }
     SagazScreen.-too-small > #too-small { display: block; }

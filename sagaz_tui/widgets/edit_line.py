@@ -95,7 +95,7 @@ class EditLine(Vertical):
     EditLine EditInput {
         height: 1; width: 1fr; border: none; padding: 0; background: $s-cursor; color: $s-text;
     }
-    EditLine EditInput:focus { border: none; background-tint: $s-bg 0%; }
+    EditLine EditInput:focus { border: none; }
     EditLine #hint { height: 1; padding: 0 0 0 1; color: $s-muted; }
     EditLine #hint.-wrong { color: $s-changed; }
     """
