@@ -10,7 +10,7 @@ from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from sagaz_core.model import utc_now
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.keys_in_order import KeysInOrder
 from sagaz_tui.keys_remapped import check_remap
 from sagaz_tui.screens.base import SagazScreen
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sagaz_tui.settings import Settings
 
 
-class SagazApp(KeysInOrder):
+class SagazApp(KeysInOrder, inherit_bindings=False):
     """The debugger over one store.
 
     Args:
@@ -131,6 +131,11 @@ class SagazApp(KeysInOrder):
 
         if isinstance(self.screen, SagazScreen) and not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen.PLACE))
+
+    def action_help_quit(self) -> None:
+        """Say how to leave to somebody who tries it as elsewhere."""
+        key = keys_called("quit", self.settings.keys) or keys_called("quit-typing", {})
+        self.notify(f"{key} quits", markup=False, timeout=3)
 
     async def action_quit(self) -> None:
         """Leave; asked twice if something would be lost."""

@@ -328,6 +328,8 @@ KEYS: Final[tuple[Key, ...]] = (
         action="app.palette",
     ),
     Key("quit", "q", "quit", "everywhere", "quit", action="app.quit"),
+    Key("quit-typing", "ctrl+q", "quit, also while you type", "everywhere", action="app.quit"),
+    Key("how-to-quit", "ctrl+c", "say which key quits", "everywhere", action="app.help_quit"),
 )
 
 _SHOWN: Final[Mapping[str, str]] = {
