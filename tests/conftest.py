@@ -23,6 +23,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(2, 3 * (cores or 1) // 2)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the pictures of the screen be taken anew."""
+    parser.addoption("--rewrite-pictures", action="store_true", help="take the pictures anew")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what replays print out of the home of whoever runs the tests."""
