@@ -26,6 +26,7 @@ from sagaz_core.testing.filters import FilterContract
 from sagaz_core.testing.following import FollowingContract
 from sagaz_core.testing.hiding import HidingContract
 from sagaz_core.testing.isolation import IsolationContract
+from sagaz_core.testing.keys import KeyContract
 from sagaz_core.testing.leases import LeaseContract
 from sagaz_core.testing.opening import OpeningContract
 from sagaz_core.testing.order import OrderContract
@@ -57,6 +58,7 @@ class VolatileStorageContract(
     TwoWritersContract,
     LeaseContract,
     FamilyContract,
+    KeyContract,
     ReadingOnlyContract,
     FollowingContract,
     RecordContract,

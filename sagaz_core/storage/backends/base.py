@@ -281,6 +281,13 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+        """Put a wrapped key in place of the expected one; whether it is there now.
+
+        False, and nothing is changed: it is another one, or there is no such saga.
+        """
+
+    @abstractmethod
     async def hide(self, snapshot_id: str) -> bool:
         """Hide an entry; False if there is none. Its neighbours read as before."""
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sagaz_core.storage.backends.base import (
     Append,
@@ -25,6 +25,10 @@ from sagaz_core.storage.backends.base import (
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.matching import matches, status_of
 from sagaz_core.storage.storage import SnapshotStorage
+
+if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.manager import ComplianceManager
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ class MemoryBackend(Backend):
             return Outcome("fenced", head)
         if saga is None:
             saga = self._sagas[row.saga_id] = _Saga(row)
-        saga.row = row
+        saga.row = row._replace(wrapped_key=saga.row.wrapped_key)
         if append.entry is not None:
             saga.entries.append(append.entry)
             self._snapshots[append.entry.snapshot_id] = (row.saga_id, append.entry.seq)
@@ -108,6 +112,14 @@ class MemoryBackend(Backend):
             alive_until=alive_until,
             recovered_by=row.saga_id if append.recovers else family.recovered_by,
         )
+        return True
+
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+        saga = self._sagas.get(saga_id)
+        if saga is None or saga.row.wrapped_key not in (expected, wrapped_key):
+            return False
+        self._changes.tell()
+        saga.row = saga.row._replace(wrapped_key=wrapped_key)
         return True
 
     async def hide(self, snapshot_id: str) -> bool:
@@ -398,7 +410,13 @@ class InMemorySnapshotStorage(SnapshotStorage):
 
     Args:
         read_only: look only; every write is refused.
+        compliance: which values are secrets, and the keys they are encrypted with.
     """
 
-    def __init__(self, *, read_only: bool = False) -> None:
-        super().__init__(MemoryBackend(), read_only=read_only)
+    def __init__(
+        self,
+        *,
+        read_only: bool = False,
+        compliance: ComplianceConfig | ComplianceManager | None = None,
+    ) -> None:
+        super().__init__(MemoryBackend(), read_only=read_only, compliance=compliance)

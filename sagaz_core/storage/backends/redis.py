@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from sagaz_core.errors import SchemaTooNewError, StorageUnavailableError, UsageError
@@ -47,6 +47,10 @@ from sagaz_core.storage.backends.redis_rows import (
 )
 from sagaz_core.storage.backends.redis_write import SCRIPTS, RedisWriter
 from sagaz_core.storage.storage import SnapshotStorage
+
+if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.manager import ComplianceManager
 
 _KNOWN_ROOTS: Final = 10_000
 _WAIT_AT_ONCE: Final = 1.0
@@ -179,6 +183,12 @@ class RedisBackend(Backend):
         for append in appends:
             self._remember(append.saga.saga_id, append.saga.root)
         return outcomes
+
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+        place = await self._place(saga_id)
+        if place is None:
+            return False
+        return await (await self._writer()).rewrap(place, wrapped_key, expected)
 
     async def hide(self, snapshot_id: str) -> bool:
         connection = await self._connected()
@@ -414,6 +424,7 @@ class RedisSnapshotStorage(SnapshotStorage):
             much changes at once; both kinds are read.
         compression_level: zstandard's, 1 to 22.
         read_only: look only; every write is refused.
+        compliance: which values are secrets, and the keys they are encrypted with.
     """
 
     def __init__(
@@ -425,6 +436,7 @@ class RedisSnapshotStorage(SnapshotStorage):
         compression_level: int = 3,
         *,
         read_only: bool = False,
+        compliance: ComplianceConfig | ComplianceManager | None = None,
     ) -> None:
         backend = RedisBackend(
             redis_url,
@@ -433,7 +445,7 @@ class RedisSnapshotStorage(SnapshotStorage):
             enable_compression=enable_compression,
             compression_level=compression_level,
         )
-        super().__init__(backend, read_only=read_only)
+        super().__init__(backend, read_only=read_only, compliance=compliance)
 
 
 _FAMILY: Final = ("fence", "owner", "holder", "held", "acquired", "recovered_by")

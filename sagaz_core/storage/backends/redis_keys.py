@@ -50,7 +50,7 @@ class SagaKeys(NamedTuple):
     """The keys of one saga."""
 
     row: str
-    """Hash: the packed row, its head, whether it has ended, its tags."""
+    """Hash: the packed row, its head, whether it has ended, its tags, its wrapped key."""
     entries: str
     """Stream: an entry without its body under ``seq-at``."""
     bodies: str

@@ -70,14 +70,14 @@ async def read_rows(
     for place in places:
         family = keys.family(place.root)
         commands += [
-            ("HMGET", keys.saga(place).row, "row", "tags"),
+            ("HMGET", keys.saga(place).row, "row", "tags", "key"),
             ("HMGET", family.family, "holder", "recovered_by"),
             ("PTTL", family.alive),
         ]
     replies = await connection.run(*commands) if commands else []
     rows: list[tuple[SagaRow, Tags] | None] = []
     for number in range(0, len(replies), 3):
-        (packed, tags), (holder, recovered_by), left = replies[number : number + 3]
+        (packed, tags, key), (holder, recovered_by), left = replies[number : number + 3]
         if packed is None:
             rows.append(None)
             continue
@@ -85,6 +85,7 @@ async def read_rows(
             alive=left >= 0,
             holder=None if holder is None else holder.decode(),
             recovered_by=None if recovered_by is None else recovered_by.decode(),
+            wrapped_key=key,
         )
         rows.append((row, unpack_tags(tags)))
     return rows

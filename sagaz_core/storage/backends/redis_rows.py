@@ -25,13 +25,15 @@ _ROW_FIELDS: Final = SagaRow._fields.index("alive")
 
 
 def pack_row(row: SagaRow) -> bytes:
-    """Return a saga's row without what is its family's."""
-    return ormsgpack.packb(list(row[:_ROW_FIELDS]))
+    """Return a saga's row without what is its family's, and without its wrapped key."""
+    return ormsgpack.packb([*row[:_ROW_FIELDS], *(() if row.mac is None else (row.mac,))])
 
 
 def unpack_row(packed: bytes) -> SagaRow:
     """Return what :func:`pack_row` was given."""
-    return SagaRow(*ormsgpack.unpackb(packed))
+    fields = ormsgpack.unpackb(packed)
+    row = SagaRow(*fields[:_ROW_FIELDS])
+    return row._replace(mac=fields[-1]) if len(fields) > _ROW_FIELDS else row
 
 
 def pack_tags(tags: Tags) -> str:
@@ -54,15 +56,16 @@ def pack_entry(entry: EntryRow, touches: Sequence[TouchRow]) -> bytes:
             entry.snapshot_id,
             entry.meta,
             [[touch.key, touch.step] for touch in touches],
+            *(() if entry.mac is None else (entry.mac,)),
         ]
     )
 
 
 def unpack_entry(stream_id: bytes, packed: bytes) -> tuple[EntryRow, list[TouchRow]]:
     """Return what :func:`pack_entry` was given, under the id that the stream gave it."""
-    keyframe, kind, step, snapshot_id, meta, touches = ormsgpack.unpackb(packed)
+    keyframe, kind, step, snapshot_id, meta, touches, *mac = ormsgpack.unpackb(packed)
     seq, at = seq_and_at(stream_id)
-    entry = EntryRow(seq, keyframe, at, kind, step, snapshot_id, meta, None)
+    entry = EntryRow(seq, keyframe, at, kind, step, snapshot_id, meta, None, False, *mac)
     return entry, [TouchRow(key, seq, by) for key, by in touches]
 
 

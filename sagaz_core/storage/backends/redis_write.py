@@ -38,10 +38,11 @@ _APPEND: Final = Script("append")
 _ACQUIRE: Final = Script("acquire")
 _BEAT: Final = Script("beat")
 _RELEASE: Final = Script("release")
+_REWRAP: Final = Script("rewrap")
 _HIDE: Final = Script("hide")
 _DELETE: Final = Script("delete")
 _PUT: Final = Script("put")
-SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _HIDE, _DELETE, _PUT)
+SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _REWRAP, _HIDE, _DELETE, _PUT)
 
 _CHANGES_KEPT: Final = 1000
 _CLEAR_SECONDS: Final = 60.0
@@ -230,12 +231,21 @@ class RedisWriter:
             [*self._keys.family(row.root), *self._keys.saga(Place(row.saga_id, row.root))],
             ormsgpack.packb(wanted),
             pack_row(row),
+            (row.wrapped_key or b"") if append.expected_head == 0 else b"",
             *(
                 ()
                 if entry is None
                 else (pack_entry(entry, append.touches), self._bodies.pack(entry.body or b""))
             ),
         )
+
+    async def rewrap(self, place: Place, wrapped_key: bytes, expected: bytes | None) -> bool:
+        """Put a wrapped key in place of the expected one; whether it is there now."""
+        keys = [] if expected is None else [expected]
+        done, _ = await self._run(
+            _REWRAP.call([self._keys.saga(place).row], wrapped_key, *keys), self._changed
+        )
+        return bool(done)
 
     async def hide(self, place: Place, snapshot_id: str) -> bool:
         """Hide an entry; whether it was there and not hidden yet."""

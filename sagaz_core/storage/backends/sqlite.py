@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sagaz_core.storage.backends.base import (
     Append,
@@ -52,6 +52,10 @@ from sagaz_core.storage.backends.sqlite_write import (
 )
 from sagaz_core.storage.storage import SnapshotStorage
 
+if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.manager import ComplianceManager
+
 POLL_SECONDS: Final = 0.1
 """How often another process's commits are looked for."""
 
@@ -87,6 +91,13 @@ class SQLiteBackend(Backend):
         outcomes = await self._file.write(append_all, appends)
         self._changes.tell()
         return outcomes
+
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+        return await self._update(
+            "UPDATE saga SET wrapped_key = ?1 WHERE id = ?2 "
+            "AND (wrapped_key IS ?3 OR wrapped_key = ?1)",
+            (wrapped_key, saga_id, expected),
+        )
 
     async def hide(self, snapshot_id: str) -> bool:
         hidden = await self._file.write(hide_entry, snapshot_id)
@@ -326,10 +337,17 @@ class SQLiteSnapshotStorage(SnapshotStorage):
     Args:
         path: the file; made on first use unless read-only, its folder never.
         read_only: look only; every write is refused.
+        compliance: which values are secrets, and the keys they are encrypted with.
     """
 
-    def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
-        super().__init__(SQLiteBackend(path), read_only=read_only)
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        read_only: bool = False,
+        compliance: ComplianceConfig | ComplianceManager | None = None,
+    ) -> None:
+        super().__init__(SQLiteBackend(path), read_only=read_only, compliance=compliance)
 
 
 # ---------------------------------------------------------------- on the connection's thread

@@ -15,7 +15,7 @@ from sagaz_core.storage.backends.sqlite_query import SAGA, one_moment, saga_row
 from sagaz_core.storage.backends.sqlite_write import KINDS, now_micros, read_family
 
 _ENTRY: Final = (
-    "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta,"
+    "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta, e.mac,"
 )
 """What :func:`_entry_row` reads, but for the body."""
 _OF_SAGA: Final = "FROM saga s JOIN entry e ON e.saga = s.pk WHERE s.id = ?"
@@ -123,7 +123,7 @@ def hide_entry(db: sqlite3.Connection, snapshot_id: str) -> bool:
 
 
 def _entry_row(row: Sequence[Any]) -> EntryRow:
-    seq, keyframe, at, kind, step, stored, ids, hidden, meta, body = row
+    seq, keyframe, at, kind, step, stored, ids, hidden, meta, mac, body = row
     return EntryRow(
         seq=seq,
         keyframe=keyframe,
@@ -134,4 +134,5 @@ def _entry_row(row: Sequence[Any]) -> EntryRow:
         hidden=bool(hidden),
         meta=meta,
         body=body,
+        mac=mac,
     )

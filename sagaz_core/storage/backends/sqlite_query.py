@@ -20,7 +20,7 @@ from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
 _COLUMNS: Final = (
     "SELECT s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, "
     "s.step, s.error, s.error_group, s.started, s.updated, s.head, s.keyframe, s.expires, "
-    "f.alive_until, f.holder, f.recovered_by"
+    "f.alive_until, f.holder, f.recovered_by, s.wrapped_key, s.mac"
 )
 _ALL: Final = "saga s"
 _LISTED: Final = "json_each(?) listed CROSS JOIN saga s ON s.pk = listed.value"
@@ -70,6 +70,8 @@ def saga_row(row: Sequence[Any], now: int) -> SagaRow:
         alive=row[16] is not None and row[16] > now,
         holder=row[17],
         recovered_by=row[18],
+        wrapped_key=row[19],
+        mac=row[20],
     )
 
 

@@ -36,21 +36,21 @@ _LEASE: Final = (
 )
 _NEW_SAGA: Final = (
     "INSERT INTO saga (id, root, parent, parent_seq, name, code, status, compensation, step, "
-    "error, error_group, started, updated, ended, head, keyframe, expires, ids) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "error, error_group, started, updated, ended, head, keyframe, expires, ids, wrapped_key, mac) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SAGA: Final = (
     "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
-    "updated = ?, ended = ?, head = ?, keyframe = ?, expires = ? WHERE pk = ?"
+    "updated = ?, ended = ?, head = ?, keyframe = ?, expires = ?, mac = ? WHERE pk = ?"
 )
 # Without the column by which the indexes are chosen: naming it would rewrite one each time.
 _GOING: Final = (
     "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
-    "updated = ?, head = ?, keyframe = ?, expires = ? WHERE pk = ?"
+    "updated = ?, head = ?, keyframe = ?, expires = ?, mac = ? WHERE pk = ?"
 )
 _ENTRY: Final = (
-    "INSERT INTO entry (saga, seq, keyframe, at, kind, step, snapshot_id, meta, body) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO entry (saga, seq, keyframe, at, kind, step, snapshot_id, meta, body, mac) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _TOUCH: Final = "INSERT INTO touch (saga, key, seq, step) VALUES (?, ?, ?, ?)"
 _TAG: Final = "INSERT OR IGNORE INTO tag (name, value, saga) VALUES (?, ?, ?)"
@@ -224,6 +224,8 @@ def _insert_saga(db: sqlite3.Connection, row: SagaRow, ids: bytes | None) -> int
             row.keyframe,
             row.expires,
             ids,
+            row.wrapped_key,
+            row.mac,
         ),
     )
     assert inserted.lastrowid is not None
@@ -241,6 +243,7 @@ def _going_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
         row.head,
         row.keyframe,
         row.expires,
+        row.mac,
         pk,
     )
 
@@ -257,6 +260,7 @@ def _saga_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
         row.head,
         row.keyframe,
         row.expires,
+        row.mac,
         pk,
     )
 
@@ -272,6 +276,7 @@ def _entry_values(pk: int, entry: EntryRow, derived: bool) -> tuple[Any, ...]:
         None if derived else stored_id(entry.snapshot_id),
         entry.meta,
         entry.body,
+        entry.mac,
     )
 
 

@@ -1,6 +1,7 @@
 -- Writes one entry with all that goes with it, or nothing: a compare-and-set on head and fence.
 -- KEYS: family, alive, members, row, entries, bodies, ids, touches, hidden.
--- ARGV: what is wanted, as MessagePack; the row; the entry and its body, or nothing.
+-- ARGV: what is wanted, as MessagePack; the row; a new saga's wrapped key, empty if it has none;
+-- the entry and its body, or nothing.
 -- Returns what became of it, the saga's head, whether it had ended before, and its tags.
 local family, alive, members, row = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local entries, bodies, ids, touches = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
@@ -43,12 +44,15 @@ elseif lease then
         redis.call('SET', alive, lease.fence, 'PX', lease.term)
     end
 end
+if ARGV[3] ~= '' and not known[1] then
+    redis.call('HSET', row, 'key', ARGV[3])
+end
 if tags ~= '' then
     redis.call('HSET', row, 'tags', tags)
 end
 if entry then
-    redis.call('XADD', entries, entry.id, 'e', ARGV[3])
-    redis.call('HSET', bodies, head, ARGV[4])
+    redis.call('XADD', entries, entry.id, 'e', ARGV[4])
+    redis.call('HSET', bodies, head, ARGV[5])
     redis.call('HSET', ids, entry.snapshot_id, head)
     for _, touch in ipairs(entry.touches) do
         redis.call('ZADD', touches, 0, touch)
