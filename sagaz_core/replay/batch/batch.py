@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from sagaz_core.errors import ReadOnlyStoreError, UsageError
+from sagaz_core.replay.batch.alive import shown_alive
 from sagaz_core.replay.batch.code import BatchFactory, read_code
 from sagaz_core.replay.batch.failures import SharedFailures
 from sagaz_core.replay.batch.halt import Halt
@@ -234,12 +235,13 @@ class BatchReplay:
             pace=None if rate is None else Pace(rate),
             failures=SharedFailures(storage.backend, journal.entry, journal.stop_after_failures),
         )
-        if resumed:
-            await worker.learn(concurrency)
-        progress.tell("batch_started")
-        await worker.run(concurrency=concurrency, canary=canary, shared=resumed)
-        stopped_because = self._halt.reason if progress.left() else None
-        await end_journal(storage, journal.batch_id, progress.counts(), stopped_because)
+        async with shown_alive(storage, journal.batch_id):
+            if resumed:
+                await worker.learn(concurrency)
+            progress.tell("batch_started")
+            await worker.run(concurrency=concurrency, canary=canary, shared=resumed)
+            stopped_because = self._halt.reason if progress.left() else None
+            await end_journal(storage, journal.batch_id, progress.counts(), stopped_because)
         progress.tell("batch_ended")
         return progress.report("stopped" if progress.left() else "completed", stopped_because)
 

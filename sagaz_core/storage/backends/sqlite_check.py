@@ -19,6 +19,7 @@ _ORPHANS: Final = {
     "tags": "SELECT count(*) FROM tag WHERE saga NOT IN (SELECT pk FROM saga)",
     "leases": (
         "SELECT count(*) FROM family WHERE root NOT IN (SELECT root FROM saga) "
+        "AND root NOT IN (SELECT id FROM record WHERE kind = 'batch') "
         "AND coalesce(alive_until, 0) <= ?"
     ),
 }

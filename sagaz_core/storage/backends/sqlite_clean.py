@@ -22,7 +22,9 @@ def clean_up(db: sqlite3.Connection, now: int, clock: int, dry_run: bool) -> int
     for rest, parameters in (
         ("record WHERE expires <= ?", (now,)),
         (
-            "family WHERE root NOT IN (SELECT root FROM saga) AND coalesce(alive_until, 0) <= ?",
+            "family WHERE root NOT IN (SELECT root FROM saga) "
+            "AND root NOT IN (SELECT id FROM record WHERE kind = 'batch') "
+            "AND coalesce(alive_until, 0) <= ?",
             (clock,),
         ),
         *((f"{table} WHERE {_ORPHANED}", ()) for table in ("entry", "touch", "tag")),
