@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.keys import KeyProvider, KeyRing
+    from sagaz_core.compliance.manager import ComplianceManager
     from sagaz_core.config import Backoff, ReplayConfig, SagaConfig, SnapshotStrategy
     from sagaz_core.errors import (
         AmbiguousSagaError,
         BatchChangedError,
         BatchNotFoundError,
         CorruptEntryError,
+        DecryptionError,
         DuplicateSnapshotError,
         ForcedFailureError,
         HeadConflictError,
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
         StorageError,
         StorageUnavailableError,
         StoreLostError,
+        TamperedError,
         UsageError,
     )
     from sagaz_core.history.blame import blame
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
         Difference,
         HistoricalState,
         KeyTouch,
+        Masked,
         NotStored,
         ReplayLogEntry,
         ReplayPlan,
@@ -83,9 +89,13 @@ if TYPE_CHECKING:
     from sagaz_core.storage.url import open_storage
 
 _NAMES = {
+    "compliance.config": "ComplianceConfig",
+    "compliance.keys": "KeyProvider KeyRing",
+    "compliance.manager": "ComplianceManager",
     "config": "Backoff ReplayConfig SagaConfig SnapshotStrategy",
     "errors": (
         "AmbiguousSagaError BatchChangedError BatchNotFoundError CorruptEntryError "
+        "DecryptionError TamperedError "
         "DuplicateSnapshotError ForcedFailureError HeadConflictError InvalidSagaIdError "
         "LeaseLostError NotASagazStoreError NotFoundError NotResumableError "
         "OverrideError PlanChangedError ReadOnlyStoreError ReplayInProgressError RunRefusedError "
@@ -97,8 +107,8 @@ _NAMES = {
     "history.diff": "diff diff_checkpoints",
     "history.time_travel": "SagaTimeTravel",
     "model": (
-        "MISSING BatchLogEntry CheckpointSummary Difference HistoricalState KeyTouch NotStored "
-        "ReplayLogEntry "
+        "MISSING BatchLogEntry CheckpointSummary Difference HistoricalState KeyTouch Masked "
+        "NotStored ReplayLogEntry "
         "ReplayPlan ReplayResult RunInfo SagaResult SagaSnapshot SagaSummary StateChange StepError"
     ),
     "replay.batch": "BatchEvent BatchItem BatchPreview BatchReplay BatchReport BatchSelection",
@@ -128,8 +138,11 @@ __all__ = [
     "BatchReport",
     "BatchSelection",
     "CheckpointSummary",
+    "ComplianceConfig",
+    "ComplianceManager",
     "CopyReport",
     "CorruptEntryError",
+    "DecryptionError",
     "Difference",
     "DuplicateSnapshotError",
     "ForcedFailureError",
@@ -137,8 +150,11 @@ __all__ = [
     "HealthReport",
     "HistoricalState",
     "InvalidSagaIdError",
+    "KeyProvider",
+    "KeyRing",
     "KeyTouch",
     "LeaseLostError",
+    "Masked",
     "NotASagazStoreError",
     "NotFoundError",
     "NotResumableError",
@@ -178,6 +194,7 @@ __all__ = [
     "StorageError",
     "StorageUnavailableError",
     "StoreLostError",
+    "TamperedError",
     "UsageError",
     "blame",
     "copy_sagas",

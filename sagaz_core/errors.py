@@ -134,6 +134,17 @@ class CorruptEntryError(StorageError):
     """A stored checkpoint cannot be decoded."""
 
 
+# ---------------------------------------------------------------- secrets
+
+
+class DecryptionError(SagazError):
+    """A secret cannot be decrypted: its key is not at hand, or it was altered."""
+
+
+class TamperedError(CorruptEntryError, DecryptionError):
+    """A stored checkpoint is not the one that was written."""
+
+
 # ---------------------------------------------------------------- replay
 
 

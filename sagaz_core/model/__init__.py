@@ -11,6 +11,7 @@ from sagaz_core.model.looking_back import (
     KeyTouch,
     StateChange,
 )
+from sagaz_core.model.masked import Masked
 from sagaz_core.model.plan import (
     Drift,
     PlannedOverride,
@@ -69,6 +70,7 @@ __all__ = [
     "KeyTouch",
     "Kind",
     "Knowledge",
+    "Masked",
     "Missing",
     "NotStored",
     "PlanProblem",

@@ -61,7 +61,7 @@ class Look:
         row = self._kin.sagas[saga_id].row
         if row.head > _SHORT:
             return
-        reader = ForwardReader(self._storage.backend)
+        reader = ForwardReader(self._storage.backend, self._storage.opener)
         # One that is damaged is told of where it is asked for.
         with suppress(CorruptEntryError):
             async for snapshot in reader.read(row, 1, max(sequences), only=sequences):

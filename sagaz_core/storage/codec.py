@@ -2,7 +2,8 @@
 
 What goes in comes out equal and of the same type: None, bool, int of any size, float, str, list,
 dict with string keys, tuple, set, frozenset, bytes, datetime, date, time, timedelta, Decimal,
-UUID, and :class:`~sagaz_core.model.NotStored` itself. Anything else, subclasses included, is
+UUID, and what stands for a value: :class:`~sagaz_core.model.NotStored`, a secret's
+:class:`~sagaz_core.model.Masked` and its encrypted form. Anything else, subclasses included, is
 replaced by a NotStored that says where it was, and so is what lies deeper than 200 levels.
 
 Time zones: ``timezone.utc`` and fixed offsets come back as they were, a ``ZoneInfo`` with a key
@@ -22,7 +23,8 @@ from zoneinfo import ZoneInfo
 
 import ormsgpack
 
-from sagaz_core.model import NotStored
+from sagaz_core.compliance.sealed import Sealed
+from sagaz_core.model import Masked, NotStored
 
 MAX_DEPTH: Final = 200
 """Levels of nesting that are certain to be kept."""
@@ -40,6 +42,7 @@ _OPTIONS: Final = (
 # The numbers are part of the stored form: never reuse one.
 _TUPLE, _SET, _FROZENSET, _BIG_INT, _DATETIME = 1, 2, 3, 4, 5
 _DATE, _TIME, _TIMEDELTA, _DECIMAL, _UUID, _NOT_STORED = 6, 7, 8, 9, 10, 11
+_SEALED, _MASKED = 12, 13
 
 _COLLECTIONS: Final[dict[type, int]] = {tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 _CONTAINERS: Final = frozenset({dict, list, *_COLLECTIONS})
@@ -280,6 +283,8 @@ _ENCODERS: Final[dict[type, Callable[[Any], ormsgpack.Ext]]] = {
     Decimal: lambda value: ormsgpack.Ext(_DECIMAL, str(value).encode()),
     UUID: lambda value: ormsgpack.Ext(_UUID, value.bytes),
     NotStored: _not_stored,
+    Sealed: lambda value: ormsgpack.Ext(_SEALED, value.to_bytes()),
+    Masked: lambda value: ormsgpack.Ext(_MASKED, _pack_native([value.length, value.fingerprint])),
 }
 
 
@@ -337,6 +342,8 @@ _DECODERS: Final[dict[int, Callable[[bytes], Any]]] = {
     _DECIMAL: lambda data: Decimal(data.decode()),
     _UUID: lambda data: UUID(bytes=data),
     _NOT_STORED: lambda data: NotStored(*ormsgpack.unpackb(data)),
+    _SEALED: Sealed.from_bytes,
+    _MASKED: lambda data: Masked(*ormsgpack.unpackb(data)),
 }
 
 

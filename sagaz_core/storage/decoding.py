@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container
-from typing import Final
+from collections.abc import AsyncIterator, Container, Sequence
+from typing import TYPE_CHECKING, Final
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import SagaSnapshot
@@ -13,11 +13,14 @@ from sagaz_core.storage.codec import unpack_each
 from sagaz_core.storage.meta import unpack_meta
 from sagaz_core.storage.times import from_micros
 
+if TYPE_CHECKING:
+    from sagaz_core.storage.unsealing import Openers, StateOpener
+
 _PAGE: Final = 128
 
 
 async def read_checkpoint(
-    backend: Backend, saga_id: str, sequence: int, *, steps: bool = True
+    backend: Backend, saga_id: str, sequence: int, *, openers: Openers, steps: bool = True
 ) -> SagaSnapshot | None:
     """Return one checkpoint of a saga; None if there is none of this number, or it is hidden.
 
@@ -26,28 +29,35 @@ async def read_checkpoint(
     found = await backend.chained(saga_id, sequence)
     if found is None:
         return None
+    opener = await openers(found.saga)
+    if opener is not None and opener.key is not None:
+        run = await backend.entries(saga_id, found.entry.keyframe, sequence, hidden=True)
+        await _check(backend, opener, saga_id, run)
     try:
         state = last_state([*found.before, found.entry.body or b""])
     except DamagedBodyError as error:
         raise CorruptEntryError(
             f"checkpoint {found.entry.keyframe + error.index} of {saga_id!r}: {error}"
         ) from error
-    return _snapshot(found.saga, found.entry, state, steps=steps)
+    return _snapshot(found.saga, found.entry, state, opener, steps=steps)
 
 
-async def read_chain(backend: Backend, row: SagaRow) -> Chain:
-    """Return a saga's chain up to its head, ready for the next body."""
+async def read_chain(backend: Backend, row: SagaRow) -> tuple[Chain, bytes | None]:
+    """Return a saga's chain up to its head, ready for the next body, and its head's code."""
     chain = Chain()
+    code = None
     for entry in await backend.entries(row.saga_id, row.keyframe, row.head, hidden=True):
         _apply(chain, row.saga_id, entry)
-    return chain
+        code = entry.mac
+    return chain, code
 
 
 class ForwardReader:
     """Reads a saga's checkpoints in order, each body decoded once, going on where it stopped."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, openers: Openers) -> None:
         self._backend = backend
+        self._openers = openers
         self._chain = Chain()
         self._next = 0
 
@@ -58,6 +68,7 @@ class ForwardReader:
 
         The others are passed over at a fraction of the cost.
         """
+        opener = await self._openers(row)
         position = max(first, 1)
         while position <= last:
             page = await self._backend.entries(
@@ -66,21 +77,23 @@ class ForwardReader:
             if not page:
                 return
             if position != self._next:
-                chain = await _chain_before(self._backend, row.saga_id, page[0])
+                chain = await _chain_before(self._backend, row.saga_id, page[0], opener)
                 if chain is None:
                     return
                 self._chain = chain
+            await _check(self._backend, opener, row.saga_id, page)
             for entry in page:
                 state = _apply(self._chain, row.saga_id, entry)
                 position = self._next = entry.seq + 1
                 if not entry.hidden and (only is None or entry.seq in only):
-                    yield _snapshot(row, entry, state)
+                    yield _snapshot(row, entry, state, opener)
 
 
 async def read_backward(
-    backend: Backend, row: SagaRow, first: int, last: int
+    backend: Backend, row: SagaRow, first: int, last: int, openers: Openers
 ) -> AsyncIterator[SagaSnapshot]:
     """Yield the checkpoints ``last`` down to ``first``, one keyframe's run at a time."""
+    opener = await openers(row)
     position = last
     while position >= max(first, 1):
         found = await backend.entries(
@@ -91,23 +104,40 @@ async def read_backward(
         start = found[0].keyframe
         chain = Chain()
         entries = await backend.entries(row.saga_id, start, found[0].seq, hidden=True)
+        await _check(backend, opener, row.saga_id, entries)
         run = [(entry, _apply(chain, row.saga_id, entry)) for entry in entries]
         for entry, state in reversed(run):
             if entry.seq >= first and not entry.hidden:
-                yield _snapshot(row, entry, state)
+                yield _snapshot(row, entry, state, opener)
         position = start - 1
 
 
-async def _chain_before(backend: Backend, saga_id: str, entry: EntryRow) -> Chain | None:
+async def _chain_before(
+    backend: Backend, saga_id: str, entry: EntryRow, opener: StateOpener | None
+) -> Chain | None:
     """Return the chain that an entry follows; None: its saga has been removed meanwhile."""
     chain = Chain()
     if entry.keyframe < entry.seq:
         before = await backend.entries(saga_id, entry.keyframe, entry.seq - 1, hidden=True)
         if len(before) < entry.seq - entry.keyframe and await backend.saga(saga_id) is None:
             return None
+        await _check(backend, opener, saga_id, before)
         for each in before:
             _apply(chain, saga_id, each)
     return chain
+
+
+async def _check(
+    backend: Backend, opener: StateOpener | None, saga_id: str, entries: Sequence[EntryRow]
+) -> None:
+    """Check the authentication codes of entries that follow each other, if the key is at hand."""
+    if opener is None or opener.key is None or not entries:
+        return
+    from sagaz_core.storage.authentication import check_entries
+
+    first = entries[0].seq
+    before = await backend.entries(saga_id, first - 1, first - 1, hidden=True, bodies=False)
+    check_entries(opener.key, saga_id, before[0].mac if before else None, entries)
 
 
 def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
@@ -117,7 +147,9 @@ def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
         raise CorruptEntryError(f"checkpoint {entry.seq} of {saga_id!r}: {error}") from error
 
 
-def _snapshot(row: SagaRow, entry: EntryRow, state: State, *, steps: bool = True) -> SagaSnapshot:
+def _snapshot(
+    row: SagaRow, entry: EntryRow, state: State, opener: StateOpener | None, *, steps: bool = True
+) -> SagaSnapshot:
     meta = unpack_meta(entry.meta)
     try:
         context = unpack_each(state.context)
@@ -126,6 +158,9 @@ def _snapshot(row: SagaRow, entry: EntryRow, state: State, *, steps: bool = True
         raise CorruptEntryError(
             f"checkpoint {entry.seq} of {row.saga_id!r} cannot be decoded: {error}"
         ) from error
+    if opener is not None:
+        context = opener.open_context(state.context, context)
+        results = opener.open_results(state.results, results)
     return SagaSnapshot(
         saga_id=row.saga_id,
         saga_name=meta.saga_name or row.name,

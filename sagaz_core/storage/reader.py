@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.model import (
@@ -40,6 +40,12 @@ from sagaz_core.storage.meta import summarize, unpack_replay_log
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.walking import every_saga
 
+if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.manager import ComplianceManager
+    from sagaz_core.storage.protection import Protection
+    from sagaz_core.storage.unsealing import StateOpener
+
 REPLAY_LOG: Final = "replay"
 """The kind of the replay log's documents."""
 
@@ -51,10 +57,26 @@ _FOLLOW_SECONDS: Final = 60.0
 class StoreReader:
     """The reading half of :class:`~sagaz_core.storage.storage.SnapshotStorage`."""
 
-    def __init__(self, backend: Backend, *, read_only: bool) -> None:
+    _masks = False
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        read_only: bool,
+        compliance: ComplianceConfig | ComplianceManager | None = None,
+    ) -> None:
         self.backend = backend
         self.read_only = read_only
         self._is_open = False
+        self._protection: Protection | None = None
+        if compliance is not None:
+            from sagaz_core.compliance.manager import ComplianceManager
+            from sagaz_core.storage.protection import Protection
+
+            if not isinstance(compliance, ComplianceManager):
+                compliance = ComplianceManager(compliance)
+            self._protection = Protection(backend, compliance)
 
     @property
     def name(self) -> str:
@@ -83,6 +105,13 @@ class StoreReader:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def masked(self) -> StoreReader:
+        """The same store with each secret shown as :class:`~sagaz_core.model.Masked`."""
+        from sagaz_core.storage.masked_reader import MaskedReader
+
+        return MaskedReader(self)
 
     async def info(self) -> StoreInfo:
         """Describe the store: where it is, how much it holds."""
@@ -119,7 +148,9 @@ class StoreReader:
             SnapshotNotFoundError: the saga has no such checkpoint.
             CorruptEntryError: it is there and cannot be decoded.
         """
-        found = await decoding.read_checkpoint(await self._reader(), saga_id, sequence, steps=steps)
+        found = await decoding.read_checkpoint(
+            await self._reader(), saga_id, sequence, openers=self.opener, steps=steps
+        )
         if found is None:
             await self._row(saga_id)
             raise SnapshotNotFoundError(
@@ -179,7 +210,9 @@ class StoreReader:
             row = await (await self._reader()).saga(saga_id)
             if row is None or not await self._has_tags(saga_id, tags):
                 return []
-            async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
+            async for snapshot in decoding.read_backward(
+                self.backend, row, 1, row.head, self.opener
+            ):
                 at = to_micros(snapshot.created_at)
                 if len(found) == limit or (lo is not None and at < lo):
                     break
@@ -204,7 +237,9 @@ class StoreReader:
         async for row in every_saga(self.backend, query):
             if len(found) == limit:
                 break
-            async for snapshot in decoding.read_backward(self.backend, row, 1, row.head):
+            async for snapshot in decoding.read_backward(
+                self.backend, row, 1, row.head, self.opener
+            ):
                 found.append(snapshot)
                 break
         return found
@@ -223,7 +258,7 @@ class StoreReader:
         """
         row = await self._row(saga_id)
         until = row.head if last is None else min(last, row.head)
-        async for snapshot in decoding.ForwardReader(self.backend).read(
+        async for snapshot in decoding.ForwardReader(self.backend, self.opener).read(
             row, first, until, only=only
         ):
             yield snapshot
@@ -397,7 +432,7 @@ class StoreReader:
         backend = await self._reader()
         cursor = await backend.wait(None, 0)
         position, seen = after, False
-        reader = decoding.ForwardReader(backend)
+        reader = decoding.ForwardReader(backend, self.opener)
         while True:
             row = await backend.saga(saga_id)
             if row is not None:
@@ -428,4 +463,13 @@ class StoreReader:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))
 
     async def _read(self, saga_id: str, sequence: int) -> SagaSnapshot | None:
-        return await decoding.read_checkpoint(self.backend, saga_id, sequence)
+        return await decoding.read_checkpoint(self.backend, saga_id, sequence, openers=self.opener)
+
+    async def opener(self, row: SagaRow) -> StateOpener | None:
+        """Return what opens a saga's secrets, or masks them; None: there are none."""
+        if row.wrapped_key is None and not (self._masks and self._protection):
+            return None
+        # It loads the encryption, which most stores never need.
+        from sagaz_core.storage.unsealing import opener_of
+
+        return await opener_of(row, self._protection, masks=self._masks)

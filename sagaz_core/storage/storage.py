@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
 from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
@@ -23,6 +24,10 @@ from sagaz_core.storage.saver_cache import SaverCache
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.writer import SagaWriter
 
+if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.manager import ComplianceManager
+
 _log = logging.getLogger("sagaz")
 
 
@@ -35,10 +40,17 @@ class SnapshotStorage(StoreReader):
     Args:
         backend: where the rows are kept.
         read_only: refuse every write with :class:`ReadOnlyStoreError`, here in the core.
+        compliance: which values are secrets, and the keys they are encrypted with.
     """
 
-    def __init__(self, backend: Backend, *, read_only: bool = False) -> None:
-        super().__init__(backend, read_only=read_only)
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        read_only: bool = False,
+        compliance: ComplianceConfig | ComplianceManager | None = None,
+    ) -> None:
+        super().__init__(backend, read_only=read_only, compliance=compliance)
         self._commits = GroupCommit(backend)
         self._savers = SaverCache()
 
@@ -129,6 +141,7 @@ class SnapshotStorage(StoreReader):
             owner=owner,
             term=term,
             new_ids=new_ids,
+            protection=self._protection,
             is_open=lambda: self._is_open,
             open_store=self._writable,
         )

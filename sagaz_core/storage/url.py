@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from sagaz_core.errors import UsageError
 from sagaz_core.storage.storage import SnapshotStorage
 
+if TYPE_CHECKING:
+    from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.manager import ComplianceManager
 
-def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
+
+def open_storage(
+    url: str,
+    read_only: bool = False,
+    *,
+    compliance: ComplianceConfig | ComplianceManager | None = None,
+) -> SnapshotStorage:
     """Return the store at an address; nothing is opened yet.
 
     ``memory://`` is a new store in this process; ``sqlite:///orders.db`` a file relative to the
@@ -22,7 +32,7 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
     if scheme == "memory":
         from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
 
-        return InMemorySnapshotStorage(read_only=read_only)
+        return InMemorySnapshotStorage(read_only=read_only, compliance=compliance)
     if scheme == "sqlite":
         # Not parsed any further: a file's name may hold ? and #.
         path = unquote(rest)
@@ -32,12 +42,14 @@ def open_storage(url: str, read_only: bool = False) -> SnapshotStorage:
             )
         from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
 
-        return SQLiteSnapshotStorage(path[1:], read_only=read_only)
+        return SQLiteSnapshotStorage(path[1:], read_only=read_only, compliance=compliance)
     if scheme in ("redis", "rediss"):
         from sagaz_core.storage.backends.redis import RedisSnapshotStorage
 
         address, prefix = _without_prefix(url)
-        return RedisSnapshotStorage(address, prefix or "sagaz:", read_only=read_only)
+        return RedisSnapshotStorage(
+            address, prefix or "sagaz:", read_only=read_only, compliance=compliance
+        )
     raise UsageError(
         f"no storage is known by {scheme or url!r}; use sqlite:///FILE, redis://HOST:PORT or "
         "memory://"

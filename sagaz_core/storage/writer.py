@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sagaz_core.errors import (
     DuplicateSnapshotError,
@@ -32,6 +32,11 @@ from sagaz_core.storage.meta import pack_meta
 from sagaz_core.storage.saga_rows import SagaIdentity, first_row, next_row
 from sagaz_core.storage.times import now_micros
 
+if TYPE_CHECKING:
+    from sagaz_core.storage.protection import Protection
+    from sagaz_core.storage.saga_secrets import SagaSecrets
+    from sagaz_core.storage.unsealing import StateOpener
+
 _DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
     {"after_step", "step_failed", "after_compensation", "compensation_failed"}
 )
@@ -56,6 +61,7 @@ class SagaWriter:
         owner: str,
         term: float,
         new_ids: bool,
+        protection: Protection | None,
         is_open: Callable[[], bool],
         open_store: Callable[[], Awaitable[Backend]],
     ) -> None:
@@ -68,10 +74,14 @@ class SagaWriter:
         self._owner = owner
         self._term = term_in_micros(term)
         self._new_ids = new_ids
+        self._protection = protection
+        self._secrets: SagaSecrets | None = None
         self._is_open = is_open
         self._open_store = open_store
         self._lock = asyncio.Lock()
         self._chain = Chain()
+        self._code: bytes | None = None
+        """The authentication code of the latest entry."""
         self._row: SagaRow | None = None
         # A saga is taken for new until the store says otherwise, which saves asking.
         self._head_known = True
@@ -116,11 +126,13 @@ class SagaWriter:
             if self._in_flight is not None or not self._head_known:
                 await self._settle()
             taken_for_new, head = self._row is None, self.head
+            await self._have_secrets()
             outcome = await self._submit(*self._draft(capture, causes, run, release))
             if outcome.kind == "conflict" and (
                 (taken_for_new and not self._claim) or await self._own(head + 1, outcome.head)
             ):
                 await self._settle()
+                await self._have_secrets()
                 outcome = await self._submit(*self._draft(capture, causes, run, release))
             return await self._number(outcome, capture)
 
@@ -136,11 +148,14 @@ class SagaWriter:
                 if self.fence is not None and not self._claim:
                     await self._backend.release(self._identity.root_id, fence=self.fence)
                 return
+            await self._have_secrets()
             row = self._row._replace(
                 status=status,
                 compensation=compensation,
                 updated=max(self._row.updated, now_micros()),
             )
+            if self._secrets is not None:
+                row = self._secrets.sign_row(row, self._code)
             outcome = await self._submit(self._append_of(row, None, release=True), None)
             await self._refuse(outcome)
 
@@ -184,9 +199,21 @@ class SagaWriter:
             row = await self._backend.saga(self.saga_id)
             if row is not None and self._claim and self._row is None and not await self._own(1, 1):
                 await self._refuse(Outcome("conflict", row.head))
-            self._chain = Chain() if row is None else await read_chain(self._backend, row)
+            self._chain, self._code = (
+                (Chain(), None) if row is None else await read_chain(self._backend, row)
+            )
             self._row = row
+            self._secrets = None
             self._head_known = True
+
+    async def _have_secrets(self) -> None:
+        if self._protection is None or self._secrets is not None:
+            return
+        from sagaz_core.storage.saga_secrets import SagaSecrets
+
+        self._secrets = await SagaSecrets.open(
+            self._protection, self._backend, self.saga_id, self._row
+        )
 
     async def _own(self, lo: int, hi: int) -> bool:
         """Whether the entries from one to another are this writer's, unknown to it until now.
@@ -205,6 +232,8 @@ class SagaWriter:
             if link is not None:
                 self._chain.accept(link)
             self._row = ticket.append.saga
+            if ticket.append.entry is not None:
+                self._code = ticket.append.entry.mac
         elif outcome.kind == "conflict" or (
             outcome.kind == "duplicate" and outcome.head > self.head
         ):
@@ -250,13 +279,22 @@ class SagaWriter:
     async def _check_duplicate(self, capture: Capture) -> None:
         place = await self._backend.locate(None, snapshot_id=capture.snapshot_id)
         if place is not None and place[0] == self.saga_id:
-            stored = await read_checkpoint(self._backend, self.saga_id, place[1])
+            stored = await read_checkpoint(
+                self._backend, self.saga_id, place[1], openers=self._opener
+            )
             if stored is not None and _same_content(stored, capture):
                 return
         raise DuplicateSnapshotError(
             f"a snapshot with the id {capture.snapshot_id!r} but other content is already "
             "stored; give each snapshot an id of its own"
         )
+
+    async def _opener(self, row: SagaRow) -> StateOpener | None:
+        if row.wrapped_key is None:
+            return None
+        from sagaz_core.storage.unsealing import opener_of
+
+        return await opener_of(row, self._protection, masks=False)
 
     # -- drafting
 
@@ -268,14 +306,13 @@ class SagaWriter:
         release: bool,
     ) -> tuple[Append, Link]:
         earlier = self._chain.state.completed
+        context, results, since = capture.context, capture.results, capture.since
+        if self._secrets is not None:
+            capture = self._secrets.strike(capture)
+            context, results, since = self._secrets.seal(capture, self._chain.state, self.head + 1)
         link = self._chain.encode(
-            State(
-                capture.context,
-                capture.results,
-                capture.completed_steps,
-                capture.compensated_steps,
-            ),
-            capture.since,
+            State(context, results, capture.completed_steps, capture.compensated_steps),
+            since,
             capture.changed,
         )
         before = self._row
@@ -296,6 +333,9 @@ class SagaWriter:
             link.body,
         )
         context_keys, result_keys = link.changed
+        if self._secrets is not None:
+            entry = self._secrets.sign_entry(entry, self._code)
+            row = self._secrets.sign_row(row, entry.mac)
         touches: list[TouchRow] = []
         if context_keys or result_keys:
             cause = _cause(capture, before is None, earlier)

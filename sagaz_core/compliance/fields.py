@@ -1,0 +1,66 @@
+"""Which values of a context are secrets: by the name of their key, or by where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sagaz_core.errors import UsageError
+
+_ANY = "*"
+
+
+class SensitiveFields:
+    """The names and places of secrets. Both are exact: ``ssn`` is not ``ssn_hint``.
+
+    Args:
+        fields: names of keys at any depth (``"ssn"``), or JSON Pointers in which ``*`` stands
+            for any one key or index (``"/cards/*/cvv"``).
+
+    Raises:
+        UsageError: one of them is empty.
+    """
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        if isinstance(fields, str):
+            raise UsageError('sensitive_fields is a list of names; write ["ssn"], not "ssn"')
+        for field in fields:
+            if not field or field == "/":
+                raise UsageError("a sensitive field has no name; write ssn, or /cards/*/cvv")
+        self._names = frozenset(field for field in fields if not field.startswith("/"))
+        self._pointers = tuple(
+            tuple(_unescape(token) for token in field[1:].split("/"))
+            for field in fields
+            if field.startswith("/")
+        )
+        self._encoded = tuple(name.encode() for name in self._names)
+
+    def __bool__(self) -> bool:
+        return bool(self._names or self._pointers)
+
+    def hold(self, path: Sequence[str]) -> bool:
+        """Whether the value at a path, or one that it is part of, is a secret."""
+        if not self._names.isdisjoint(path):
+            return True
+        return any(
+            len(pointer) <= len(path) and _fits(pointer, path[: len(pointer)])
+            for pointer in self._pointers
+        )
+
+    def may_be_inside(self, key: str, packed: bytes) -> bool:
+        """Whether a secret may be inside the value of a top-level key; False is certain.
+
+        Args:
+            key: the key.
+            packed: the value's bytes, in which the names of its keys occur as they are.
+        """
+        return any(name in packed for name in self._encoded) or any(
+            pointer[0] in (key, _ANY) for pointer in self._pointers
+        )
+
+
+def _fits(pointer: Sequence[str], path: Sequence[str]) -> bool:
+    return all(token in (_ANY, step) for token, step in zip(pointer, path, strict=True))
+
+
+def _unescape(token: str) -> str:
+    return token.replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,176 @@
+"""The secrets of one store: which values are, and the keys of its sagas."""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from typing import Any, Final, NamedTuple
+
+import ormsgpack
+
+from sagaz_core.compliance.data_key import DataKey, new_key
+from sagaz_core.compliance.fields import SensitiveFields
+from sagaz_core.compliance.keys import Passphrase
+from sagaz_core.compliance.manager import ComplianceManager
+from sagaz_core.errors import DecryptionError, StorageUnavailableError
+from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.store_secrets import (
+    StoreSecrets,
+    new_salt,
+    read_store_secrets,
+    write_store_secrets,
+)
+
+FINGERPRINT_BYTES: Final = 16
+_KEPT: Final = 4096
+"""Sagas whose keys are kept at hand: unwrapping may ask a service."""
+
+
+class SagaKey(NamedTuple):
+    """A saga's data key, and from which checkpoint on it was there."""
+
+    key: DataKey
+    since: int
+    wrapped: bytes
+    """As the saga's row holds it."""
+
+
+class Protection:
+    """What protects the secrets of one store.
+
+    Args:
+        backend: the store's.
+        manager: which values are secrets, and the keys.
+    """
+
+    def __init__(self, backend: Backend, manager: ComplianceManager) -> None:
+        self.manager = manager
+        self._backend = backend
+        self._fingerprint_key: bytes | None = None
+        self._provider = manager.keys if not isinstance(manager.keys, Passphrase) else None
+        self._keys: OrderedDict[tuple[str, bytes], SagaKey] = OrderedDict()
+
+    @property
+    def fields(self) -> SensitiveFields:
+        """Which values are secrets."""
+        return self.manager.fields
+
+    async def ready(self, *, writes: bool) -> None:
+        """Have the store's own keys at hand; with ``writes`` they are made if there are none.
+
+        Raises:
+            DecryptionError: they were wrapped with a key that is not at hand.
+        """
+        if self._fingerprint_key is not None:
+            return
+        secrets, version = await read_store_secrets(self._backend)
+        if secrets is None and writes:
+            secrets = await self._made()
+        if secrets is None:
+            return
+        await self._have_provider(secrets.salt)
+        provider = self._provider
+        if not secrets.wrapped:
+            self._fingerprint_key = secrets.fingerprint_key
+            if writes and self.manager.encrypts and provider is not None:
+                # From now on it is worth something.
+                wrapped = await provider.wrap(secrets.fingerprint_key)
+                await write_store_secrets(
+                    self._backend, StoreSecrets(secrets.salt, wrapped, True), version
+                )
+        elif provider is not None:
+            self._fingerprint_key = await provider.unwrap(secrets.fingerprint_key)
+        elif writes:
+            raise DecryptionError(
+                f"the secrets of {self._backend.name} are encrypted; give their keys to write here"
+            )
+
+    async def _made(self) -> StoreSecrets:
+        salt, key = new_salt(), new_key()
+        await self._have_provider(salt)
+        if self.manager.encrypts and self._provider is not None:
+            made = StoreSecrets(salt, await self._provider.wrap(key), True)
+        else:
+            made = StoreSecrets(salt, key, False)
+        if await write_store_secrets(self._backend, made, 0):
+            return made
+        found, _ = await read_store_secrets(self._backend)
+        if found is None:
+            raise StorageUnavailableError("the store's own keys went while they were made")
+        return found
+
+    async def _have_provider(self, salt: bytes) -> None:
+        if isinstance(self.manager.keys, Passphrase):
+            self._provider = await self.manager.keys.ring(salt)
+
+    def fingerprint(self, packed: bytes) -> bytes:
+        """Return what equal values have in common, given a value's bytes."""
+        if self._fingerprint_key is None:
+            # Nothing was ever written here: it need only be the same while this process looks.
+            self._fingerprint_key = new_key()
+        return hmac.digest(self._fingerprint_key, packed, "sha256")[:FINGERPRINT_BYTES]
+
+    # -- keys of sagas
+
+    async def new_saga_key(self, saga_id: str, since: int) -> SagaKey:
+        """Return a fresh key for a saga, from a checkpoint on."""
+        assert self._provider is not None
+        key = new_key()
+        wrapped = ormsgpack.packb([since, await self._provider.wrap(key)])
+        return self._keep(saga_id, SagaKey(DataKey(key, _owner(saga_id, since)), since, wrapped))
+
+    async def saga_key(self, row: SagaRow) -> SagaKey:
+        """Return the key of a saga that has one; raises DecryptionError if it is not at hand."""
+        assert row.wrapped_key is not None
+        known = self._keys.get((row.saga_id, row.wrapped_key))
+        if known is not None:
+            return known
+        if self._provider is None:
+            raise DecryptionError(f"saga {row.saga_id!r}: its key is not at hand; give the keys")
+        try:
+            since, wrapped = _parts(row.wrapped_key)
+            key = await self._provider.unwrap(wrapped)
+        except DecryptionError as error:
+            raise DecryptionError(f"saga {row.saga_id!r}: {error}") from error
+        return self._keep(
+            row.saga_id,
+            SagaKey(DataKey(key, _owner(row.saga_id, since)), since, row.wrapped_key),
+        )
+
+    async def rewrapped(self, row: SagaRow) -> bytes:
+        """Return a saga's key wrapped anew with the current key of the provider."""
+        provider = self._provider
+        assert provider is not None
+        assert row.wrapped_key is not None
+        since, wrapped = _parts(row.wrapped_key)
+        return ormsgpack.packb([since, await provider.wrap(await provider.unwrap(wrapped))])
+
+    def _keep(self, saga_id: str, key: SagaKey) -> SagaKey:
+        self._keys[saga_id, key.wrapped] = key
+        while len(self._keys) > _KEPT:
+            self._keys.popitem(last=False)
+        return key
+
+
+def _owner(saga_id: str, since: int) -> bytes:
+    return ormsgpack.packb([saga_id, since])
+
+
+def _parts(wrapped_key: bytes) -> tuple[int, bytes]:
+    try:
+        since, wrapped = ormsgpack.unpackb(wrapped_key)
+        if type(since) is int and type(wrapped) is bytes:
+            return since, wrapped
+    except (ValueError, TypeError):
+        pass
+    raise DecryptionError("its wrapped key is damaged")
+
+
+def provider_part(wrapped_key: bytes) -> bytes:
+    """Return what the provider made of a saga's key; raises DecryptionError if it is damaged."""
+    return _parts(wrapped_key)[1]
+
+
+def text_length(value: Any) -> int:
+    """Return how long a value is as text."""
+    return len(value) if isinstance(value, str) else len(str(value))

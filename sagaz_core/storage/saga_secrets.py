@@ -1,0 +1,77 @@
+"""What happens to one saga's checkpoints before they are stored, where it has secrets."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from sagaz_core.storage.authentication import entry_code, row_code
+from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
+from sagaz_core.storage.capture import Capture
+from sagaz_core.storage.chain import State
+from sagaz_core.storage.protection import Protection, SagaKey
+from sagaz_core.storage.sealing import Protected, StateSealer
+from sagaz_core.storage.striking import Striker
+
+
+class SagaSecrets:
+    """Encrypts a saga's secrets and authenticates its checkpoints. Made by :meth:`open`.
+
+    Args:
+        protection: which values are secrets.
+        saga_id: the saga.
+        key: its key; None: its secrets are not encrypted.
+    """
+
+    def __init__(self, protection: Protection, saga_id: str, key: SagaKey | None) -> None:
+        self._saga_id = saga_id
+        self._key = key
+        self._striker = Striker(protection)
+        self._sealer = None if key is None else StateSealer(protection, saga_id, key.key)
+
+    @classmethod
+    async def open(
+        cls, protection: Protection, backend: Backend, saga_id: str, row: SagaRow | None
+    ) -> Self:
+        """Have a saga's key at hand, or make it: from now on its secrets are encrypted.
+
+        Args:
+            protection: which values are secrets.
+            backend: the store.
+            saga_id: the saga.
+            row: its row; None: it is new.
+
+        Raises:
+            DecryptionError: a key is not at hand.
+        """
+        await protection.ready(writes=True)
+        if row is not None and row.wrapped_key is not None:
+            return cls(protection, saga_id, await protection.saga_key(row))
+        if not protection.manager.encrypts:
+            return cls(protection, saga_id, None)
+        key = await protection.new_saga_key(saga_id, 1 if row is None else row.head + 1)
+        if row is not None and not await backend.rewrap(saga_id, key.wrapped, expected=None):
+            # Another writer was first.
+            return await cls.open(protection, backend, saga_id, await backend.saga(saga_id))
+        return cls(protection, saga_id, key)
+
+    def strike(self, capture: Capture) -> Capture:
+        """Return a capture with its secrets struck out of errors and labels."""
+        return self._striker.strike_capture(capture)
+
+    def seal(self, capture: Capture, before: State, sequence: int) -> Protected:
+        """Return a capture's state with its secrets encrypted; see :class:`StateSealer`."""
+        if self._sealer is None:
+            return Protected(capture.context, capture.results, capture.since)
+        return self._sealer.seal(capture, before, sequence)
+
+    def sign_entry(self, entry: EntryRow, before: bytes | None) -> EntryRow:
+        """Return an entry with its authentication code, given that of the one before."""
+        if self._key is None:
+            return entry
+        return entry._replace(mac=entry_code(self._key.key, self._saga_id, before, entry))
+
+    def sign_row(self, row: SagaRow, head: bytes | None) -> SagaRow:
+        """Return a saga's row with its wrapped key and code, given that of its latest entry."""
+        if self._key is None:
+            return row
+        return row._replace(wrapped_key=self._key.wrapped, mac=row_code(self._key.key, row, head))
