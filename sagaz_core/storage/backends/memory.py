@@ -159,6 +159,8 @@ class MemoryBackend(Backend):
             if record.expires is not None and record.expires <= now
         ]
         roots = {saga.row.root for saga in self._sagas.values()}
+        # A batch has a lease of its own, and no saga.
+        roots |= {id for kind, id in self._records if kind == "batch"}
         families = [
             root
             for root, family in self._families.items()
