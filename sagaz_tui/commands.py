@@ -1,8 +1,8 @@
-"""What can be done on a screen, by name: what its keys do, the themes, and the zones."""
+"""What can be done on a screen, by name: what its keys do, files, the themes, and the zones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,13 +23,30 @@ _ZONES: Final = (
     Command("times in this machine's zone", "", "app.use_zone(False)", "local"),
     Command("times in UTC", "", "app.use_zone(True)", "utc"),
 )
+_EDIT: Final = "debugger.edit"
+_EDITS_IN_FILES: Final = (
+    Command("load FILE: stage the edits that are in a file", "", "edit(':load ')", _EDIT),
+    Command("save FILE: keep the staged edits in a new file", "", "edit(':save ')", _EDIT),
+)
+"""Typed in the edit line, so they mean something where it does."""
 
 
 def commands_for(
-    place: Where, remapped: Mapping[str, str], themes: Sequence[str] = ()
+    place: Where,
+    remapped: Mapping[str, str],
+    themes: Sequence[str] = (),
+    leave_out: Container[str] = (),
 ) -> list[Command]:
-    """Return what can be done at a place, what its own keys do first."""
-    return [*_by_keys(place, remapped), *_by_theme(themes), *_ZONES]
+    """Return what can be done at a place, what its own keys do first.
+
+    Args:
+        place: where the person is.
+        remapped: the settings' remapping of keys.
+        themes: what the colours are called.
+        leave_out: ids of commands that mean nothing there.
+    """
+    found = [*_by_keys(place, remapped), *_by_theme(themes), *_ZONES]
+    return [each for each in found if each.id not in leave_out]
 
 
 def _by_keys(place: Where, remapped: Mapping[str, str]) -> Iterator[Command]:
@@ -38,6 +55,8 @@ def _by_keys(place: Where, remapped: Mapping[str, str]) -> Iterator[Command]:
             if key.where == where and key.id != "palette":
                 keys = "  ".join(shown_keys(key, remapped))
                 yield Command(key.help, keys, key.call, key.id)
+                if key.id == _EDIT:
+                    yield from _EDITS_IN_FILES
 
 
 def _by_theme(themes: Sequence[str]) -> Iterator[Command]:

@@ -107,8 +107,8 @@ class DebuggerScreen(ExplorerScreen):
 
     # ------------------------------------------------------------ edits
 
-    async def action_edit(self) -> None:
-        """Open the edit line."""
+    async def action_edit(self, typed: str = "") -> None:
+        """Open the edit line, with what has been typed for the person already."""
         start = await self._wait_for_start()
         if start is None:
             return
@@ -116,7 +116,7 @@ class DebuggerScreen(ExplorerScreen):
         if base is None:
             return
         self._chosen = start
-        self._edit.open(base)
+        self._edit.open(base, typed)
         self._show()
         self.in_background("model", self._find_model)
 

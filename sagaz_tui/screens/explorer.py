@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from textual import on
+from textual.css.query import NoMatches
 from textual.events import ScreenResume
 
 from sagaz_core.errors import NotFoundError, StorageError
@@ -97,11 +99,10 @@ class ExplorerScreen(HistoryScreen):
     async def _fill_blame_pane(self) -> None:
         key, sequence = self._panes.context.key, self._cursor.sequence
         if key is not None:
-            try:
+            # The title says that the store is out of reach, and the pane keeps what it has; or
+            # the screen was taken down meanwhile.
+            with suppress(StorageError, NoMatches):
                 self._panes.show_blame(key, await self._blame(key), sequence)
-            except StorageError:
-                # The title says that the store is out of reach; the pane keeps what it has.
-                return
 
     # ------------------------------------------------------------ going by what is typed
 
@@ -215,12 +216,10 @@ class ExplorerScreen(HistoryScreen):
     async def _fill_lineage_pane(self) -> None:
         from sagaz_core.history.lineage import lineage
 
-        try:
+        # As with the values of a key.
+        with suppress(StorageError, NotFoundError, NoMatches):
             family = await lineage(self.saga_id, self.storage)
-        except (StorageError, NotFoundError):
-            # The title says that the store is out of reach; the pane keeps what it has.
-            return
-        self._panes.show_lineage(family, self.sagaz.now())
+            self._panes.show_lineage(family, self.sagaz.now())
 
     @on(LineageList.Chosen)
     def open_chosen_run(self, event: LineageList.Chosen) -> None:

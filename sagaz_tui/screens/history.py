@@ -60,6 +60,8 @@ class HistoryScreen(SagazScreen[None]):
         self._quiet: Quiet | None = None
         self._mark: int | None = None
         """A checkpoint that others are compared with."""
+        # Kept, not looked up: an answer may still come while the screen is taken down.
+        self._panes = DebuggerPanes()
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -76,7 +78,7 @@ class HistoryScreen(SagazScreen[None]):
         yield self.too_small()
         yield Bar(id="title")
         yield Static(id="missing", markup=False)
-        yield DebuggerPanes()
+        yield self._panes
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -98,10 +100,6 @@ class HistoryScreen(SagazScreen[None]):
         self._panes.open_for(event.size.width)
 
     # ------------------------------------------------------------ what is known
-
-    @property
-    def _panes(self) -> DebuggerPanes:
-        return self.query_one(DebuggerPanes)
 
     @property
     def _view(self) -> SagaView | None:

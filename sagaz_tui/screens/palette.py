@@ -74,8 +74,8 @@ class PaletteScreen(SagazScreen[str | None], ModalScreen[str | None]):
         leave_out: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
-        known = commands_for(place, self.sagaz.settings.keys, list(self.sagaz.available_themes))
-        self._commands = [command for command in known if command.id not in leave_out]
+        themes = list(self.sagaz.available_themes)
+        self._commands = commands_for(place, self.sagaz.settings.keys, themes, leave_out)
         self._history = history
         self._shown: list[Command] = []
         self._go: Go | None = None

@@ -145,11 +145,12 @@ class EditLine(Vertical):
         """Whether the line is open."""
         return bool(self._typing.display)
 
-    def open(self, base: EditBase) -> None:
-        """Begin to type an edit."""
+    def open(self, base: EditBase, typed: str = "") -> None:
+        """Begin to type an edit, or go on after what is typed already."""
         self._base = base
         self._other_type = False
-        self._input.value = ""
+        self._input.value = typed
+        self._input.cursor_position = len(typed)
         self._before = self.screen.focused
         self._typing.display = True
         self._show()

@@ -71,7 +71,7 @@ class KeyFooter(Painted):
         self.refresh()
 
     def _fitting(self) -> list[tuple[Key, str]]:
-        """The keys that there is room for; those of everywhere always stay."""
+        """The keys that there is room for, with a margin; those of everywhere always stay."""
         here, everywhere = (
             [
                 key
@@ -86,7 +86,7 @@ class KeyFooter(Painted):
 
     def _width(self, keys: list[Key]) -> int:
         texts = [f"{self._first(key)} {key.footer}" for key in keys]
-        return 1 + cell_len(_GAP.join(texts))
+        return 1 + cell_len(_GAP.join(texts)) + 1
 
     def _first(self, key: Key) -> str:
         """The first key that does it; while somebody types, the first that is no letter."""

@@ -179,6 +179,7 @@ async def test_the_footer_can_be_clicked(store: SnapshotStorage) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await listed(pilot)
         line = painted(app).splitlines()[-1]
+        assert line.endswith("q quit ")
         await pilot.click(KeyFooter, offset=(line.index("? help"), 0))
         await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help")
 

@@ -62,6 +62,30 @@ async def test_keys_that_come_in_one_piece_do_what_was_typed(store: SnapshotStor
         await until_painted(pilot, "Blame amount")
 
 
+async def test_edits_in_files_are_offered_and_typed_on(
+    store: SnapshotStorage, tmp_path: Path
+) -> None:
+    edits = tmp_path / "edits.json"
+    edits.write_text('{"amount": 5}')
+    async with debugging(store) as pilot:
+        press(pilot, ":", *"load")
+        await until_painted(pilot, "▌ load FILE: stage the edits that are in a file")
+        press(pilot, "enter")
+        await until_painted(pilot, ":load ")
+        press(pilot, *str(edits), "enter")
+        await until_painted(pilot, "1 staged")
+        press(pilot, ":", *"save", "enter")
+        await until_painted(pilot, ":save ")
+
+
+def test_edits_in_files_are_offered_only_where_there_are_edits() -> None:
+    files = {"load FILE: stage the edits that are in a file"}
+    assert files <= {each.text for each in commands_for("debugger", {})}
+    assert not files & {each.text for each in commands_for("list", {})}
+    ghost = commands_for("debugger", {}, leave_out={"debugger.edit"})
+    assert not files & {each.text for each in ghost}
+
+
 async def test_colours_are_chosen_by_name(store: SnapshotStorage) -> None:
     async with listing(store) as pilot:
         press(pilot, ":", *"theme light", "enter")
