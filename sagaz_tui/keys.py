@@ -23,6 +23,7 @@ Where = Literal[
     "start",
     "rehearsal",
     "stop",
+    "log",
     "palette",
     "batch",
     "copy",
@@ -44,6 +45,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "start": "Choosing a start",
     "rehearsal": "Rehearsal",
     "stop": "Stopping a replay",
+    "log": "Log of a replay",
     "palette": "Palette",
     "batch": "Batch",
     "copy": "Text to copy",
@@ -56,6 +58,7 @@ INSIDE: Final[Mapping[Where, Where]] = {
     "context": "debugger",
     "why": "debugger",
     "edit": "debugger",
+    "log": "debugger",
 }
 """Places inside another, whose keys mean something there too."""
 
@@ -137,6 +140,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "debugger",
         "compare",
     ),
+    Key("debugger.log", "p", "what this replay's process prints", "debugger", "log"),
     Key("debugger.mark", "m", "mark this checkpoint, or take its mark away", "debugger"),
     Key("debugger.mark-diff", "'", "what differs between the mark and the cursor", "debugger"),
     Key("debugger.edit", "e", "set a value for the replay", "debugger", "edit"),
@@ -297,6 +301,13 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     # ------------------------------------------------------------------ stopping a replay
     Key("stop.confirm", "enter", "go ahead", "stop", "go ahead"),
+    # ------------------------------------------------------------------ log of a replay
+    Key("log.down", "j,down", "scroll down", "log", "down", action="move(1)"),
+    Key("log.up", "k,up", "scroll up", "log", "up", action="move(-1)"),
+    Key("log.ten-down", "ctrl+d,pagedown", "ten lines down", "log", action="move(10)"),
+    Key("log.ten-up", "ctrl+u,pageup", "ten lines up", "log", action="move(-10)"),
+    Key("log.end", "G,end", "the last line, and follow", "log", "follow"),
+    Key("log.first", "g,home", "the first line", "log", "first"),
     # ------------------------------------------------------------------ palette
     Key("palette.run", "enter", "do what is lit, or go there", "palette", "do", action="run"),
     Key("palette.down", "down,tab", "next", "palette", "next", action="move(1)"),

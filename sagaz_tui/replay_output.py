@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Output:
 
 def new_request_id() -> str:
     """Return a name for a replay that a screen asks for; by it its output is found again."""
-    return f"screen-{secrets.token_hex(8)}"
+    return f"screen-{os.urandom(8).hex()}"
 
 
 def new_output(request_id: str) -> Path:

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.events import DescendantFocus
+from textual.widget import Widget
 
 from sagaz_core.errors import StorageError
 from sagaz_tui.editor import editor_command
 from sagaz_tui.edits import StagedEdit
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import Where, bindings_for
+from sagaz_tui.replay_output import find_output
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
+from sagaz_tui.widgets.replay_log import LogText, ReplayLog
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sagaz_tui.screens.plan import PlanScreen
     from sagaz_tui.stopping import Stoppable
 
 _PATIENCE: Final = 3.0
+_PLACES: Final[Mapping[type, Where]] = {EditInput: "edit", LogText: "log"}
+"""What has keys of its own in the footer."""
 
 
 class DebuggerScreen(ExplorerScreen):
@@ -43,23 +53,38 @@ class DebuggerScreen(ExplorerScreen):
         self._warned_of = ""
         self._stopping: int | None = None
         """The process that was asked to stop."""
+        self._log_file: Path | None = None
+        """What this replay's process prints."""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield from super().compose()
+        yield ReplayLog(id="log")
         yield EditLine(id="edit")
-        yield KeyFooter("debugger", self.sagaz.settings.keys)
+        yield KeyFooter("debugger", self.sagaz.settings.keys, leave_out=("debugger.log",))
+
+    def on_mount(self) -> None:
+        """Find the log, for its key to be offered."""
+        self.in_background("log", self._find_log)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Show the keys that work where the keys go."""
-        typing = isinstance(event.widget, EditInput)
-        no_editor = () if editor_command() else ("edit.editor",)
-        footer = self.query_one(KeyFooter)
-        footer.show("edit" if typing else "debugger", leave_out=no_editor)
+        self._show_keys(event.widget)
+
+    def _show_keys(self, focused: Widget | None) -> None:
+        left_out = set() if editor_command() else {"edit.editor"}
+        if self._log_file is None:
+            left_out.add("debugger.log")
+        place = _PLACES.get(type(focused), "debugger")
+        self.query_one(KeyFooter).show(place, leave_out=left_out)
 
     @property
     def _edit(self) -> EditLine:
         return self.query_one(EditLine)
+
+    @property
+    def _replay_log(self) -> ReplayLog:
+        return self.query_one(ReplayLog)
 
     @property
     def start(self) -> Start | None:
@@ -79,6 +104,8 @@ class DebuggerScreen(ExplorerScreen):
         reason = self.reason_to_stay
         if self._edit.typing:
             self._edit.close()
+        elif self._replay_log.display:
+            self._replay_log.close()
         elif self._let_go():
             return
         elif reason and reason != self._warned_of:
@@ -222,6 +249,33 @@ class DebuggerScreen(ExplorerScreen):
                 self._say(str(error))
 
         self.app.push_screen(StopScreen(replay, kill=kill), answered)
+
+    # ------------------------------------------------------------ log
+
+    async def action_log(self) -> None:
+        """Open the log of this replay; close it if it has the keys."""
+        if self._replay_log.has_keys:
+            self._replay_log.close()
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._find_log(), _PATIENCE)
+        if self._log_file is not None:
+            self._replay_log.open(self._log_file)
+        else:
+            self._say(
+                f"there is no log of {visible(self.saga_id)} here: only what you replay from a "
+                "screen on this machine has one"
+            )
+
+    async def _find_log(self) -> None:
+        await self._ready.wait()
+        is_replay = self._view is not None and self._view.saga.parent_id is not None
+        if is_replay and self._log_file is None:
+            # The screen may be taken down meanwhile.
+            with suppress(StorageError, NoMatches):
+                entry = await self.sagaz.storage.get_replay_log(self.saga_id)
+                self._log_file = find_output(entry.request_id) if entry else None
+                self._show_keys(self.focused)
 
     async def action_rehearse(self) -> None:
         """Walk a replay without doing it."""
