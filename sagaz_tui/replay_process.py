@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from sagaz_core.errors import SagazError
-from sagaz_tui.replay_output import new_output, new_request_id
+from sagaz_tui.replay_output import new_output, new_request_id, read_output
 from sagaz_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -160,7 +160,12 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def last_words(log: Path) -> str:
     """Return what a process that came to nothing said against it."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [line.split(": ", 1)[1] for line in lines if line.startswith(_COMPLAINTS)]
+    lines = read_output(log).lines
+    said = [line.split(": ", 1)[1] for line in lines if is_complaint(line)]
     said = said or [line for line in lines if line.strip()]
     return " ".join(said[-_LAST_LINES:]) or f"the replay's process ended without a word; see {log}"
+
+
+def is_complaint(line: str) -> bool:
+    """Whether a line is one in which the program itself says what is wrong."""
+    return line.startswith(_COMPLAINTS)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.events import Event, Resize
+from textual.events import Event, Resize, ScreenResume
 from textual.strip import Strip
 from textual.widgets import Input
 
@@ -18,16 +18,18 @@ from sagaz_core.model import ReplayPlan
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
 from sagaz_tui.planning import as_command, make_plan
-from sagaz_tui.replay_process import ReplayRequest, start_replay
+from sagaz_tui.replay_process import ReplayNotStartedError, ReplayRequest, start_replay
 from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.rehearsal import RehearsalScreen
 from sagaz_tui.screens.start import StartScreen
 from sagaz_tui.text import visible
+from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane, line_width
 from sagaz_tui.widgets.plan_lines import plan_lines, summary_words, wrapped
+from sagaz_tui.widgets.trouble_lines import output_lines, raised_lines
 
 _OPTIONAL: Final = frozenset(
     {"plan.confirm", "plan.rehearse", "plan.edit", *(choice.key for choice in CHOICES.values())}
@@ -83,8 +85,10 @@ class PlanScreen(SagazScreen[str | None]):
         self.moved_to: Start | None = None
         """The start that was chosen here, in place of the one that was asked for."""
         self._shown_at: float | None = None
-        self._trouble = ""
+        self._trouble: SagazError | None = None
         self._starting = False
+        self._started: str | None = None
+        """The replay that has begun while another screen was on top."""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -108,7 +112,7 @@ class PlanScreen(SagazScreen[str | None]):
         try:
             self.plan = await make_plan(self.sagaz.settings, self.request)
         except SagazError as error:
-            self.plan, self._trouble = None, str(error)
+            self.plan, self._trouble = None, error
         self._show_plan()
         if self.confirm and self.plan is not None and self.plan.running:
             self.in_background("waiting", self._until_free, self.plan.root_id)
@@ -148,7 +152,7 @@ class PlanScreen(SagazScreen[str | None]):
 
     def _plan_anew(self, request: ReplayRequest) -> None:
         self.request = request
-        self.plan, self._trouble, self._shown_at = None, "", None
+        self.plan, self._trouble, self._shown_at = None, None, None
         self._ask((Span(" planning…", "muted"),))
         self.in_background("plan", self._make)
 
@@ -160,10 +164,14 @@ class PlanScreen(SagazScreen[str | None]):
         if self._trouble:
             heading = "Did not start" if self.plan is not None else "No plan"
             lines = [(Span(f" {heading}", "fail", bold=True),)]
-            lines += [*wrapped(self._trouble, width, "fail", lead="✗"), ()]
+            lines += [*wrapped(str(self._trouble), width, "fail", lead=glyph("step_failed")), ()]
         if self.plan is not None:
             keys = keys_by_problem(self.sagaz.settings.keys)
             lines += plan_lines(self.plan, width, self.sagaz.now(), keys)
+        if isinstance(self._trouble, ReplayNotStartedError):
+            lines += output_lines(self._trouble.log, width)
+        elif self._trouble is not None:
+            lines += raised_lines(self._trouble, width)
         self._pane.set_plan(lines)
         refusal = self._refusal()
         self._label.disabled = self._label.disabled or bool(refusal)
@@ -179,7 +187,7 @@ class PlanScreen(SagazScreen[str | None]):
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the plan anew."""
-        if (self.plan is not None or self._trouble) and not self._starting:
+        if (self.plan is not None or self._trouble is not None) and not self._starting:
             self._show_plan()
 
     def displayed(self) -> None:
@@ -282,7 +290,8 @@ class PlanScreen(SagazScreen[str | None]):
     def _run(self) -> None:
         self._starting = True
         self._ask((Span(" starting…", "live"),))
-        self.in_background("run", self._start)
+        # Of the app: what has become of it is told even when this screen has been left.
+        self.app.run_worker(cast("Any", self._start), group="starting")
 
     async def _start(self) -> None:
         assert self.plan is not None
@@ -292,7 +301,29 @@ class PlanScreen(SagazScreen[str | None]):
             )
         except SagazError as error:
             self._starting = False
-            self._trouble = str(error)
-            await self._make()
+            self._trouble = error
+            if self.is_attached:
+                await self._make()
+            else:
+                self._tell_failed(error)
         else:
+            if self.is_active:
+                self.dismiss(started)
+            elif self.is_attached:
+                self._started = started
+            else:
+                self.app.notify(f"{visible(started)} has begun", markup=False)
+
+    def _tell_failed(self, error: SagazError) -> None:
+        place = f"; see {error.log}" if isinstance(error, ReplayNotStartedError) else ""
+        self.app.notify(
+            visible(f"the replay of {self.request.saga_id} did not start: {error}{place}"),
+            markup=False,
+            timeout=20,
+        )
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Go on to the replay that has begun while another screen was on top."""
+        started, self._started = self._started, None
+        if started is not None:
             self.dismiss(started)

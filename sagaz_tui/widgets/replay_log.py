@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from textual.widget import Widget
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.replay_output import Output, output_size, read_output
 from sagaz_tui.text import short_size, visible
-from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.lines import Line, Span, TextPane, Token
 from sagaz_tui.widgets.pane_head import PaneHead
 
 _LOOK_AGAIN: Final = 0.2
@@ -24,14 +24,17 @@ def log_lines(output: Output, log: Path, width: int) -> list[Line]:
     """Give what was printed as lines of at most ``width`` cells, whole, after where it is."""
     left_out = f", whose first {short_size(output.left_out)} are left out here"
     place = f"in {visible(str(log))}{left_out if output.left_out else ''}"
-    lines: list[Line] = [(Span(f" {part}", "muted"),) for part in _pieces(place, width - 1)]
-    for text in output.lines:
-        lines += [(Span(f" {part}"),) for part in _pieces(text, width - 1)]
-    return lines
+    return [*folded([place], width, "muted"), *folded(output.lines, width)]
+
+
+def folded(texts: Iterable[str], width: int, token: Token = "text") -> Iterator[Line]:
+    """Give texts that are safe to show as lines of at most ``width`` cells, whole."""
+    for text in texts:
+        for part in _pieces(text, max(width - 1, 1)):
+            yield (Span(f" {part}", token),)
 
 
 def _pieces(text: str, width: int) -> Iterator[str]:
-    width = max(width, 1)
     if len(text) * 2 <= width:
         yield text
     elif text.isascii():

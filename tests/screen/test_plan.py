@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import pytest
 from textual.strip import Strip
 
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui import planning
+from sagaz_tui import planning, replay_process
 from sagaz_tui.app import SagazApp
+from sagaz_tui.screens.help import HelpScreen
 from sagaz_tui.screens.plan import PlanPane, PlanScreen
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
@@ -193,6 +196,65 @@ async def test_a_replay_that_cannot_be_started_leaves_the_plan_standing_and_says
         await until_painted(pilot, "enter runs 3 steps")
         press(pilot, "enter")
         await until_painted(pilot, "Did not start", "cannot make", "set")
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Let a replay's process run a script in place of the program."""
+    monkeypatch.setattr(replay_process, "command", lambda *request: [sys.executable, "-c", script])
+
+
+async def test_what_a_process_printed_that_never_began_a_replay_can_be_read_whole(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_instead(monkeypatch, "print('one word before'); import not_there_at_all")
+    async with planning_in(store, size=(90, 40)) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        press(pilot, "enter")
+        await until_painted(pilot, "Did not start", "No module named 'not_there_at_all'")
+        await until_painted(pilot, "What its process printed", "one word before", "Traceback (most")
+        await until_painted(pilot, "enter runs 3 steps")
+
+
+async def test_what_the_person_s_own_code_raised_stands_below_why_there_is_no_plan(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken_shop.py").write_text("def price():\n    return 1 / 0\nprice()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    named = replace(settings(), sagas=("broken_shop",))
+    async with planning_in(store, settings=named) as pilot:
+        await until_painted(pilot, "No plan", "cannot import 'broken_shop'", "There is nothing to")
+        await until_painted(pilot, "What was raised", "in price", "return 1 / 0")
+
+
+async def test_a_plan_left_while_it_starts_is_told_of_all_the_same(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nexit('too late')"
+    run_instead(monkeypatch, script)
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        press(pilot, "enter")
+        await until_painted(pilot, "starting…")
+        press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        Path("go").touch()
+        await until_painted(pilot, "order_7 did not start: too late")
+
+
+async def test_a_replay_that_begins_behind_another_screen_is_gone_on_to_from_there(
+    store: SnapshotStorage,
+) -> None:
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        press(pilot, "enter", "?")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen), "help")
+        while not await replays(store):
+            await pilot.pause()
+        await ended(store)
+        for _ in range(5):
+            await pilot.pause()
+        press(pilot, "escape")
+        await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
 
 
 async def test_the_plan_can_be_copied_as_a_command(store: SnapshotStorage) -> None:
