@@ -17,7 +17,8 @@ from sagaz_tui.colours import ANSI, LIGHT, PALETTES, Palette
 
 PREFIX: Final = "sagaz-"
 VEIL: Final = 0.25
-"""How much of the ground lies over a screen that has a sheet on top."""
+"""How much of the ground lies over a screen that has a sheet on top; the terminal's own colours
+cannot be mixed."""
 
 
 def _theme(name: str, palette: Palette) -> Theme:
@@ -40,7 +41,7 @@ def _theme(name: str, palette: Palette) -> Theme:
         text_alpha=1.0,
         variables={
             **{f"s-{token}": colour for token, colour in colours.items()},
-            "s-veil": f"{colours['bg']} {VEIL:.0%}",
+            "s-veil": "transparent" if palette is ANSI else f"{palette.bg} {VEIL:.0%}",
             "ansi-background": "ansi_default",
             "ansi-foreground": "ansi_default",
             "block-cursor-background": colours["cursor"],

@@ -39,6 +39,7 @@ class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
     DEFAULT_CSS = """
     SagazScreen { background: $s-bg; color: $s-text; }
     SagazScreen Input:focus { background-tint: $s-bg 0%; }
+    SagazScreen Input:ansi > .input--cursor { background: ansi_default; color: ansi_default; }
     SagazScreen > #too-small { display: none; width: 100%; height: 100%; color: $s-changed; }
     SagazScreen.-too-small > * { display: none; }
     SagazScreen.-too-small > #too-small { display: block; }
