@@ -10,7 +10,7 @@ from typing import Literal
 from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import ReplayLogEntry
 from sagaz_core.storage.listing import micros_of
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.times import to_micros
 
 AuditOutcome = Literal["success", "failed", "running", "interrupted"]
@@ -47,7 +47,7 @@ class AuditEntry:
 
 
 async def audit(
-    storage: SnapshotStorage,
+    storage: StoreReader,
     saga_id: str | None = None,
     *,
     since: datetime | None = None,
@@ -85,7 +85,7 @@ async def audit(
                 yield entry
 
 
-async def replays_of(storage: SnapshotStorage, saga_id: str) -> list[AuditEntry]:
+async def replays_of(storage: StoreReader, saga_id: str) -> list[AuditEntry]:
     """Return the replays that grew from one saga itself, the latest first.
 
     Raises:
@@ -96,7 +96,7 @@ async def replays_of(storage: SnapshotStorage, saga_id: str) -> list[AuditEntry]
     return [await _as_it_stands(storage, log) for log in await storage.list_replays(saga_id)]
 
 
-async def _logs_of_family(storage: SnapshotStorage, saga_id: str) -> list[ReplayLogEntry]:
+async def _logs_of_family(storage: StoreReader, saga_id: str) -> list[ReplayLogEntry]:
     saga = await storage.get_saga(saga_id)
     members = [saga_id]
     if saga is not None:
@@ -117,7 +117,7 @@ async def _each(logs: list[ReplayLogEntry]) -> AsyncIterator[ReplayLogEntry]:
         yield log
 
 
-async def _as_it_stands(storage: SnapshotStorage, log: ReplayLogEntry) -> AuditEntry:
+async def _as_it_stands(storage: StoreReader, log: ReplayLogEntry) -> AuditEntry:
     if log.outcome != "running":
         return AuditEntry(
             log=log,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.model import MISSING, CheckpointSummary, Kind
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 READ_TOGETHER: Final = 64
 """Changes this many checkpoints apart are read in one pass over what lies between them."""
@@ -42,7 +42,7 @@ class BlameEntry:
 
 
 async def blame(
-    storage: SnapshotStorage, saga_id: str, key: str, *, limit: int | None = None
+    storage: StoreReader, saga_id: str, key: str, *, limit: int | None = None
 ) -> list[BlameEntry]:
     """Return the history of a top-level key, newest first; empty if it never was there.
 
@@ -76,7 +76,7 @@ async def blame(
 
 
 async def _visible_numbers(
-    storage: SnapshotStorage, saga_id: str, oldest: int, newest: int
+    storage: StoreReader, saga_id: str, oldest: int, newest: int
 ) -> list[int]:
     """Return the checkpoints that are there from one to another, and the next one after those."""
     marks = await storage.list_marks(saga_id, oldest, newest)
@@ -95,7 +95,7 @@ def _entry(summary: CheckpointSummary, step_name: str | None, value: Any) -> Bla
 
 
 async def _read_values(
-    storage: SnapshotStorage, saga_id: str, key: str, sequences: Sequence[int]
+    storage: StoreReader, saga_id: str, key: str, sequences: Sequence[int]
 ) -> dict[int, Any]:
     values: dict[int, Any] = {}
     for stretch in _stretches(sequences):
@@ -103,7 +103,7 @@ async def _read_values(
         unread = list(stretch)
         while unread:
             try:
-                async for snapshot in storage.iter_checkpoints(
+                async for snapshot in storage.masked.iter_checkpoints(
                     saga_id, unread[0], unread[-1], only=wanted
                 ):
                     values[snapshot.sequence] = snapshot.state.get(key, MISSING)

@@ -13,7 +13,7 @@ from sagaz_core.history.diff import diff
 from sagaz_core.history.left_by_steps import Progress, compare_what_steps_left
 from sagaz_core.history.step_runs import StepRun, read_step_runs
 from sagaz_core.model import Difference, SagaSummary
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 Aspect = Literal["outcome", "undone", "attempts", "error", "context"]
 """In what two runs of a step may differ; the time they took always does."""
@@ -54,7 +54,7 @@ class Comparison:
 
 
 async def compare(
-    storage: SnapshotStorage, a: str, b: str, *, progress: Progress | None = None
+    storage: StoreReader, a: str, b: str, *, progress: Progress | None = None
 ) -> Comparison:
     """Compare two runs, of one family or not, by the names of their steps.
 
@@ -87,20 +87,20 @@ async def compare(
     return await asyncio.to_thread(compared)
 
 
-async def _summary(storage: SnapshotStorage, saga_id: str) -> SagaSummary:
+async def _summary(storage: StoreReader, saga_id: str) -> SagaSummary:
     saga = await storage.get_saga(saga_id)
     if saga is None:
         raise SagaNotFoundError(saga_id)
     return saga
 
 
-async def _latest_state(storage: SnapshotStorage, saga_id: str) -> dict[str, Any]:
-    latest = await storage.get_latest_snapshot(saga_id)
+async def _latest_state(storage: StoreReader, saga_id: str) -> dict[str, Any]:
+    latest = await storage.masked.get_latest_snapshot(saga_id)
     return {} if latest is None else latest.state
 
 
 async def _beginnings(
-    storage: SnapshotStorage, a: SagaSummary, b: SagaSummary
+    storage: StoreReader, a: SagaSummary, b: SagaSummary
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     before = await _first_state(storage, a.saga_id, compared_from(a, b))
     after = await _first_state(storage, b.saga_id, compared_from(b, a))
@@ -114,10 +114,10 @@ def compared_from(run: SagaSummary, other: SagaSummary) -> int:
     return (other.parent_sequence if grew else None) or 1
 
 
-async def _first_state(storage: SnapshotStorage, saga_id: str, number: int) -> dict[str, Any]:
+async def _first_state(storage: StoreReader, saga_id: str, number: int) -> dict[str, Any]:
     """Return the state at a checkpoint, or at the next one that was not deleted."""
     for entry in await storage.list_checkpoints(saga_id, after=number - 1, limit=1):
-        return (await storage.get_checkpoint(saga_id, entry.sequence)).state
+        return (await storage.masked.get_checkpoint(saga_id, entry.sequence)).state
     return {}
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from jsonpointer import escape
 
 from sagaz_core.history.alignment import align
-from sagaz_core.model import MISSING, Difference, NotStored
+from sagaz_core.model import MISSING, Difference, Masked, NotStored
 
 if TYPE_CHECKING:
-    from sagaz_core.storage.storage import SnapshotStorage
+    from sagaz_core.storage.reader import StoreReader
 
 
 def diff(before: Any, after: Any) -> list[Difference]:
@@ -25,16 +25,14 @@ def diff(before: Any, after: Any) -> list[Difference]:
     return list(_walk(before, after, "", ""))
 
 
-async def diff_checkpoints(
-    storage: SnapshotStorage, saga_id: str, a: int, b: int
-) -> list[Difference]:
+async def diff_checkpoints(storage: StoreReader, saga_id: str, a: int, b: int) -> list[Difference]:
     """Return how checkpoint ``b`` of a saga differs from ``a``: context and step results.
 
     Raises:
         SagaNotFoundError, SnapshotNotFoundError: there is no such saga or checkpoint.
     """
-    before = await storage.get_checkpoint(saga_id, a)
-    after = await storage.get_checkpoint(saga_id, b)
+    before = await storage.masked.get_checkpoint(saga_id, a)
+    after = await storage.masked.get_checkpoint(saga_id, b)
     return diff(before.state, after.state)
 
 
@@ -52,6 +50,8 @@ def fingerprint(value: Any) -> Hashable:
     if isinstance(value, NotStored):
         # Its path moves with its neighbours; the value that was lost is no other for that.
         return kind, value.type_name, value.reason
+    if isinstance(value, Masked):
+        return kind, value
     # By their text, floats, decimals and times differ in sign of zero, trailing zeros and zone
     # as they should, and NaN is itself.
     return kind, repr(value)
@@ -61,7 +61,7 @@ def _walk(before: Any, after: Any, old_path: str, new_path: str) -> Iterator[Dif
     if before is after:
         return
     if type(before) is not type(after):
-        untyped = before is None or after is None or NotStored in (type(before), type(after))
+        untyped = bool({type(before), type(after)} & {type(None), NotStored, Masked})
         kind = "changed" if untyped else "type_changed"
         yield Difference(new_path, kind, before, after)  # type: ignore[arg-type]
     elif isinstance(before, dict):

@@ -14,7 +14,7 @@ from sagaz_core.history.diff import diff
 from sagaz_core.model import MISSING, Difference, KeyTouch, Kind
 from sagaz_core.storage.backends.base import MarkRow
 from sagaz_core.storage.codec import pack
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 _UNDOING: Final[frozenset[Kind]] = frozenset({"after_compensation", "compensation_failed"})
 """What changed there was the compensation's doing, not the step's."""
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 
 async def compare_what_steps_left(
-    storage: SnapshotStorage, a: str, b: str, progress: Progress | None = None
+    storage: StoreReader, a: str, b: str, progress: Progress | None = None
 ) -> dict[str, tuple[Difference, ...]]:
     """Return for each step that set anything how that differs in ``b`` from ``a``.
 
@@ -85,7 +85,7 @@ class _Index:
     """How many keys each step set."""
 
 
-async def _index(storage: SnapshotStorage, saga_id: str) -> _Index:
+async def _index(storage: StoreReader, saga_id: str) -> _Index:
     saga = await storage.get_saga(saga_id)
     touches: list[KeyTouch] = []
     marks: list[MarkRow] = []
@@ -113,15 +113,13 @@ def _indexed(touches: Sequence[KeyTouch], marks: Sequence[MarkRow]) -> _Index:
     return _Index(dict(at), dict(counts))
 
 
-async def _read(
-    storage: SnapshotStorage, saga_id: str, index: _Index
-) -> AsyncGenerator[Left, None]:
+async def _read(storage: StoreReader, saga_id: str, index: _Index) -> AsyncGenerator[Left, None]:
     """Yield each step once all that it set is read."""
     if not index.at:
         return
     unread = dict(index.counts)
     left: dict[str, dict[str, Any]] = {name: {} for name in unread}
-    async for snapshot in storage.iter_checkpoints(
+    async for snapshot in storage.masked.iter_checkpoints(
         saga_id, min(index.at), max(index.at), only=index.at
     ):
         state = snapshot.state

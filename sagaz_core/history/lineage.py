@@ -10,7 +10,7 @@ from typing import Final
 
 from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import PlannedOverride, SagaSummary
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 READ_TOGETHER: Final = 64
 """So many replays' logs are read at the same time."""
@@ -52,7 +52,7 @@ class _Growth:
     reason: str | None = None
 
 
-async def lineage(saga_id: str, storage: SnapshotStorage) -> Lineage:
+async def lineage(saga_id: str, storage: StoreReader) -> Lineage:
     """Return the tree of a saga's family, whichever member of it is named.
 
     Replays of one run stand in the order of their start. A run whose original is no longer in
@@ -82,9 +82,7 @@ def _branch(run: SagaSummary, depth: int, growths: Mapping[str, _Growth]) -> Bra
     )
 
 
-async def _read_growths(
-    storage: SnapshotStorage, replays: Sequence[SagaSummary]
-) -> dict[str, _Growth]:
+async def _read_growths(storage: StoreReader, replays: Sequence[SagaSummary]) -> dict[str, _Growth]:
     growths: dict[str, _Growth] = {}
     for start in range(0, len(replays), READ_TOGETHER):
         some = replays[start : start + READ_TOGETHER]
@@ -93,7 +91,7 @@ async def _read_growths(
     return growths
 
 
-async def _read_growth(storage: SnapshotStorage, replay: SagaSummary) -> _Growth:
+async def _read_growth(storage: StoreReader, replay: SagaSummary) -> _Growth:
     log = await storage.get_replay_log(replay.saga_id)
     if log is not None:
         return _Growth(log.from_step, log.override, log.initiated_by, log.reason)

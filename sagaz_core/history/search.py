@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import Kind, SagaSnapshot, SagaSummary, Status
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 if TYPE_CHECKING:
     from sagaz_core.history.expression import Expression
@@ -90,7 +90,7 @@ class Looked:
     matches: tuple[Match, ...]
 
 
-async def search(storage: SnapshotStorage, saga_id: str, expression: str) -> SearchResult:
+async def search(storage: StoreReader, saga_id: str, expression: str) -> SearchResult:
     """Find the checkpoints at which an expression becomes true.
 
     The history is read once, in order, and a few checkpoints are held at a time. The language
@@ -125,7 +125,7 @@ async def search(storage: SnapshotStorage, saga_id: str, expression: str) -> Sea
 
 
 async def search_on(
-    storage: SnapshotStorage,
+    storage: StoreReader,
     saga_id: str,
     asked: Expression,
     *,
@@ -151,7 +151,7 @@ async def search_on(
         CorruptEntryError: a checkpoint cannot be decoded.
     """
     held = False
-    async for some in _by_some(storage.iter_checkpoints(saga_id, max(after, 1), last)):
+    async for some in _by_some(storage.masked.iter_checkpoints(saga_id, max(after, 1), last)):
         answers = await _evaluate(asked, [(snapshot, None) for snapshot in some])
         matches: list[Match] = []
         for snapshot, answer in zip(some, answers, strict=True):
@@ -167,7 +167,7 @@ async def search_on(
 
 
 async def filter_sagas(
-    storage: SnapshotStorage, expression: str, found: SagaFilter | None = None, **filters: Any
+    storage: StoreReader, expression: str, found: SagaFilter | None = None, **filters: Any
 ) -> AsyncGenerator[SagaSummary, None]:
     """Yield the sagas of whose latest checkpoint an expression is true, newest change first.
 
@@ -196,7 +196,7 @@ async def filter_sagas(
 
 
 async def those_where(
-    storage: SnapshotStorage, asked: Expression, sagas: Sequence[SagaSummary], found: SagaFilter
+    storage: StoreReader, asked: Expression, sagas: Sequence[SagaSummary], found: SagaFilter
 ) -> list[SagaSummary]:
     """Return those of some sagas of whose latest checkpoint an expression is true, in order.
 
@@ -212,7 +212,9 @@ async def those_where(
     true: list[SagaSummary] = []
     for start in range(0, len(sagas), TOGETHER):
         some = sagas[start : start + TOGETHER]
-        read = await asyncio.gather(*(storage.get_latest_snapshot(saga.saga_id) for saga in some))
+        read = await asyncio.gather(
+            *(storage.masked.get_latest_snapshot(saga.saga_id) for saga in some)
+        )
         # One that was removed in between has none.
         pairs = [(saga, latest) for saga, latest in zip(some, read, strict=True) if latest]
         answers = await _evaluate(asked, [(latest, saga.status) for saga, latest in pairs])

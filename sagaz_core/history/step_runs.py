@@ -14,7 +14,7 @@ from sagaz_core.model import (
     StepError,
     StepRecord,
 )
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 PAGE: Final = 500
 """So many rows are made at a time, so that whoever shares the event loop gets on."""
@@ -64,7 +64,7 @@ class StepRun:
         return self.outcome == "completed" or self.restored
 
 
-async def read_step_runs(storage: SnapshotStorage, saga: SagaSummary) -> dict[str, StepRun]:
+async def read_step_runs(storage: StoreReader, saga: SagaSummary) -> dict[str, StepRun]:
     """Return every step that a run defined or came to, in the order of the definition."""
     run = await storage.get_run(saga.saga_id)
     latest = await storage.get_latest_snapshot(saga.saga_id)
@@ -86,7 +86,7 @@ def _before_any_checkpoint(name: str, completed: Container[str]) -> StepRun:
     return StepRun(name=name, outcome="completed" if name in completed else "not_reached")
 
 
-async def _timeline(storage: SnapshotStorage, saga_id: str) -> AsyncIterator[CheckpointSummary]:
+async def _timeline(storage: StoreReader, saga_id: str) -> AsyncIterator[CheckpointSummary]:
     """Yield the rows of a run by the page: a long one is not held, nor made in one go."""
     last = 0
     while page := await storage.list_checkpoints(saga_id, after=last, limit=PAGE):

@@ -14,7 +14,7 @@ from sagaz_core.model import (
     SagaSnapshot,
     StateChange,
 )
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 
 _PAGE: Final = 500
 
@@ -27,14 +27,14 @@ class SagaTimeTravel:
 
     @staticmethod
     async def get_state_at(
-        *, saga_id: str, timestamp: datetime, snapshot_storage: SnapshotStorage
+        *, saga_id: str, timestamp: datetime, snapshot_storage: StoreReader
     ) -> HistoricalState | None:
         """Return a saga as it stood at ``timestamp``: its latest checkpoint not after it.
 
         None: there is no such saga, or it had no checkpoint yet.
         """
         moment = _moment(timestamp, "timestamp")
-        snapshot = await snapshot_storage.get_snapshot_at_time(saga_id, moment)
+        snapshot = await snapshot_storage.masked.get_snapshot_at_time(saga_id, moment)
         return None if snapshot is None else _historical(snapshot, timestamp)
 
     @staticmethod
@@ -42,7 +42,7 @@ class SagaTimeTravel:
         *,
         saga_id: str,
         timestamp: datetime,
-        snapshot_storage: SnapshotStorage,
+        snapshot_storage: StoreReader,
         key: str | None = None,
     ) -> Any:
         """Return the context as it was at ``timestamp``, or the value of one key in it.
@@ -70,7 +70,7 @@ class SagaTimeTravel:
     async def list_state_changes(
         *,
         saga_id: str,
-        snapshot_storage: SnapshotStorage,
+        snapshot_storage: StoreReader,
         after: datetime | None = None,
         before: datetime | None = None,
         limit: int | None = 100,
@@ -98,7 +98,7 @@ class SagaTimeTravel:
 
 
 async def _choose(
-    storage: SnapshotStorage,
+    storage: StoreReader,
     saga_id: str,
     first: datetime | None,
     last: datetime | None,
@@ -122,7 +122,7 @@ def _within(moment: datetime, first: datetime | None, last: datetime | None) -> 
 
 
 async def _changes(
-    storage: SnapshotStorage, saga_id: str, chosen: list[CheckpointSummary]
+    storage: StoreReader, saga_id: str, chosen: list[CheckpointSummary]
 ) -> list[StateChange]:
     low, high = chosen[0].sequence, chosen[-1].sequence
     earlier = await storage.list_checkpoints(saga_id, until=low - 1, reverse=True, limit=1)
@@ -131,7 +131,7 @@ async def _changes(
     touches = await storage.list_changes(saga_id, first=start + 1, last=high)
     state: dict[str, Any] = {}
     changes = []
-    async for snapshot in storage.iter_checkpoints(saga_id, max(start, 1), high):
+    async for snapshot in storage.masked.iter_checkpoints(saga_id, max(start, 1), high):
         before, state = state, snapshot.state
         caused_by: dict[str, str | None] = {}
         while touches and touches[-1].sequence <= snapshot.sequence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_args
 
 from sagaz_core.config import RECORDING_BY_DEFAULT
@@ -17,6 +17,7 @@ from sagaz_core.errors import (
     UsageError,
 )
 from sagaz_core.model import (
+    PlannedOverride,
     PlanProblem,
     ReplayPlan,
     RunInfo,
@@ -55,6 +56,7 @@ from sagaz_core.replay.fates import (
 )
 from sagaz_core.replay.key_use import add_use
 from sagaz_core.replay.look import Look
+from sagaz_core.replay.pointer import split_pointer
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -173,6 +175,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         return Draft(plan=_plan(request, past, problems=[problem]), summary=past.summary)
     names = {step.name for step in past.steps}
     corrected = correct(snapshot.context, request.correction, names)
+    corrected.overrides = [await _masked(storage, override) for override in corrected.overrides]
     code = await _load_code(request, past, corrected.context)
     fates = decide_fates(
         saga_id=request.saga_id,
@@ -323,6 +326,16 @@ def _plan(
             fence=past.fence,
             effects=past.effects,
         ),
+    )
+
+
+async def _masked(storage: SnapshotStorage, override: PlannedOverride) -> PlannedOverride:
+    """Return an override as it may be shown: a secret's old and new value are not."""
+    path = split_pointer(override.path)
+    return replace(
+        override,
+        before=await storage.mask(path, override.before),
+        after=await storage.mask(path, override.after),
     )
 
 

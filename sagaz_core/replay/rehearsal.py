@@ -71,7 +71,7 @@ async def rehearse(
     undoings = await find_undoings(storage, plan.saga_id, steps)
     unknown = [name for name, source in sources.items() if source.known_from == "unknown"]
     lost = out_of_reach(steps, start, unknown)
-    memory = InMemorySnapshotStorage()
+    memory = InMemorySnapshotStorage(compliance=storage.compliance)
     await _copy_family(storage, memory, plan.root_id)
     lease = await memory.acquire_lease(plan.root_id, owner=process_owner(), holder=rehearsal_id)
     outcome = await saga.execute_from(
@@ -91,7 +91,12 @@ async def rehearse(
         saga_id=rehearsal_id,
         steps=await _steps(memory, rehearsal_id, plan, sources, undoings),
         unknown_from=lost[0] if lost and outcome.status == "stopped" else None,
-        changes=tuple(diff(snapshot.state, {**outcome.context, **outcome.results})),
+        changes=tuple(
+            diff(
+                await storage.mask((), snapshot.state),
+                await storage.mask((), {**outcome.context, **outcome.results}),
+            )
+        ),
     )
     message = None
     if rehearsal.unknown_from is not None:

@@ -24,12 +24,13 @@ from sagaz_core.replay.earlier_call import (
     result_of,
 )
 from sagaz_core.replay.engine import EngineCode
+from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan
 from sagaz_core.replay.rehearsal import rehearse
 from sagaz_core.replay.resume import resume_saga
-from sagaz_core.replay.running import Call, error_message, run_plan, stem
+from sagaz_core.replay.running import Call, run_plan, stem
 from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.lease import in_progress
@@ -290,7 +291,7 @@ class SagaReplay:
         )
         return replace(
             self._result(draft, _STATUSES[outcome.status]),
-            error_message=message or error_message(outcome),
+            error_message=message or error_message(self.snapshot_storage, outcome),
             compensation=outcome.compensation,
             context=outcome.context,
             started_at=started_at,

@@ -16,10 +16,10 @@ from sagaz_core.errors import (
 )
 from sagaz_core.model import ReplayResult, SagaResult, SagaSummary, utc_now
 from sagaz_core.replay.engine import EngineCode
+from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_state import Interrupted
 from sagaz_core.saga import recording
-from sagaz_core.saga.calling import describe_error
 from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.saga import Saga
@@ -76,7 +76,7 @@ async def go_on(
         status=_ENDED[outcome.status],
         original_saga_id=saga.parent_id or saga.saga_id,
         new_saga_id=saga.saga_id,
-        error_message=_error_message(outcome),
+        error_message=error_message(storage, outcome),
         compensation=outcome.compensation,
         context=outcome.context,
         started_at=started_at,
@@ -117,7 +117,7 @@ async def _close(
         saga = await storage.get_saga(saga_id)
         entry = await storage.get_replay_log(saga_id)
         if entry is not None and saga is not None and saga.status in _ENDED:
-            message = _error_message(outcome) if outcome else saga.error
+            message = error_message(storage, outcome) if outcome else saga.error
             ended = replace(
                 entry,
                 finished_at=finished_at,
@@ -127,11 +127,3 @@ async def _close(
             await storage.save_replay_log(ended)
     except StorageError as error:
         _log.error("how saga %r ended could not be written to its log: %s", saga_id, error)
-
-
-def _error_message(outcome: SagaResult) -> str | None:
-    error = outcome.error
-    if error is None:
-        return None
-    described = describe_error(error).headline
-    return f"{outcome.failed_step}: {described}" if outcome.failed_step else described

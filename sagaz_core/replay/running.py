@@ -25,6 +25,7 @@ from sagaz_core.model import (
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
 from sagaz_core.replay.engine import EngineCode
+from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.look import Look
 from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
@@ -94,15 +95,6 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
     return await _run(storage, draft, entry, lease, draft.saga, draft.start, draft.snapshot)
 
 
-def error_message(outcome: SagaResult) -> str | None:
-    """Return why a run failed, in a line; None: it did not."""
-    error = outcome.error
-    if error is None:
-        return None
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{outcome.failed_step}: {text}" if outcome.failed_step else text
-
-
 def stem(root_id: str) -> str:
     """Return what the ids of a family's replays begin with."""
     if len(root_id) <= LONGEST_ROOT:
@@ -153,9 +145,9 @@ async def _run(
             parent_sequence=snapshot.sequence,
             root_id=draft.plan.root_id,
         )
-        message = error_message(outcome)
+        message = error_message(storage, outcome)
     except SagazError as error:
-        message = str(error)
+        message = storage.strike(entry.replay_id, str(error))
     finally:
         succeeded = outcome is not None and outcome.status == "completed"
         entry = replace(

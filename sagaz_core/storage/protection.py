@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections import OrderedDict
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import ormsgpack
 
@@ -20,6 +21,9 @@ from sagaz_core.storage.store_secrets import (
     read_store_secrets,
     write_store_secrets,
 )
+
+if TYPE_CHECKING:
+    from sagaz_core.storage.striking import Striker
 
 FINGERPRINT_BYTES: Final = 16
 _KEPT: Final = 4096
@@ -49,6 +53,8 @@ class Protection:
         self._fingerprint_key: bytes | None = None
         self._provider = manager.keys if not isinstance(manager.keys, Passphrase) else None
         self._keys: OrderedDict[tuple[str, bytes], SagaKey] = OrderedDict()
+        self.strikers: OrderedDict[str, Striker] = OrderedDict()
+        """By saga, what takes the secrets that it has had in this process out of texts."""
 
     @property
     def fields(self) -> SensitiveFields:
@@ -106,8 +112,8 @@ class Protection:
     def fingerprint(self, packed: bytes) -> bytes:
         """Return what equal values have in common, given a value's bytes."""
         if self._fingerprint_key is None:
-            # Nothing was ever written here: it need only be the same while this process looks.
-            self._fingerprint_key = new_key()
+            # Nothing was ever kept secret here. Processes that look at it agree all the same.
+            self._fingerprint_key = hashlib.sha256(self._backend.place.encode()).digest()
         return hmac.digest(self._fingerprint_key, packed, "sha256")[:FINGERPRINT_BYTES]
 
     # -- keys of sagas

@@ -113,6 +113,31 @@ class StoreReader:
 
         return MaskedReader(self)
 
+    @property
+    def compliance(self) -> ComplianceManager | None:
+        """Which values are secrets, and their keys; None: nothing was said of that."""
+        return self._protection.manager if self._protection else None
+
+    async def mask(self, path: Sequence[str], value: Any) -> Any:
+        """Return a value as whoever looks would see it at a place in a context.
+
+        What is no secret there, and holds none, is returned as it is.
+        """
+        if self._protection is None:
+            return value
+        from sagaz_core.storage.unsealing import mask_at
+
+        await self._reader()
+        return await mask_at(self._protection, tuple(path), value)
+
+    def strike(self, saga_id: str, text: str) -> str:
+        """Return a text without the secrets that a saga has had in this process."""
+        if self._protection is None:
+            return text
+        from sagaz_core.storage.striking import striker_of
+
+        return striker_of(self._protection, saga_id).strike(text)
+
     async def info(self) -> StoreInfo:
         """Describe the store: where it is, how much it holds."""
         return await (await self._reader()).info()

@@ -10,7 +10,7 @@ from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.chain import State
 from sagaz_core.storage.protection import Protection, SagaKey
 from sagaz_core.storage.sealing import Protected, StateSealer
-from sagaz_core.storage.striking import Striker
+from sagaz_core.storage.striking import striker_of
 
 
 class SagaSecrets:
@@ -25,8 +25,10 @@ class SagaSecrets:
     def __init__(self, protection: Protection, saga_id: str, key: SagaKey | None) -> None:
         self._saga_id = saga_id
         self._key = key
-        self._striker = Striker(protection)
-        self._sealer = None if key is None else StateSealer(protection, saga_id, key.key)
+        self._striker = striker_of(protection, saga_id)
+        self._sealer = (
+            None if key is None else StateSealer(protection, saga_id, key.key, self._striker.note)
+        )
 
     @classmethod
     async def open(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import ormsgpack
@@ -41,13 +41,21 @@ class StateSealer:
         protection: which values are secrets.
         saga_id: the saga.
         key: its key.
+        note: is told each secret's bytes when it is first encrypted.
     """
 
-    def __init__(self, protection: Protection, saga_id: str, key: DataKey) -> None:
+    def __init__(
+        self,
+        protection: Protection,
+        saga_id: str,
+        key: DataKey,
+        note: Callable[[bytes], None],
+    ) -> None:
         self._protection = protection
         self._fields = protection.fields
         self._saga_id = saga_id
         self._key = key
+        self._note = note
         self._plain: tuple[Packed, Packed] = ({}, {})
         self._protected: tuple[Packed, Packed] = ({}, {})
 
@@ -123,6 +131,7 @@ class StateSealer:
         fingerprint = self._protection.fingerprint(packed)
         if isinstance(before, Sealed) and before.fingerprint == fingerprint:
             return before
+        self._note(packed)
         return Sealed(
             sequence,
             text_length(unpack(packed)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.model import StepError, StepRecord
@@ -14,7 +14,10 @@ from sagaz_core.storage.codec import unpack
 from sagaz_core.storage.protection import Protection
 from sagaz_core.storage.unsealing import mask
 
-_WORD = 4
+_REMEMBERED: Final = 1000
+"""Secrets of one saga that are remembered, the latest."""
+_SAGAS: Final = 1000
+_WORD: Final = 4
 """Secrets shorter than this are struck only where they stand alone: ``42`` is in many numbers."""
 
 
@@ -28,6 +31,12 @@ class Striker:
     def __init__(self, protection: Protection) -> None:
         self._protection = protection
         self._masks: dict[str, str] = {}
+        self._unread: list[bytes] = []
+
+    def note(self, packed: bytes) -> None:
+        """Get to know a secret by its bytes."""
+        self._unread.append(packed)
+        del self._unread[:-_REMEMBERED]
 
     def learn(self, capture: Capture) -> None:
         """Get to know the secrets of a state."""
@@ -55,6 +64,9 @@ class Striker:
 
     def strike(self, text: str) -> str:
         """Return a text with a mask in the place of each known secret."""
+        for packed in self._unread:
+            self._learn_value(unpack(packed))
+        self._unread = []
         if not self._masks:
             return text
         longest_first = sorted(self._masks, key=len, reverse=True)
@@ -85,6 +97,16 @@ class Striker:
             return record
         attempts = [replace(each, error=self._error(each.error)) for each in record.attempts]
         return replace(record, attempts=tuple(attempts))
+
+
+def striker_of(protection: Protection, saga_id: str) -> Striker:
+    """Return what knows the secrets that a saga has had in this process."""
+    strikers = protection.strikers
+    if saga_id not in strikers:
+        strikers[saga_id] = Striker(protection)
+        while len(strikers) > _SAGAS:
+            strikers.popitem(last=False)
+    return strikers[saga_id]
 
 
 def _pattern(secret: str) -> str:

@@ -10,7 +10,7 @@ from sagaz_core.compliance.data_key import WrongKeyError
 from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError
-from sagaz_core.model import Masked
+from sagaz_core.model import MISSING, Masked
 from sagaz_core.storage.backends.base import SagaRow
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.codec import escape_pointer, pack, unpack
@@ -127,6 +127,17 @@ async def opener_of(
 def mask(protection: Protection, value: Any) -> Masked:
     """Return the mask of a value that is at hand."""
     return Masked(text_length(value), protection.fingerprint(pack(value)), lambda: value)
+
+
+async def mask_at(protection: Protection, path: Path, value: Any) -> Any:
+    """Return a value as whoever looks would see it at a place in a context."""
+    await _get_ready(protection)
+
+    def found(part: Any, place: Path) -> Any:
+        hides = protection.fields.hold(place) and part is not MISSING
+        return mask(protection, part) if hides and not isinstance(part, Masked) else part
+
+    return replace_inside(value, path, found)
 
 
 async def _get_ready(protection: Protection) -> None:
