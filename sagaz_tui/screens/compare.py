@@ -70,8 +70,9 @@ class CompareScreen(SagazScreen[None]):
         yield from self._titles
         with Container(id="body"):
             with Vertical(id="rows"):
-                yield self._rows_head
-                yield self._columns
+                with Vertical(id="rows-head"):
+                    yield self._rows_head
+                    yield self._columns
                 yield self._list
             with Vertical(id="details"):
                 yield self._details_head

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.history.compare import compare
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.counterpart import pair_with
@@ -152,6 +152,19 @@ async def test_one_cursor_moves_over_both_runs(store: SnapshotStorage) -> None:
         press(pilot, "G")
         await until(pilot, lambda: "the end" in here(pilot), "the end")
         await until_painted(pilot, '+ /tracking  "TR-1"')
+
+
+@pytest.mark.parametrize("size", [(60, 12), (160, 24)])
+async def test_the_row_under_the_cursor_is_in_sight_however_many_there_are(
+    size: tuple[int, int],
+) -> None:
+    async with InMemorySnapshotStorage() as storage:
+        for saga_id in ("count_1", "count_2"):
+            await record(storage, counting_snapshots(30, saga_id))
+        async with comparing(storage, "count_1", "count_2", size) as pilot:
+            for key, row in (("G", "the end"), ("k", "step_030"), ("g", "the beginning")):
+                press(pilot, key)
+                await until(pilot, lambda row=row: f"▌  {row}" in painted(pilot.app), row)
 
 
 async def test_n_goes_to_what_differs_and_says_when_nothing_more_does(
