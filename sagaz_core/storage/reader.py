@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sagaz_core.compliance.manager import ComplianceManager
     from sagaz_core.storage.protection import Protection
     from sagaz_core.storage.unsealing import StateOpener
+    from sagaz_core.storage.verifying import Verification
 
 REPLAY_LOG: Final = "replay"
 """The kind of the replay log's documents."""
@@ -392,6 +393,17 @@ class StoreReader:
         if kin is None:
             raise SagaNotFoundError(saga_id)
         return read_kin(kin)
+
+    async def verify_saga(self, saga_id: str) -> Verification:
+        """Tell whether a saga's whole history is as it was written.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+        """
+        from sagaz_core.storage.verifying import verify_saga
+
+        row = await self._row(saga_id)
+        return await verify_saga(self.backend, self._protection, row)
 
     # -- families and replays
 

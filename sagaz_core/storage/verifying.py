@@ -1,0 +1,72 @@
+"""Whether a saga's history is the one that was written, from its first checkpoint to its last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sagaz_core.errors import DecryptionError, TamperedError
+from sagaz_core.storage.authentication import check_entries, check_row
+from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.protection import Protection
+
+_PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What can be said of a saga's history.
+
+    ``verified``: each checkpoint is as it was written, and none is missing. ``unverified``: there
+    are no authentication codes, or their key is not at hand. ``tampered``: something is not as it
+    was written.
+    """
+
+    status: Literal["verified", "unverified", "tampered"]
+    reason: str
+    """One sentence, which names the first checkpoint that is not as it was."""
+    since: int | None = None
+    """The first checkpoint that has a code; those before it are not verified."""
+
+
+async def verify_saga(
+    backend: Backend, protection: Protection | None, row: SagaRow
+) -> Verification:
+    """Check every authentication code of a saga.
+
+    A history that somebody put back whole, as it was at some earlier time, is as it was written;
+    that is found out only with a code of its head that was kept elsewhere.
+    """
+    if row.wrapped_key is None:
+        return Verification(
+            status="unverified", reason="it was recorded without encryption, so without codes"
+        )
+    if protection is None:
+        return Verification(status="unverified", reason="the keys of the store are not at hand")
+    try:
+        await protection.ready(writes=False)
+        key = await protection.saga_key(row)
+    except DecryptionError as error:
+        return Verification(status="unverified", reason=str(error))
+    code: bytes | None = None
+    number = 0
+    try:
+        while number < row.head:
+            page = await backend.entries(
+                row.saga_id, number + 1, row.head, hidden=True, limit=_PAGE
+            )
+            if not page or page[0].seq != number + 1:
+                raise TamperedError(
+                    f"checkpoint {number + 1} of {row.saga_id!r} is gone from the store"
+                )
+            check_entries(key, row.saga_id, code, page)
+            code, number = page[-1].mac, page[-1].seq
+        check_row(key, row, code)
+    except TamperedError as error:
+        return Verification(status="tampered", reason=str(error), since=key.since)
+    since = "" if key.since == 1 else f" from checkpoint {key.since} on"
+    return Verification(
+        status="verified",
+        reason=f"all {row.head} checkpoints are as they were written{since}",
+        since=key.since,
+    )
