@@ -149,7 +149,9 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("debugger.plan", "d", "show what a replay would do", "debugger", "plan"),
     Key("debugger.rehearse", "s", "walk a replay without doing it", "debugger"),
     Key("debugger.replay", "R", "replay", "debugger", "replay…"),
-    Key("debugger.cancel", "X", "stop a replay and undo it; again: kill it", "debugger"),
+    Key(
+        "debugger.cancel", "X", "stop and undo a replay, or a resumed saga; again: kill", "debugger"
+    ),
     Key(
         "debugger.change",
         "]",

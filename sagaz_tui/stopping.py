@@ -1,4 +1,4 @@
-"""Stopping a replay that runs in a process of its own: what that would undo, or leave uncertain."""
+"""Stopping a run in a process of its own: what that undoes, or leaves uncertain."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Final
 
 from sagaz_core.errors import SagazError
 from sagaz_core.model import RunInfo, SagaSnapshot
@@ -13,14 +15,16 @@ from sagaz_core.saga.process import host_name
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.text import visible
 
+_PROGRAM: Final = frozenset({"sagaz", "sagaz-tui", "sagaz_tui"})
+
 
 class CannotStopError(SagazError):
-    """The replay cannot be stopped from here; the message says why and what to do."""
+    """The run cannot be stopped from here; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stoppable:
-    """A replay that runs on this machine, and what its steps are doing.
+    """A replay, or a saga gone on with, that runs on this machine, and what its steps are doing.
 
     ``under_way`` are the steps, or the compensations, that run now. ``to_undo`` counts the steps
     that would be undone once those have ended.
@@ -40,31 +44,36 @@ class Stoppable:
         self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:
-        _check_replays(self.pid)
+        _check_ours(self.pid)
         try:
             os.kill(self.pid, number)
         except OSError as error:
-            raise CannotStopError(f"process {self.pid}: {error.strerror}") from error
+            raise CannotStopError(
+                f"process {self.pid} cannot be reached: {error.strerror}; stop it as who runs it"
+            ) from error
 
 
 async def find_stoppable(storage: SnapshotStorage, saga_id: str) -> Stoppable:
-    """Return the process of a replay that runs here.
+    """Return the process of a saga that this program runs here.
 
     Raises:
         CannotStopError: it does not run, or not in such a process of this machine.
     """
     saga = await storage.get_saga(saga_id)
     family = await storage.get_family(saga.root_id) if saga else None
-    if saga is None or saga.parent_id is None:
-        raise CannotStopError(f"{visible(saga_id)} is no replay; its own program can stop it")
-    if family is None or not family.held or family.holder != saga_id:
+    if saga is None or family is None or not family.held:
         raise CannotStopError(f"{visible(saga_id)} does not run")
-    place, _, pid = family.owner.rpartition(":")
-    if place.rpartition("@")[2] != host_name() or not pid.isdecimal():
-        raise CannotStopError(f"it is run by {visible(family.owner)}; stop it there")
-    _check_replays(int(pid))
-    last = await storage.get_checkpoint(saga_id, saga.checkpoints)
-    return _stoppable(int(pid), last, await storage.get_run(saga_id))
+    if family.holder != saga_id:
+        raise CannotStopError(f"{visible(saga_id)} does not run; {visible(family.holder)} does")
+    pid = _pid_here(family.owner)
+    _check_ours(pid)
+    run = await storage.get_run(saga_id)
+    if not (run.code or saga.code):
+        raise CannotStopError(
+            "it is run by an engine of its own, which cannot stop after a step; "
+            f"`kill {pid}` on this machine cancels what is under way"
+        )
+    return _stoppable(pid, await storage.get_checkpoint(saga_id, saga.checkpoints), run)
 
 
 def _stoppable(pid: int, last: SagaSnapshot, run: RunInfo) -> Stoppable:
@@ -77,13 +86,46 @@ def _stoppable(pid: int, last: SagaSnapshot, run: RunInfo) -> Stoppable:
     return Stoppable(pid, under_way, len(done & compensable), undoing)
 
 
-def _check_replays(pid: int) -> None:
-    """See that a process runs a replay for this program: no other may get such a signal."""
-    shown = subprocess.run(
-        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    if not {"replay", "run"} <= set(shown.stdout.split()):
+def _pid_here(owner: str) -> int:
+    """Return the process of a lease's owner, which must be of this machine."""
+    place, _, pid = owner.rpartition(":")
+    user, _, host = place.rpartition("@")
+    if not host or not pid.isdecimal():
+        raise CannotStopError(f"it is run by {visible(owner)}; stop it there")
+    if host != host_name():
         raise CannotStopError(
-            f"it runs in process {pid}, which is no `sagaz replay run` of this machine; stop it "
+            f"it runs on {visible(host)}, in process {pid} of {visible(user)}; stop it there"
+        )
+    return int(pid)
+
+
+def _check_ours(pid: int) -> None:
+    """See that a process replays or resumes by this program: no other may get such a signal."""
+    words = _words_of(pid)
+    if not words:
+        raise CannotStopError(
+            f"its process {pid} is gone; `sagaz resume` goes on with it once its lease has run out"
+        )
+    programs = [place for place, word in enumerate(words) if PurePath(word).name in _PROGRAM]
+    asked = words[programs[0] + 1 :] if programs else []
+    if asked[:2] == ["replay", "batch"]:
+        raise CannotStopError(f"it is one of a batch, which process {pid} runs; stop the batch")
+    if asked[:2] != ["replay", "run"] and asked[:1] != ["resume"]:
+        raise CannotStopError(
+            f"it runs in process {pid}, which is no `sagaz replay run` or `sagaz resume`; stop it "
             "by its own program"
         )
+
+
+def _words_of(pid: int) -> list[str]:
+    """Return the command of a process, in words; none: there is no such process."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return []
+        return command.decode(errors="replace").rstrip("\0").split("\0") if command else []
+    shown = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return shown.stdout.split()

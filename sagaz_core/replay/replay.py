@@ -67,7 +67,7 @@ class SagaReplay:
         self.snapshot_storage = snapshot_storage
         self.saga_factory = saga_factory
         self.initiated_by = initiated_by or process_owner().rpartition(":")[0]
-        self._running: Saga | EngineCode | None = None
+        self._running: Saga | EngineCode | SagaReplay | None = None
 
     async def from_checkpoint(
         self,
@@ -202,20 +202,27 @@ class SagaReplay:
             in_doubt=in_doubt,
             factory=self.saga_factory,
             by=self.initiated_by,
+            tell_code=self._take_code,
         )
 
     def stop(self) -> bool:
         """Let the steps under way end, begin no other, and undo what was done.
 
-        To be called from the event loop that runs the replay. Its result is then ``failed``.
+        To be called from the event loop that runs the replay, or goes on with the saga. Its
+        result is then ``failed``.
 
         Returns:
             Whether it does so; False if nothing runs, it comes to its end already, or it is run
             by another engine, which can only be cancelled.
         """
+        if isinstance(self._running, SagaReplay):
+            return self._running.stop()
         return isinstance(self._running, Saga) and self._running.stop_after_step()
 
     # -- running
+
+    def _take_code(self, code: Saga | EngineCode) -> None:
+        self._running = code
 
     async def _run(self, request: Request, call: Call, plan_digest: str | None) -> ReplayResult:
         draft = await make_plan(self.snapshot_storage, request)
@@ -264,6 +271,7 @@ class SagaReplay:
             saga_factory=request.factory,
             initiated_by=self.initiated_by,
         )
+        self._running = interrupted
         result = await interrupted.resume(in_doubt=request.in_doubt)
         return replace(result, original_saga_id=self.saga_id)
 

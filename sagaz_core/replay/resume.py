@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, get_args
 
@@ -54,8 +55,12 @@ async def resume_saga(
     in_doubt: InDoubt | None,
     factory: SagaFactory | None,
     by: str,
+    tell_code: Callable[[Saga | EngineCode], None],
 ) -> ReplayResult:
-    """Go on with an interrupted saga; see :meth:`SagaReplay.resume`."""
+    """Go on with an interrupted saga; see :meth:`SagaReplay.resume`.
+
+    ``tell_code`` gets what is about to run.
+    """
     if in_doubt is not None and in_doubt not in get_args(InDoubt):
         raise UsageError(
             f"in_doubt is {in_doubt!r}; use one of {', '.join(get_args(InDoubt))}, or None to be "
@@ -95,6 +100,7 @@ async def resume_saga(
     if doubt and in_doubt is None:
         return _invalid(saga, doubt.question)
     resumption = make_resumption(interrupted, steps, in_doubt, by)
+    tell_code(code)
     return await go_on(storage, interrupted, family, code, resumption)
 
 

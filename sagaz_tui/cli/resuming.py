@@ -16,7 +16,7 @@ from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.plans import print_outcome, result_data
 from sagaz_tui.cli.progress import Progress, tell
-from sagaz_tui.cli.stopping import cancelled_by_signal
+from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
 
@@ -69,7 +69,7 @@ async def _followed(
     watching = asyncio.create_task(progress.watch())
     running = asyncio.create_task(replay.resume(in_doubt=in_doubt))
     try:
-        with cancelled_by_signal(running):
+        with cancelled_by_signal(running), stopped_by_signal(replay.stop):
             return await running
     except asyncio.CancelledError:
         pass

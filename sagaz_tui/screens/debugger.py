@@ -13,7 +13,7 @@ from textual.css.query import NoMatches
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
-from sagaz_core.errors import StorageError
+from sagaz_core.errors import SagazError, StorageError
 from sagaz_tui.editor import editor_command
 from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import Where, bindings_for
@@ -211,8 +211,8 @@ class DebuggerScreen(ExplorerScreen):
             await self._open_plan(confirm=True)
 
     async def action_cancel(self) -> None:
-        """Ask whether to stop this replay and undo it; once that was asked for, to kill it."""
-        from sagaz_tui.stopping import CannotStopError, find_stoppable
+        """Ask whether to stop this run and undo it; once that was asked for, to kill it."""
+        from sagaz_tui.stopping import find_stoppable
 
         if self.sagaz.settings.read_only:
             self._say("this store was opened read-only; open it without --read-only to stop one")
@@ -221,10 +221,10 @@ class DebuggerScreen(ExplorerScreen):
             replay = await asyncio.wait_for(
                 find_stoppable(self.sagaz.storage, self.saga_id), _PATIENCE
             )
-        except CannotStopError as error:
-            self._say(str(error))
         except (TimeoutError, StorageError):
             self._say("the store cannot be read now; try again once it answers")
+        except SagazError as error:
+            self._say(visible(str(error)))
         else:
             self._ask_to_stop(replay)
 

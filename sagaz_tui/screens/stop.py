@@ -1,4 +1,4 @@
-"""The question before a replay is stopped, and the graver one before its process is killed."""
+"""The question before a run is stopped, and the graver one before its process is killed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class StopScreen(SagazScreen[bool], ModalScreen[bool]):
         """Lay the sheet out."""
         yield self.too_small()
         with Vertical(id="sheet"):
-            yield PaneHead("Kill the replay" if self._kill else "Stop the replay")
+            yield PaneHead("Kill the run" if self._kill else "Stop the run")
             question = kill_question(self._replay) if self._kill else stop_question(self._replay)
             yield Static(safe_text(question), id="question", markup=False)
             left_out = ("help", "quit")

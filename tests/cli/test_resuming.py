@@ -198,6 +198,22 @@ def test_a_resumed_saga_that_is_told_to_stop_undoes_what_it_did(folder: Path) ->
     assert ledger(folder)[-1] == "bring back 7"
 
 
+def test_a_resumed_saga_asked_to_stop_lets_its_step_end_and_undoes_what_it_did(
+    folder: Path,
+) -> None:
+    killed_while_waiting(folder, "SafeErrand")
+    process = started(folder, "-m", "sagaz_tui", "resume", "e")
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr is not None
+    while "stopping once the step under way has ended" not in process.stderr.readline():
+        assert process.poll() is None
+    (folder / "finish").touch()
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "asked to stop after the steps under way" in out
+    assert ledger(folder)[-2:] == ["unwait", "bring back 7"]
+
+
 def test_a_saga_that_is_not_there_is_not_found(folder: Path, command: Command) -> None:
     killed_while_waiting(folder, "Errand")
     assert command("resume", "f").code == 3

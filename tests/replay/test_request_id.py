@@ -220,6 +220,30 @@ async def test_a_request_that_was_interrupted_goes_on_as_the_same_saga(
     assert ledger.balance() == ONCE
 
 
+async def test_a_request_that_is_gone_on_with_can_be_stopped_after_its_step(
+    storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run_order(storage)
+    with monkeypatch.context() as patch:
+        patch.setattr(Shop, "charge", cut_power)
+        patch.setattr("sagaz_core.replay.running.close_log", _nothing)
+        with pytest.raises(PowerCutError):
+            await call(storage)
+    await let_lapse(storage)
+    ledger.gate = asyncio.Event()
+    replay = SagaReplay("order_1", storage)
+    running = asyncio.create_task(
+        replay.from_checkpoint("charge", in_doubt="retry", request_id="req-1")
+    )
+    await ledger.waiting.wait()
+    assert replay.stop()
+    ledger.gate.set()
+    result = await running
+    assert (result.status, result.compensation) == ("failed", "completed")
+    assert "asked to stop" in (result.error_message or "")
+    assert ledger.verbs("order_1~r1") == ["reserve", "charge", "refund", "release"]
+
+
 async def test_a_request_whose_end_never_reached_the_log_is_known_from_its_saga(
     storage: SnapshotStorage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

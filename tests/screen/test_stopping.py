@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from textual.pilot import Pilot
 
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.replay.replay import SagaReplay
+from sagaz_core.saga.process import host_name
+from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.planning import make_plan
@@ -21,10 +25,11 @@ from sagaz_tui.replay_process import ReplayRequest, start_replay
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.stop import StopScreen, kill_question, stop_question
 from sagaz_tui.settings import Settings
-from sagaz_tui.stopping import Stoppable, find_stoppable
+from sagaz_tui.stopping import CannotStopError, Stoppable, find_stoppable
 from tests.end_to_end.shop import ShopSaga
 from tests.screen.looking import painted, press, until, until_painted
 from tests.screen.planned import ended, ledger, settings
+from tests.screen.recorded import order_snapshots, record
 
 REPLAY = "order_7~r1"
 RUNS = Stoppable(pid=7, under_way=("charge",), to_undo=2, undoing=False)
@@ -116,7 +121,7 @@ async def test_x_says_why_there_is_nothing_to_stop(store: SnapshotStorage) -> No
     app = SagazApp(store, settings(), "order_7", ascii=False)
     async with app.run_test(size=(90, 24), notifications=True) as pilot:
         await until_painted(pilot, "charge failed")
-        await ask(pilot, "is no replay")
+        await ask(pilot, "order_7 does not run")
 
 
 async def test_a_run_of_another_program_is_left_alone(store: SnapshotStorage) -> None:
@@ -131,6 +136,88 @@ async def test_a_run_of_another_program_is_left_alone(store: SnapshotStorage) ->
         Path("gateway-answers").touch()
         assert (await running).status == "success"
         assert "Kill" not in painted(pilot.app)
+
+
+@contextmanager
+def process(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose command goes on with these words; it ends at a SIGUSR1 with code 7."""
+    script = "import signal; signal.signal(signal.SIGUSR1, lambda *_: exit(7)); print(); "
+    command = [sys.executable, "-uc", f"{script} signal.pause()", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        started.stdout.readline()
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+async def hold(store: SnapshotStorage, owner: str, holder: str = "order_7") -> None:
+    """Have somebody run a saga of the family from now on."""
+    await store.acquire_lease("order_7", owner=owner, holder=holder)
+
+
+async def test_x_reaches_a_saga_that_was_gone_on_with_on_the_command_line(
+    store: SnapshotStorage,
+) -> None:
+    app = SagazApp(store, settings(), "order_7", ascii=False)
+    with process("/venv/bin/sagaz", "resume", "order_7") as resumed:
+        await hold(store, f"ana@{host_name()}:{resumed.pid}")
+        async with app.run_test(size=(90, 24), notifications=True) as pilot:
+            await until_painted(pilot, "charge failed")
+            await ask(pilot, "Stop the run")
+            press(pilot, "enter")
+            await until(pilot, lambda: resumed.poll() is not None, "its end")
+    assert resumed.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("sagaz", "replay", "batch"), "it is one of a batch, which process .* runs"),
+        (("worker.py", "resume"), "is no `sagaz replay run` or `sagaz resume`; stop it by its own"),
+        (("shop", "replay", "run"), "is no `sagaz replay run` or `sagaz resume`"),
+        (("sagaz", "tui", "resume"), "is no `sagaz replay run` or `sagaz resume`"),
+    ],
+)
+async def test_no_other_process_is_reached(
+    store: SnapshotStorage, words: tuple[str, ...], complaint: str
+) -> None:
+    with process(*words) as other:
+        await hold(store, f"ana@{host_name()}:{other.pid}")
+        with pytest.raises(CannotStopError, match=complaint):
+            await find_stoppable(store, "order_7")
+
+
+@pytest.mark.parametrize(
+    ("owner", "complaint"),
+    [
+        ("ana@bastion-2:4711", "it runs on bastion-2, in process 4711 of ana; stop it there"),
+        ("somebody's scheduler", "it is run by somebody's scheduler; stop it there"),
+        (f"ana@{host_name()}:99999999", "its process 99999999 is gone; `sagaz resume` goes on"),
+    ],
+)
+async def test_what_cannot_be_reached_from_here_is_said_in_a_sentence(
+    store: SnapshotStorage, owner: str, complaint: str
+) -> None:
+    await hold(store, owner)
+    with pytest.raises(CannotStopError, match=complaint):
+        await find_stoppable(store, "order_7")
+
+
+async def test_of_a_family_the_one_that_runs_is_named(store: SnapshotStorage) -> None:
+    await hold(store, "ana@bastion-2:4711", holder="order_7~r9")
+    with pytest.raises(CannotStopError, match="order_7 does not run; order_7~r9 does"):
+        await find_stoppable(store, "order_7")
+
+
+async def test_an_engine_of_its_own_cannot_stop_after_a_step() -> None:
+    async with InMemorySnapshotStorage() as store:
+        await record(store, order_snapshots("order_7"))
+        with process("sagaz", "replay", "run") as replaying:
+            await hold(store, f"ana@{host_name()}:{replaying.pid}")
+            with pytest.raises(CannotStopError, match=f"`kill {replaying.pid}` on this machine"):
+                await find_stoppable(store, "order_7")
 
 
 @pytest.mark.parametrize(
