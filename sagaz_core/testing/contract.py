@@ -36,6 +36,7 @@ from sagaz_core.testing.processes import ProcessContract
 from sagaz_core.testing.reading_only import ReadingOnlyContract
 from sagaz_core.testing.records import RecordContract
 from sagaz_core.testing.round_trip import RoundTripContract
+from sagaz_core.testing.scrubbing import ScrubbingContract
 from sagaz_core.testing.two_writers import TwoWritersContract
 from sagaz_core.testing.values import ValuesContract
 from sagaz_core.testing.versions import FormVersionContract, SchemaVersionContract
@@ -52,6 +53,7 @@ class VolatileStorageContract(
     FilterContract,
     HidingContract,
     ExpiryContract,
+    ScrubbingContract,
     WritingContract,
     DuplicateContract,
     CancellingContract,

@@ -292,10 +292,20 @@ class Backend(ABC):
         """Hide an entry; False if there is none. Its neighbours read as before."""
 
     @abstractmethod
-    async def delete(self, saga_ids: Sequence[str]) -> int:
+    async def delete(self, saga_ids: Sequence[str], *, scrub: bool = False) -> int:
         """Remove sagas with all that belongs to them; returns how many entries went.
 
-        Their documents go too, but for those that expire later.
+        Their documents go too, but for those that expire later. With ``scrub`` they all do, and
+        :meth:`scrubbed` tells when no trace is left.
+        """
+
+    @abstractmethod
+    async def scrubbed(self) -> bool:
+        """Go on to wipe out what was deleted; returns whether no byte of it is left in any file.
+
+        That may take the whole store to be rewritten, and those who read it to let go of what
+        they see: until then ask again. Asked first after the store was opened, it begins anew,
+        since another process may have deleted something and not come to its end.
         """
 
     @abstractmethod

@@ -133,11 +133,14 @@ class MemoryBackend(Backend):
         entries[index] = entries[index]._replace(hidden=True)
         return True
 
-    async def delete(self, saga_ids: Sequence[str]) -> int:
+    async def delete(self, saga_ids: Sequence[str], *, scrub: bool = False) -> int:
         self._changes.tell()
-        return sum(self._delete(saga_id) for saga_id in saga_ids)
+        return sum(self._delete(saga_id, scrub) for saga_id in saga_ids)
 
-    def _delete(self, saga_id: str) -> int:
+    async def scrubbed(self) -> bool:
+        return True
+
+    def _delete(self, saga_id: str, scrub: bool) -> int:
         saga = self._sagas.pop(saga_id, None)
         if saga is None:
             return 0
@@ -145,7 +148,8 @@ class MemoryBackend(Backend):
             del self._snapshots[entry.snapshot_id]
         now = _now()
         for key, record in list(self._records.items()):
-            if record.saga == saga_id and (record.expires is None or record.expires <= now):
+            kept = record.expires is not None and record.expires > now and not scrub
+            if record.saga == saga_id and not kept:
                 del self._records[key]
         root = saga.row.root
         if not any(other.row.root == root for other in self._sagas.values()):

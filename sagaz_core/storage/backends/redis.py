@@ -45,6 +45,7 @@ from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
     unpack_record,
 )
+from sagaz_core.storage.backends.redis_scrub import FileRewriting
 from sagaz_core.storage.backends.redis_write import SCRIPTS, RedisWriter
 from sagaz_core.storage.storage import SnapshotStorage
 
@@ -99,6 +100,7 @@ class RedisBackend(Backend):
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._warned = False
+        self._files = FileRewriting()
 
     @property
     def place(self) -> str:
@@ -197,14 +199,21 @@ class RedisBackend(Backend):
             return False
         return await (await self._writer()).hide(unpack_place(member), snapshot_id)
 
-    async def delete(self, saga_ids: Sequence[str]) -> int:
+    async def delete(self, saga_ids: Sequence[str], *, scrub: bool = False) -> int:
         writer, gone = await self._writer(), 0
-        for saga_id in saga_ids:
-            place = await self._place(saga_id)
-            if place is not None:
-                gone += await writer.delete(place)
-                self._roots.pop(saga_id, None)
+        try:
+            for saga_id in saga_ids:
+                place = await self._place(saga_id)
+                if place is not None:
+                    gone += await writer.delete(place, scrub=scrub)
+                    self._roots.pop(saga_id, None)
+        finally:
+            if scrub:
+                self._files = FileRewriting()
         return gone
+
+    async def scrubbed(self) -> bool:
+        return await self._files.go_on(await self._connected())
 
     async def _writer(self) -> RedisWriter:
         connection = await self._connected()

@@ -52,7 +52,7 @@ async def _durability(connection: RedisConnection, persistence: dict[str, Any]) 
             "set appendonly to yes",
         )
     setting = await connection.ask("CONFIG", "GET", "appendfsync")
-    fsync = _pairs(setting).get("appendfsync", "everysec")
+    fsync = pairs(setting).get("appendfsync", "everysec")
     if fsync == "always":
         return Finding("ok", "a checkpoint is on the server's disk before it is acknowledged")
     return Finding(
@@ -169,7 +169,7 @@ def _info(reply: Any) -> dict[str, Any]:
     return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
-def _pairs(reply: Any) -> dict[str, str]:
+def pairs(reply: Any) -> dict[str, str]:
     """Return the answer to CONFIG GET; empty if it could not be asked."""
     pairs = reply if isinstance(reply, dict) else dict(zip(*[iter(reply or [])] * 2, strict=True))
     return {_text(name): _text(value) for name, value in pairs.items()}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from redis import exceptions
 from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -33,6 +33,8 @@ _OLDEST_SERVER: Final = 7
 """The first version, of Redis and of Valkey, that tells when a key expires."""
 
 Command = tuple[Any, ...]
+RedisServerNode = ClusterNode | None
+"""One of a cluster's servers; None: the only one."""
 Cause = TypeVar("Cause", bound=BaseException)
 
 
@@ -152,6 +154,36 @@ class RedisConnection:
                 return await self._client.execute_command(*command)
         except exceptions.ResponseError:
             return None
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+
+    def servers(self) -> list[RedisServerNode]:
+        """Return those that hold the store: one, or a cluster's primaries."""
+        if isinstance(self._client, RedisCluster):
+            return [*self._client.get_primaries()]
+        return [None]
+
+    async def ask_server(
+        self, server: RedisServerNode, *command: Any, unless: str | None = None
+    ) -> Any:
+        """Return one server's reply to a command about itself.
+
+        None: it refuses it in words among which are those of ``unless``.
+
+        Raises:
+            StorageError: it may not be asked by this user, or does not answer.
+        """
+        target = {} if server is None else {"target_nodes": server}
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                return await self._client.execute_command(*command, **target)
+        except exceptions.ResponseError as error:
+            if unless is not None and unless in str(error):
+                return None
+            raise StorageError(
+                f"{describe(self.url)} does not do {command[0]} for this user "
+                f"({_first_line(error)}); ask as a user who may, or have its keeper do it"
+            ) from error
         except (exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from error
 

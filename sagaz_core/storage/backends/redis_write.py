@@ -255,7 +255,7 @@ class RedisWriter:
         )
         return bool(done)
 
-    async def delete(self, place: Place) -> int:
+    async def delete(self, place: Place, *, scrub: bool) -> int:
         """Remove a saga with all that belongs to it; returns how many entries went."""
         keys = self._keys.saga(place)
         (snapshot_ids,) = await self._run(("HKEYS", keys.ids))
@@ -267,14 +267,14 @@ class RedisWriter:
         )
         commands: list[Command] = [("DEL", self._keys.root_of(place.saga_id))]
         commands += [("DEL", self._keys.place_of(each.decode())) for each in snapshot_ids]
-        commands += await self._documents_gone(place.saga_id)
+        commands += await self._documents_gone(place.saga_id, scrub)
         if found is not None:
             commands += strike(self._keys, *found)
         await self._run(*commands, self._changed)
         return int(gone)
 
-    async def _documents_gone(self, saga_id: str) -> list[Command]:
-        """Return what removes a saga's documents but for those with a time of their own."""
+    async def _documents_gone(self, saga_id: str, scrub: bool) -> list[Command]:
+        """Return what removes a saga's documents, those with a time of their own if ``scrub``."""
         of_saga = self._keys.records_of(saga_id)
         (members,) = await self._run(("ZRANGE", of_saga, 0, -1))
         pairs = [member.decode().split("\0") for member in members]
@@ -287,9 +287,10 @@ class RedisWriter:
         ):
             record = None if packed is None else unpack_record(version, packed)
             # The list may name one that is another saga's by now, or never became this one's.
-            if record is not None and record.saga == saga_id and record.expires is None:
+            if record is None or record.saga != saga_id:
+                commands.append(("ZREM", of_saga, member))
+            elif scrub or record.expires is None:
                 commands += [("DEL", key), ("ZREM", self._keys.records(kind), id)]
-            if record is None or record.saga != saga_id or record.expires is None:
                 commands.append(("ZREM", of_saga, member))
         return commands
 

@@ -41,6 +41,7 @@ from sagaz_core.storage.backends.sqlite_ids import place_of
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
 from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
 from sagaz_core.storage.backends.sqlite_schema import migrations
+from sagaz_core.storage.backends.sqlite_scrub import empty_log, rebuild
 from sagaz_core.storage.backends.sqlite_write import (
     KINDS,
     acquire_lease,
@@ -74,6 +75,8 @@ class SQLiteBackend(Backend):
         self.name = self.path.name
         self._file = ReopeningFile(self.path)
         self._changes = OwnChanges()
+        self._rebuilt = False
+        """Whether the file was, since something was last deleted to leave no trace."""
 
     @property
     def place(self) -> str:
@@ -104,15 +107,22 @@ class SQLiteBackend(Backend):
         self._changes.tell()
         return hidden
 
-    async def delete(self, saga_ids: Sequence[str]) -> int:
+    async def delete(self, saga_ids: Sequence[str], *, scrub: bool = False) -> int:
         gone = await self._file.write(
-            lambda db: sum(delete_saga(db, saga_id) for saga_id in saga_ids)
+            lambda db: sum(delete_saga(db, saga_id, scrub=scrub) for saga_id in saga_ids)
         )
-        # The log still holds what the file no longer does. Where another process reads just
-        # now, it is emptied with the next checkpoint instead.
-        await self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        if scrub:
+            self._rebuilt = False
+        else:
+            # The log still holds what the file no longer does. Where another process reads just
+            # now, it is emptied with the next checkpoint instead.
+            await self._file.run(empty_log)
         self._changes.tell()
         return gone
+
+    async def scrubbed(self) -> bool:
+        self._rebuilt = self._rebuilt or await self._file.run(rebuild)
+        return self._rebuilt and await self._file.run(empty_log)
 
     async def clean(self, now: int, *, dry_run: bool = False) -> int:
         if dry_run:

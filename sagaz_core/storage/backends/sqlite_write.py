@@ -280,7 +280,7 @@ def _entry_values(pk: int, entry: EntryRow, derived: bool) -> tuple[Any, ...]:
     )
 
 
-def delete_saga(db: sqlite3.Connection, saga_id: str) -> int:
+def delete_saga(db: sqlite3.Connection, saga_id: str, *, scrub: bool) -> int:
     """Remove a saga with all that belongs to it; returns how many entries went."""
     found = db.execute("SELECT pk, root FROM saga WHERE id = ?", (saga_id,)).fetchone()
     if found is None:
@@ -290,8 +290,8 @@ def delete_saga(db: sqlite3.Connection, saga_id: str) -> int:
     for table in ("touch", "tag"):
         db.execute(f"DELETE FROM {table} WHERE saga = ?", (pk,))
     db.execute(
-        "DELETE FROM record WHERE saga = ? AND (expires IS NULL OR expires <= ?)",
-        (saga_id, now_micros()),
+        "DELETE FROM record WHERE saga = ? AND (? OR expires IS NULL OR expires <= ?)",
+        (saga_id, scrub, now_micros()),
     )
     db.execute("DELETE FROM saga WHERE pk = ?", (pk,))
     db.execute(
