@@ -34,6 +34,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "keys": (dict, str, "a dictionary"),
     "theme": (None, str, "a string"),
     "times": (None, str, "a string"),
+    "compliance": (None, dict, "a table"),
 }
 """What a settings file may hold: a container and the type in it, or a type alone."""
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -61,6 +62,8 @@ class Settings:
     """The screen's colours: ``ansi`` are the terminal's own sixteen."""
     times: str = CHOICES["times"][0]
     """In which zone the screen shows times: this machine's, or UTC."""
+    compliance: Mapping[str, Any] = field(default_factory=dict)
+    """Which values are secrets, and where the keys are; see :mod:`sagaz_tui.secrecy`."""
     file: Path | None = None
     """The settings file that was read."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +124,7 @@ def load_settings(
         production=values.get("production", ""),
         keys=values.get("keys", {}),
         **{name: values.get(name, choices[0]) for name, choices in CHOICES.items()},
+        compliance=values.get("compliance", {}),
         file=file,
         sources={name: sources.get(name, "default") for name in _KINDS},
     )

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.url import open_storage
+from sagaz_tui.secrecy import compliance_of
 from sagaz_tui.settings import Settings, load_settings
 
 Answer = TypeVar("Answer")
@@ -15,7 +16,11 @@ Answer = TypeVar("Answer")
 
 def open_existing(settings: Settings, *, read_only: bool) -> SnapshotStorage:
     """Return the store that the settings name, not opened yet."""
-    return open_storage(settings.storage_url, read_only=read_only or settings.read_only)
+    return open_storage(
+        settings.storage_url,
+        read_only=read_only or settings.read_only,
+        compliance=compliance_of(settings),
+    )
 
 
 def look(
