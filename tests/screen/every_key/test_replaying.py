@@ -1,0 +1,200 @@
+"""Every key on the way to a replay and beside one does what the table says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagaz_core.saga.context import StepContext
+from sagaz_core.saga.saga import Saga
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_tui.batch_run import BatchRequest, BatchRun
+from sagaz_tui.replay_output import new_output, new_request_id
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.screens.batch import BatchScreen
+from sagaz_tui.screens.plan import PlanScreen
+from sagaz_tui.settings import Settings
+from tests.screen.every_key.walking import (
+    EVERYWHERE,
+    Step,
+    chosen,
+    copied,
+    gone,
+    leave,
+    walk,
+)
+from tests.screen.looking import press, until_painted
+from tests.screen.replayed import fail_parcel, replay_parcel
+from tests.screen.test_debugger import debugging
+
+PLAN = (
+    Step("plan.down", "j", gone("from charge, restored")),
+    Step("plan.up", "k", "from charge, restored"),
+    Step("plan.down", "down", gone("from charge, restored")),
+    Step("plan.up", "up", "from charge, restored"),
+    Step("plan.undone", "u", "enter runs 2 steps"),
+    Step("plan.undone", "f3", "This cannot run as it stands."),
+    Step("", "u", "enter runs 3 steps"),
+    Step("plan.rehearse", "s", "Rehearsal  replay of parcel_1"),
+    Step("", "escape", "enter runs 3 steps"),
+    Step("plan.rehearse", "f2", "Rehearsal  replay of parcel_1"),
+    Step("", "escape", "enter runs 3 steps"),
+    Step("plan.start", "r", "─ Start at"),
+)
+START = (
+    Step("start.up", "k", chosen("weigh")),
+    Step("start.down", "j", chosen("charge")),
+    Step("start.up", "up", chosen("weigh")),
+    Step("start.down", "down", chosen("charge")),
+    Step("start.ten-up", "ctrl+u", chosen("weigh")),
+    Step("start.ten-down", "ctrl+d", chosen("charge")),
+    Step("start.ten-up", "pageup", chosen("weigh")),
+    Step("start.ten-down", "pagedown", chosen("charge")),
+    Step("back", "escape", gone("─ Start at")),
+    Step("plan.start", "f4", "─ Start at"),
+    Step("", "k", chosen("weigh")),
+    Step("start.choose", "enter", "from weigh, restored"),
+)
+LEAVE_PLAN = (
+    Step("plan.copy", "Y", copied("sagaz replay run parcel_1 --from-step weigh")),
+    Step("plan.edit", "e", "Edits for the replay from weigh"),
+    Step("", "escape", gone("Edits for")),
+    Step("", "R", "from weigh, restored"),
+    Step("plan.edit", "f5", "Edits for the replay from weigh"),
+    Step("", "escape", gone("Edits for")),
+    Step("", "R", "from weigh, restored"),
+    Step("plan.confirm", "enter", "parcel_1~r1  ReplayedParcel"),
+)
+REHEARSAL = (
+    Step("rehearsal.down", "j", gone("it would")),
+    Step("rehearsal.up", "k", "it would"),
+    Step("rehearsal.down", "down", gone("it would")),
+    Step("rehearsal.up", "up", "it would"),
+    Step("rehearsal.ten-down", "ctrl+d", gone("it would")),
+    Step("rehearsal.ten-up", "ctrl+u", "it would"),
+    Step("rehearsal.ten-down", "pagedown", gone("it would")),
+    Step("rehearsal.ten-up", "pageup", "it would"),
+    Step("rehearsal.compare", "c", " a  parcel_1 "),
+    Step("", "escape", "it would"),
+    Step("rehearsal.open", "enter", "GHOST  nothing ran"),
+    Step("back", "escape", "it would"),
+)
+AGAIN = (Step("plan.again", "a", "enter runs 3 steps"),)
+DOUBT = (Step("plan.in-doubt", "i", "enter runs 2 steps"),)
+LOG = (
+    Step("debugger.log", "p", "line 39"),
+    Step("log.up", "k", gone("line 39")),
+    Step("log.down", "j", "line 39"),
+    Step("log.up", "up", gone("line 39")),
+    Step("log.down", "down", "line 39"),
+    Step("log.ten-up", "ctrl+u", gone("line 39")),
+    Step("log.ten-down", "ctrl+d", "line 39"),
+    Step("log.ten-up", "pageup", gone("line 39")),
+    Step("log.ten-down", "pagedown", "line 39"),
+    Step("log.first", "g", "line 0 "),
+    Step("log.end", "G", "line 39"),
+    Step("log.first", "home", "line 0 "),
+    Step("log.end", "end", "line 39"),
+    Step("back", "escape", gone("line 39")),
+)
+BATCH = (
+    Step("batch.down", "j", chosen("order_2~r1")),
+    Step("batch.down", "down", chosen("order_3~r1")),
+    Step("batch.up", "k", chosen("order_2~r1")),
+    Step("batch.up", "up", chosen("order_1~r1")),
+    Step("batch.stop", "X", "STOPPING"),
+    Step("batch.copy", "Y", copied("sagaz replay batch --ids - <<'IDS'\norder_1\nIDS\n")),
+    Step("batch.enter", "enter", "order_1~r1 is not in this store"),
+)
+WALKS = (PLAN, START, LEAVE_PLAN, REHEARSAL, AGAIN, DOUBT, LOG, BATCH)
+
+
+class StuckKeyParcel(Saga):
+    """Cannot be charged, and what it has weighed cannot be undone."""
+
+    async def build(self) -> None:
+        await self.add_step("weigh", self.weigh, self.unweigh)
+        await self.add_step("charge", self.unweigh)
+
+    async def weigh(self, ctx: StepContext) -> None:
+        pass
+
+    async def unweigh(self, *_: Any) -> None:
+        raise ConnectionError("the scales do not answer")
+
+
+class Endless(BatchRun):
+    """A batch that goes on, whatever it is told."""
+
+    @property
+    def over(self) -> bool:
+        return False
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+async def test_on_the_way_to_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s.db"
+
+    async def start(*_: object) -> str:
+        return "parcel_1~r1"
+
+    monkeypatch.setattr("sagaz_tui.screens.plan.start_replay", start)
+    async with SQLiteSnapshotStorage(path) as storage:
+        for number in (1, 2):
+            await fail_parcel(storage, f"parcel_{number}")
+        await replay_parcel(storage, "parcel_1", token="expired")
+        await replay_parcel(storage, "parcel_2")
+        await StuckKeyParcel({}, saga_id="stuck", snapshot_storage=storage).execute()
+    settings = Settings(storage_url=f"sqlite:///{path}")
+    # As the program opens it: whatever the keys do, nothing can be written.
+    storage = SQLiteSnapshotStorage(path, read_only=True)
+    async with debugging(storage, "parcel_1", (90, 12), settings) as pilot:
+        for saga_id, steps in (("parcel_2", AGAIN), ("stuck", DOUBT)):
+            pilot.app.push_screen(PlanScreen(ReplayRequest(saga_id, "charge"), confirm=True))
+            await until_painted(pilot, f"replay of {saga_id}", "This cannot run")
+            await walk(pilot, steps)
+            press(pilot, "escape")
+            await until_painted(pilot, "1 Timeline")
+        press(pilot, "s")
+        await until_painted(pilot, "it would")
+        await walk(pilot, (*EVERYWHERE, *REHEARSAL))
+        press(pilot, "escape", "R")
+        await until_painted(pilot, "enter runs 3 steps")
+        await walk(pilot, (*EVERYWHERE[:-1], *PLAN, *START, *LEAVE_PLAN))
+        await leave(pilot)
+
+
+async def test_beside_a_replay(tmp_path: Path) -> None:
+    request_id = new_request_id()
+    lines = "".join(f"line {number} \n" for number in range(40))
+    new_output(request_id).write_text(lines)
+    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
+        await fail_parcel(storage)
+        await replay_parcel(storage, request_id=request_id)
+    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
+    async with debugging(storage, "parcel_1~r1") as pilot:
+        await until_painted(pilot, "p log")
+        await walk(pilot, LOG)
+        pilot.app.push_screen(BatchScreen(running(tmp_path), started=lambda run: None))
+        await until_painted(pilot, "3 of 9", "▌✗ order_1~r1")
+        await walk(pilot, (*EVERYWHERE, *BATCH))
+        await leave(pilot)
+
+
+def running(folder: Path) -> BatchRun:
+    """A batch of nine of which three have failed so far."""
+    at = {"at": "2026-07-03T03:12:07+00:00", "batch_id": "b", "total": 9}
+    told: list[dict[str, Any]] = [{"event": "batch_started", "done": 0, **at}]
+    for n in (1, 2, 3):
+        ids = {"saga_id": f"order_{n}", "new_saga_id": f"order_{n}~r1", "state": "failed"}
+        told.append({"event": "item_ended", "done": n, "error": "no", "reason": None, **ids, **at})
+    log = folder / "batch.log"
+    log.write_text("".join(json.dumps(each) + "\n" for each in told))
+    run = Endless(BatchRequest(("order_1",)), 1 << 22, log)
+    run.read()
+    return run
