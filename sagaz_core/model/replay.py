@@ -27,7 +27,7 @@ class ReplayResult:
     error_message: str | None = None
     plan: ReplayPlan | None = None
     compensation: Compensation = "none"
-    context: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict, repr=False)
     started_at: datetime | None = None
     finished_at: datetime | None = None
     capture_errors: int = 0

@@ -113,7 +113,7 @@ class SagaResult:
     error: BaseException | None = None
     failed_step: str | None = None
     compensation: Compensation = "none"
-    context: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict, repr=False)
     results: dict[str, Any] = field(default_factory=dict)
     completed_steps: list[str] = field(default_factory=list)
     compensated_steps: list[str] = field(default_factory=list)

@@ -57,6 +57,7 @@ from sagaz_core.replay.fates import (
 from sagaz_core.replay.key_use import add_use
 from sagaz_core.replay.look import Look
 from sagaz_core.replay.pointer import split_pointer
+from sagaz_core.replay.secrecy import check_secrets
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -193,6 +194,7 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         *code.problems,
         *_check_context(corrected.context, code),
         *fates.problems,
+        *await check_secrets(storage, snapshot),
         *check_failure(request.fails_at, fates.steps),
     ]
     if isinstance(code.saga, EngineCode):

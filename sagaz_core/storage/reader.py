@@ -394,6 +394,15 @@ class StoreReader:
             raise SagaNotFoundError(saga_id)
         return read_kin(kin)
 
+    async def list_encrypted(self, saga_id: str, sequence: int) -> list[tuple[str, ...]]:
+        """Return the paths of the encrypted values of a checkpoint; a result's begins with its
+        step."""
+        if (await self._row(saga_id)).wrapped_key is None:
+            return []
+        from sagaz_core.storage.unsealing import encrypted_places
+
+        return await encrypted_places(self.backend, saga_id, sequence)
+
     async def verify_saga(self, saga_id: str) -> Verification:
         """Tell whether a saga's whole history is as it was written.
 

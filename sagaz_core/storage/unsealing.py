@@ -11,9 +11,10 @@ from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError
 from sagaz_core.model import MISSING, Masked
-from sagaz_core.storage.backends.base import SagaRow
+from sagaz_core.storage.backends.base import Backend, SagaRow
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.codec import escape_pointer, pack, unpack
+from sagaz_core.storage.decoding import read_checkpoint
 from sagaz_core.storage.protection import Protection, SagaKey, text_length
 from sagaz_core.storage.sealing import CONTEXT, RESULTS, place_of
 
@@ -122,6 +123,25 @@ async def opener_of(
     except DecryptionError as error:
         return StateOpener(row.saga_id, protection, None, error, masks=masks)
     return StateOpener(row.saga_id, protection, key, None, masks=masks)
+
+
+async def encrypted_places(backend: Backend, saga_id: str, sequence: int) -> list[Path]:
+    """Return where in a checkpoint values are encrypted; no key is needed for that."""
+
+    async def masks_those(row: SagaRow) -> StateOpener:
+        return StateOpener(row.saga_id, None, None, None, masks=True)
+
+    found = await read_checkpoint(backend, saga_id, sequence, openers=masks_those)
+    places: list[Path] = []
+
+    def note(part: Any, path: Path) -> Any:
+        if isinstance(part, Masked):
+            places.append(path)
+        return part
+
+    for values in (found.context, found.results) if found else ():
+        replace_inside(values, (), note)
+    return places
 
 
 def mask(protection: Protection, value: Any) -> Masked:
