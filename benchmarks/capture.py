@@ -2,7 +2,9 @@
 
 On SQLite both write to the same folder, in WAL mode with ``synchronous=FULL``; on Redis to the
 same server, which syncs its append-only file before it answers. sagaz runs its sagas through its
-engine. Run: ``python benchmarks/capture.py [--folder DIR] [--only sqlite|redis]``.
+engine. Last, what encrypting some fields costs.
+
+Run: ``python benchmarks/capture.py [--folder DIR] [--only sqlite|redis]``.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.encryption import compare_encryption
 from benchmarks.plain import PlainRedis, PlainSQLite
 from benchmarks.shapes import SHAPES, Aim, Shape
 from sagaz_core import ReplayConfig, Saga, SagaConfig
@@ -237,6 +240,8 @@ def main() -> int:
             for shape in SHAPES:
                 aim = shape.sqlite if store == "sqlite" else shape.redis
                 results.append(compare(shape, aim, run, arguments.folder))
+    if arguments.only in (None, "sqlite"):
+        results.append(compare_encryption(record, arguments.folder))
     return 0 if all(results) else 1
 
 
