@@ -35,6 +35,7 @@ from sagaz_core.testing.paging import PagingContract
 from sagaz_core.testing.processes import ProcessContract
 from sagaz_core.testing.reading_only import ReadingOnlyContract
 from sagaz_core.testing.records import RecordContract
+from sagaz_core.testing.replacing import ReplacingContract
 from sagaz_core.testing.round_trip import RoundTripContract
 from sagaz_core.testing.scrubbing import ScrubbingContract
 from sagaz_core.testing.two_writers import TwoWritersContract
@@ -61,6 +62,7 @@ class VolatileStorageContract(
     LeaseContract,
     FamilyContract,
     KeyContract,
+    ReplacingContract,
     ReadingOnlyContract,
     FollowingContract,
     RecordContract,

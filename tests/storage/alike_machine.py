@@ -32,6 +32,7 @@ from tests.storage.alike_states import (
     STATUSES,
     STEPS,
     TAGS,
+    keys,
     limits,
     moments,
     numbers,
@@ -115,6 +116,26 @@ class StoresAlike(RuleBasedStateMachine):
             appends.append(append)
         self.stores.ask(lambda storage: storage.backend.append(appends))
         return multiple(*ids)
+
+    @rule(saga_id=sagas, key=keys, expected=st.none() | keys)
+    def wrap_a_key_anew(self, saga_id: str, key: bytes, expected: bytes | None) -> None:
+        self.stores.ask(lambda storage: storage.backend.rewrap(saga_id, key, expected=expected))
+
+    @rule(saga_id=sagas, key=st.none() | keys, offset=st.sampled_from((0, 0, 0, 1)))
+    def replace_all_of_a_saga(self, saga_id: str, key: bytes | None, offset: int) -> None:
+        row = self.row(saga_id)
+        if row is None:
+            return
+
+        async def replace(storage: SnapshotStorage) -> bool:
+            entries = await storage.backend.entries(saga_id, 1, END, hidden=True)
+            return await storage.backend.replace(
+                row._replace(wrapped_key=key, mac=key),
+                [entry._replace(mac=key) for entry in entries],
+                expected_head=row.head + offset,
+            )
+
+        self.stores.ask(replace)
 
     # -- writing under a lease, and without one
 
@@ -400,6 +421,11 @@ class StoresAlike(RuleBasedStateMachine):
                 head=wanted.head,
                 keyframe=wanted.keyframe,
             )
+        # Some are protected, and some writers know an older wrapping.
+        key = b"%d" % (self.taken % 3) if self.taken % 2 else None
+        wanted = wanted._replace(wrapped_key=key, mac=key)
+        assert append.entry is not None
+        append = append._replace(entry=append.entry._replace(mac=key))
         term = ROOTS[REPLAYS.get(saga_id, saga_id)]
         return append._replace(saga=wanted, owner="group", term=round(term * 1_000_000))
 

@@ -28,6 +28,8 @@ END: Final = 1 << 62
 
 sagas = st.sampled_from(SAGAS)
 roots = st.sampled_from(tuple(ROOTS))
+keys = st.sampled_from((b"0", b"1", b"2", b"\xff"))
+"""Wrapped keys, and codes."""
 moments = st.integers(-3, 12).map(lambda seconds: LATER + timedelta(seconds=seconds))
 numbers = st.integers(0, 9)
 limits = st.none() | st.integers(0, 4)

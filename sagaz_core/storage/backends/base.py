@@ -288,6 +288,21 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    async def replace(
+        self, saga: SagaRow, entries: Sequence[EntryRow], *, expected_head: int
+    ) -> bool:
+        """Put other bytes in place of all that a saga holds, in one step; returns whether it did.
+
+        ``saga`` is its row as it was read, with what shall be its ``keyframe``, ``wrapped_key``
+        and ``mac``; ``entries`` are all of it in order, with what shall be their ``keyframe``,
+        ``meta``, ``body`` and ``mac``. Nothing else is changed.
+
+        False, and nothing is changed at all: the saga is not there, its head is another, its row
+        has changed otherwise, or a run of its family is alive. What was replaced may be left in
+        files until :meth:`scrubbed` says that it is not.
+        """
+
+    @abstractmethod
     async def hide(self, snapshot_id: str) -> bool:
         """Hide an entry; False if there is none. Its neighbours read as before."""
 

@@ -37,3 +37,15 @@ def matches(row: SagaRow, tags: Iterable[tuple[str, str]], query: SagaQuery) -> 
 def _glob(name: str) -> re.Pattern[str]:
     """Return a pattern in which only ``*`` is special."""
     return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)
+
+
+def is_same_saga(stored: SagaRow, wanted: SagaRow) -> bool:
+    """Whether rows differ in nothing but what :meth:`Backend.replace` puts in its place."""
+    return wanted == stored._replace(
+        keyframe=wanted.keyframe,
+        wrapped_key=wanted.wrapped_key,
+        mac=wanted.mac,
+        alive=wanted.alive,
+        holder=wanted.holder,
+        recovered_by=wanted.recovered_by,
+    )

@@ -23,7 +23,7 @@ from sagaz_core.storage.backends.base import (
     TouchRow,
 )
 from sagaz_core.storage.backends.changes import OwnChanges
-from sagaz_core.storage.backends.matching import matches, status_of
+from sagaz_core.storage.backends.matching import is_same_saga, matches, status_of
 from sagaz_core.storage.storage import SnapshotStorage
 
 if TYPE_CHECKING:
@@ -120,6 +120,29 @@ class MemoryBackend(Backend):
             return False
         self._changes.tell()
         saga.row = saga.row._replace(wrapped_key=wrapped_key)
+        return True
+
+    async def replace(
+        self, saga: SagaRow, entries: Sequence[EntryRow], *, expected_head: int
+    ) -> bool:
+        there = self._sagas.get(saga.saga_id)
+        stored = self._with_family(there.row) if there else None
+        if (
+            there is None
+            or stored is None
+            or stored.alive
+            or stored.head != expected_head
+            or not is_same_saga(stored, saga)
+        ):
+            return False
+        self._changes.tell()
+        there.entries = [
+            old._replace(keyframe=new.keyframe, meta=new.meta, body=new.body, mac=new.mac)
+            for old, new in zip(there.entries, entries, strict=True)
+        ]
+        there.row = there.row._replace(
+            keyframe=saga.keyframe, wrapped_key=saga.wrapped_key, mac=saga.mac
+        )
         return True
 
     async def hide(self, snapshot_id: str) -> bool:

@@ -192,6 +192,16 @@ class RedisBackend(Backend):
             return False
         return await (await self._writer()).rewrap(place, wrapped_key, expected)
 
+    async def replace(
+        self, saga: SagaRow, entries: Sequence[EntryRow], *, expected_head: int
+    ) -> bool:
+        if saga.head != expected_head:
+            return False
+        try:
+            return await (await self._writer()).replace(saga, entries)
+        finally:
+            self._files = FileRewriting()
+
     async def hide(self, snapshot_id: str) -> bool:
         connection = await self._connected()
         (member,) = await connection.run(("GET", self._keys.place_of(snapshot_id)))

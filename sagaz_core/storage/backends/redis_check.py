@@ -51,7 +51,7 @@ async def _durability(connection: RedisConnection, persistence: dict[str, Any]) 
             "the server keeps no append-only file: a checkpoint can be lost with its process",
             "set appendonly to yes",
         )
-    setting = await connection.ask("CONFIG", "GET", "appendfsync")
+    setting = await connection.ask("CONFIG GET", "appendfsync")
     fsync = pairs(setting).get("appendfsync", "everysec")
     if fsync == "always":
         return Finding("ok", "a checkpoint is on the server's disk before it is acknowledged")

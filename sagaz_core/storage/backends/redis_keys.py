@@ -62,6 +62,10 @@ class SagaKeys(NamedTuple):
     hidden: str
     """Set: the numbers of hidden entries."""
 
+    def staged(self, token: str) -> tuple[str, str]:
+        """Return where other entries and bodies stand until they take the place of these."""
+        return f"{self.entries}:{token}", f"{self.bodies}:{token}"
+
 
 class Keys:
     """All keys of the store with one prefix."""

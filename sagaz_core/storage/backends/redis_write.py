@@ -11,7 +11,7 @@ from uuid import uuid4
 import ormsgpack
 
 from sagaz_core.errors import StorageError
-from sagaz_core.storage.backends.base import Append, Outcome, RecordRow, SagaRow
+from sagaz_core.storage.backends.base import Append, EntryRow, Outcome, RecordRow, SagaRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
 from sagaz_core.storage.backends.redis_keys import (
     SCHEMA,
@@ -21,6 +21,7 @@ from sagaz_core.storage.backends.redis_keys import (
     unpack_place,
 )
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, facets, read_rows, strike
+from sagaz_core.storage.backends.redis_replace import REPLACE, replace_entries
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
     milliseconds,
@@ -42,11 +43,12 @@ _REWRAP: Final = Script("rewrap")
 _HIDE: Final = Script("hide")
 _DELETE: Final = Script("delete")
 _PUT: Final = Script("put")
-SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _REWRAP, _HIDE, _DELETE, _PUT)
+SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _REWRAP, REPLACE, _HIDE, _DELETE, _PUT)
 
 _CHANGES_KEPT: Final = 1000
 _CLEAR_SECONDS: Final = 60.0
 _CLEARED_AT_ONCE: Final = 100
+_DELETED_AT_ONCE: Final = 5000
 
 
 class RedisWriter:
@@ -247,6 +249,12 @@ class RedisWriter:
         )
         return bool(done)
 
+    async def replace(self, saga: SagaRow, entries: Sequence[EntryRow]) -> bool:
+        """Put other bytes in place of a saga's, if it is as it was read and at rest."""
+        replaced = await replace_entries(self.connection, self._keys, self._bodies, saga, entries)
+        await self._run(self._changed)
+        return replaced
+
     async def hide(self, place: Place, snapshot_id: str) -> bool:
         """Hide an entry; whether it was there and not hidden yet."""
         keys = self._keys.saga(place)
@@ -270,7 +278,9 @@ class RedisWriter:
         commands += await self._documents_gone(place.saga_id, scrub)
         if found is not None:
             commands += strike(self._keys, *found)
-        await self._run(*commands, self._changed)
+        commands.append(self._changed)
+        for start in range(0, len(commands), _DELETED_AT_ONCE):
+            await self._run(*commands[start : start + _DELETED_AT_ONCE])
         return int(gone)
 
     async def _documents_gone(self, saga_id: str, scrub: bool) -> list[Command]:

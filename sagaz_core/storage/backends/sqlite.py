@@ -36,6 +36,7 @@ from sagaz_core.storage.backends.sqlite_entries import (
     read_chained,
     read_entries,
     read_kin,
+    replace_entries,
 )
 from sagaz_core.storage.backends.sqlite_ids import place_of
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
@@ -101,6 +102,15 @@ class SQLiteBackend(Backend):
             "AND (wrapped_key IS ?3 OR wrapped_key = ?1)",
             (wrapped_key, saga_id, expected),
         )
+
+    async def replace(
+        self, saga: SagaRow, entries: Sequence[EntryRow], *, expected_head: int
+    ) -> bool:
+        replaced = await self._file.write(replace_entries, saga, entries, expected_head)
+        if replaced:
+            self._rebuilt = False
+        self._changes.tell()
+        return replaced
 
     async def hide(self, snapshot_id: str) -> bool:
         hidden = await self._file.write(hide_entry, snapshot_id)

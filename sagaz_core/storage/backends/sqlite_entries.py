@@ -9,7 +9,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sagaz_core.storage.backends.base import Chained, EntryRow, Kin, TouchRow
+from sagaz_core.storage.backends.base import Chained, EntryRow, Kin, SagaRow, TouchRow
+from sagaz_core.storage.backends.matching import is_same_saga
 from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
 from sagaz_core.storage.backends.sqlite_query import SAGA, one_moment, saga_row
 from sagaz_core.storage.backends.sqlite_write import KINDS, now_micros, read_family
@@ -111,6 +112,28 @@ def last_touches(
     )
     latest = [db.execute(sql, (*found, key, until)).fetchone() for key in keys if found]
     return [TouchRow(*row) for row in latest if row]
+
+
+def replace_entries(
+    db: sqlite3.Connection, saga: SagaRow, entries: Sequence[EntryRow], expected_head: int
+) -> bool:
+    """Put other bytes in place of a saga's, if it is as it was read and at rest."""
+    found = db.execute(f"{SAGA} WHERE s.id = ?", (saga.saga_id,)).fetchone()
+    stored = found and saga_row(found, now_micros())
+    if not stored or stored.alive or stored.head != expected_head:
+        return False
+    if not is_same_saga(stored, saga):
+        return False
+    (pk,) = db.execute("SELECT pk FROM saga WHERE id = ?", (saga.saga_id,)).fetchone()
+    db.executemany(
+        "UPDATE entry SET keyframe = ?, meta = ?, body = ?, mac = ? WHERE saga = ? AND seq = ?",
+        ((each.keyframe, each.meta, each.body, each.mac, pk, each.seq) for each in entries),
+    )
+    db.execute(
+        "UPDATE saga SET keyframe = ?, wrapped_key = ?, mac = ? WHERE pk = ?",
+        (saga.keyframe, saga.wrapped_key, saga.mac, pk),
+    )
+    return True
 
 
 def hide_entry(db: sqlite3.Connection, snapshot_id: str) -> bool:

@@ -1,0 +1,90 @@
+"""Puts other bytes in place of all that a Redis store has of a saga.
+
+They are staged beside it in pieces, under names of their own in the same slot, which lapse by
+themselves; one short script then switches to them, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+from uuid import uuid4
+
+from sagaz_core.storage.backends.base import EntryRow, SagaRow
+from sagaz_core.storage.backends.matching import is_same_saga
+from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
+from sagaz_core.storage.backends.redis_keys import Keys, Place, SagaKeys
+from sagaz_core.storage.backends.redis_query import read_rows
+from sagaz_core.storage.backends.redis_rows import (
+    BodyPacker,
+    pack_entry,
+    pack_row,
+    unpack_entry,
+)
+
+REPLACE: Final = Script("replace")
+
+_AT_ONCE: Final = 500
+_BYTES_AT_ONCE: Final = 1 << 20
+_LAPSES_AFTER: Final = 600_000
+"""Milliseconds for which what was staged last is kept."""
+
+
+async def replace_entries(
+    connection: RedisConnection,
+    keys: Keys,
+    bodies: BodyPacker,
+    saga: SagaRow,
+    entries: Sequence[EntryRow],
+) -> bool:
+    """Put other bytes in place of a saga's, if it is as it was read and at rest."""
+    place = Place(saga.saga_id, saga.root)
+    (found,) = await read_rows(connection, keys, [place])
+    if found is None or found[0].alive or not is_same_saga(found[0], saga):
+        return False
+    of_saga, token = keys.saga(place), uuid4().hex
+    staged = of_saga.staged(token)
+    async for commands in _pieces(connection, of_saga, bodies, entries, staged):
+        await connection.run(*commands, *(("PEXPIRE", name, _LAPSES_AFTER) for name in staged))
+    (replaced,) = await connection.run(
+        REPLACE.call(
+            [keys.family(saga.root).alive, *of_saga[:3], *staged],
+            pack_row(found[0]),
+            pack_row(saga),
+            saga.wrapped_key or b"",
+            saga.head,
+            token,
+        )
+    )
+    if not replaced:
+        await connection.run(("UNLINK", *staged))
+    return bool(replaced)
+
+
+async def _pieces(
+    connection: RedisConnection,
+    keys: SagaKeys,
+    bodies: BodyPacker,
+    entries: Sequence[EntryRow],
+    staged: tuple[str, str],
+) -> AsyncIterator[list[Command]]:
+    """Yield what stages the entries, about :data:`_BYTES_AT_ONCE` at a time."""
+    commands: list[Command] = []
+    size = 0
+    for start in range(0, len(entries), _AT_ONCE):
+        new = entries[start : start + _AT_ONCE]
+        (stored,) = await connection.run(("XRANGE", keys.entries, new[0].seq, new[-1].seq))
+        for entry, (stream_id, fields) in zip(new, stored, strict=True):
+            old, touches = unpack_entry(stream_id, fields[b"e"])
+            changed = old._replace(keyframe=entry.keyframe, meta=entry.meta, mac=entry.mac)
+            body = bodies.pack(entry.body or b"")
+            commands += [
+                ("XADD", staged[0], stream_id, "e", pack_entry(changed, touches)),
+                ("HSET", staged[1], entry.seq, body),
+            ]
+            size += len(body)
+            if size > _BYTES_AT_ONCE or len(commands) >= 2 * _AT_ONCE:
+                yield commands
+                commands, size = [], 0
+    if commands:
+        yield commands
