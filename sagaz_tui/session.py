@@ -147,7 +147,7 @@ class SagaSession:
     async def _read_before(self, checkpoints: Checkpoints, run: RunInfo, limit: int) -> None:
         last = checkpoints.outline.first_read - 1
         first = max(last - limit + 1, 1)
-        if run.steps and not any(step.depends_on for step in run.steps):
+        if not any(step.depends_on for step in run.steps):
             # One step after another: no branches that could be in conflict.
             marks = await self._storage.list_marks(self.saga_id, first, last)
             checkpoints.read_before(first, marks)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry
 
 
-class BlameScreen(SagazScreen[int | None], ModalScreen[int | None]):
+class BlameScreen(Sheet[int | None]):
     """Dismissed with the number of the checkpoint to go to, or None.
 
     Args:

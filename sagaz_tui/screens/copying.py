@@ -6,17 +6,16 @@ from rich.cells import chop_cells
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Resize
-from textual.screen import ModalScreen
 
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible, visible_lines
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Span, TextPane
 
 
-class CopyScreen(SagazScreen[None], ModalScreen[None]):
+class CopyScreen(Sheet[None]):
     """Nothing stands beside the text, so that whole lines can be selected.
 
     Args:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lineage_list import LineageList
 from sagaz_tui.widgets.pane_head import PaneHead
 
 
-class LineageScreen(SagazScreen[str | None], ModalScreen[str | None]):
+class LineageScreen(Sheet[str | None]):
     """Dismissed with the id of the saga to open, or None.
 
     Args:

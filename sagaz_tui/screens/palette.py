@@ -9,7 +9,6 @@ from typing import Final, Protocol
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import SagazError
@@ -17,7 +16,7 @@ from sagaz_tui.commands import Command, commands_for, matching
 from sagaz_tui.destination import Progress
 from sagaz_tui.going import HINT, Go, parse_go
 from sagaz_tui.keys import Where, bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.command_list import CommandList
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -48,7 +47,7 @@ class PaletteInput(Input):
         await self.screen.action_run()
 
 
-class PaletteScreen(SagazScreen[str | None], ModalScreen[str | None]):
+class PaletteScreen(Sheet[str | None]):
     """Dismissed with the action to call, or None.
 
     Args:

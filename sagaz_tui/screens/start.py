@@ -5,19 +5,18 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Resize
-from textual.screen import ModalScreen
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.replay_start import Start, starts_of
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.command_list import CommandList
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 
 
-class StartScreen(SagazScreen[Start | None], ModalScreen[Start | None]):
+class StartScreen(Sheet[Start | None]):
     """Dismissed with the start that was chosen, or None.
 
     Args:

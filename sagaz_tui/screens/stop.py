@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Event
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.stopping import Stoppable
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -19,7 +18,7 @@ from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import safe_text
 
 
-class StopScreen(SagazScreen[bool], ModalScreen[bool]):
+class StopScreen(Sheet[bool]):
     """Dismissed with whether to go ahead. Only a key that came after it was painted counts.
 
     Args:
