@@ -183,10 +183,11 @@ class SagaSession:
         failure, start = view.failure, view.start
         number = view.checkpoints.outline.latest_failed_step
         if number is not None and (failure is None or failure.sequence != number):
-            failure = await self._row(view.checkpoints, number)
-            start = None
-            if failure is not None and failure.step_name is not None:
-                start = await start_of(self._storage, self.saga_id, failure.step_name, number)
+            failure, start = await self._row(view.checkpoints, number), None
+        if failure is not None and failure.step_name is not None:
+            # Steps that were under way then may have ended since, which moves it on.
+            step, number = failure.step_name, failure.sequence
+            start = await start_of(self._storage, self.saga_id, step, number)
         if failure is None and last is not None:
             interrupted = view.saga.status == "interrupted"
             start = await self.start_near(last.sequence) if interrupted else None

@@ -64,7 +64,11 @@ class StartScreen(Sheet[Start | None]):
             self._list.set_note(visible(str(error)), "changed")
             return
         if not self._starts:
-            self._list.set_note("of no step is its beginning recorded", "changed")
+            text = (
+                "no step can start: no checkpoint of the way forward was recorded; let the saga "
+                "record before each step from now on"
+            )
+            self._list.set_note(text, "changed")
             return
         self._list.set_entries([(visible(each.step), f"#{each.sequence}") for each in self._starts])
         self._list.move(

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from sagaz_core.config import ReplayConfig, SagaConfig, SnapshotStrategy
+from sagaz_core.model import ReplayPlan
+from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.edits import EditLog, read_edit
-from sagaz_tui.replay_start import Start, starts_of
+from sagaz_tui.replay_start import Start, start_near, start_of, starts_of
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.screens.start import StartScreen
@@ -69,12 +72,12 @@ def edits(pilot: Pilot[None]) -> EditLine:
     return screen.query_one(EditLine)
 
 
-async def move_start(pilot: Pilot[None], *keys: str, to: str) -> None:
+async def move_start(pilot: Pilot[None], *keys: str, to: str, at_first: str = "pay") -> None:
     """Choose another start in a plan, and go back to the debugger."""
     press(pilot, "d")
     await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
     press(pilot, "r")
-    await until_painted(pilot, "Start at", "weigh", "pay")
+    await until_painted(pilot, "Start at", f"▌ {at_first}")
     press(pilot, *keys, "enter")
     await until_painted(pilot, f"from {to}, restored as it was")
     press(pilot, "escape")
@@ -89,6 +92,71 @@ async def test_a_saga_can_start_at_each_step_that_was_begun() -> None:
         assert [each.step for each in starts] == ["fill", "weigh", "pay"]
         assert starts[0] == Start("fill", 1)
         assert await starts_of(store, "nobody") == []
+
+
+class MovedByHand(Saga):
+    """Four steps, of which the third fails if it is to, with checkpoints by hand if asked for."""
+
+    async def build(self) -> None:
+        for number in range(1, 5):
+            await self.add_step(f"s{number}", self.act, self.undo, depends_on=self.after(number))
+
+    def after(self, number: int) -> list[str] | None:
+        return None
+
+    async def act(self, ctx: StepContext) -> int:
+        if ctx.step in ctx["by_hand"]:
+            await self.checkpoint("by hand")
+        if ctx.step == ctx["fails"]:
+            raise ConnectionError("no answer")
+        return 1
+
+    async def undo(self, result: int, ctx: StepContext) -> None:
+        if ctx["by_hand"]:
+            await self.checkpoint("undoing")
+
+
+class MovedInBranches(MovedByHand):
+    """The same, the second and third step at the same time."""
+
+    def after(self, number: int) -> list[str] | None:
+        return [[], ["s1"], ["s1"], ["s2", "s3"]][number - 1]
+
+
+@pytest.mark.parametrize("by_hand", [[], ["s2", "s3"]])
+@pytest.mark.parametrize("fails", ["", "s3"])
+@pytest.mark.parametrize(
+    "strategy", ["before_each_step", "after_each_step", "on_failure", "manual"]
+)
+@pytest.mark.parametrize("saga", [MovedByHand, MovedInBranches])
+async def test_the_starts_are_those_that_a_plan_has_whatever_was_recorded(
+    saga: type[Saga], strategy: SnapshotStrategy, fails: str, by_hand: list[str]
+) -> None:
+    config = SagaConfig(
+        replay_config=ReplayConfig(enable_snapshots=True, snapshot_strategy=strategy)
+    )
+    context = {"by_hand": by_hand, "fails": fails}
+    async with InMemorySnapshotStorage() as storage:
+        made = saga(context, saga_id="m_1", config=config, snapshot_storage=storage)
+        await made.execute()
+        starts = await starts_of(storage, "m_1")
+        if await storage.get_saga("m_1") is not None:
+            assert set(starts) == {
+                Start(step, plan.sequence)
+                for step in ("s1", "s2", "s3", "s4")
+                if (plan := await dry_run(storage, step)).sequence is not None
+            }
+        for mark in await storage.list_marks("m_1", 1, 100):
+            near = await start_near(storage, "m_1", mark.seq)
+            assert near is None or near in starts
+            if mark.kind == "step_failed":
+                assert await start_of(storage, "m_1", "s3", mark.seq) in starts
+
+
+async def dry_run(storage: SnapshotStorage, step: str) -> ReplayPlan:
+    result = await SagaReplay("m_1", storage).from_checkpoint(step, dry_run=True)
+    assert result.plan is not None
+    return result.plan
 
 
 async def test_the_start_is_lit_that_the_plan_has_and_esc_leaves_it() -> None:
@@ -126,7 +194,7 @@ async def test_an_edit_that_does_not_fit_the_new_start_stays_and_says_why() -> N
         await until_painted(pilot, "This cannot run as it stands")
         press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
-        await move_start(pilot, "j", to="weigh")
+        await move_start(pilot, "j", to="weigh", at_first="fill")
         await until_painted(pilot, "~ /cart/0")
         assert "no longer" not in painted(pilot.app)
 
@@ -135,7 +203,7 @@ async def test_nothing_is_chosen_before_the_steps_are_there() -> None:
     async with debugging() as pilot:
         sheet = StartScreen("nobody", "pay")
         pilot.app.push_screen(sheet)
-        await until_painted(pilot, "of no step is its beginning recorded")
+        await until_painted(pilot, "no step can start: no checkpoint of the way forward")
         press(pilot, "enter")
         await pilot.pause()
         assert pilot.app.screen is sheet
