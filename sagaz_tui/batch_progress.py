@@ -1,4 +1,4 @@
-"""How far a batch is, as told by the events that its process writes."""
+"""How far a batch is, as told by the events that its process writes, or by its store."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sagaz_core.storage.error_groups import group_error
 
 ItemState = Literal["succeeded", "failed", "in_doubt", "skipped"]
 
+_EARLY: Final = 0.05
+"""Seconds in which nothing is known of the rate."""
 _LOOKED_AT: Final = ("failed", "in_doubt", "skipped")
 
 
@@ -29,7 +31,10 @@ class EndedItem:
 
 
 class BatchProgress:
-    """Takes in events, one line of JSON each; other lines are what the process said."""
+    """Takes in events, one line of JSON each, and what is known of single sagas besides.
+
+    Lines that are no events are what the process said, which is not for the screen.
+    """
 
     def __init__(self) -> None:
         self.batch_id: str | None = None
@@ -43,53 +48,83 @@ class BatchProgress:
         self.running = 0
         self.canary: str | None = None
         """The saga that runs alone, before the others."""
-        self.stopping = False
         self.ended = False
         """Whether the batch has said that it ended."""
-        self.said: list[str] = []
+        self._settled: set[str] = set()
         self._began: tuple[datetime, int] | None = None
         self._at: datetime | None = None
 
     def take(self, line: str) -> None:
         """Take one line in."""
         if not line.startswith("{"):
-            if line.startswith("sagaz: "):
-                self.said.append(line.removeprefix("sagaz: "))
             return
         event = json.loads(line)
         self.batch_id = event["batch_id"]
-        self.done, self.total = event["done"], event["total"]
-        self._at = datetime.fromisoformat(event["at"])
-        if self._began is None:
-            self._began = (self._at, self.done)
+        self.total = event["total"]
+        self.take_time(datetime.fromisoformat(event["at"]), event["done"])
         match event["event"]:
             case "canary":
                 self.canary = event["saga_id"]
             case "item_started":
                 self.running += 1
+            case "waiting":
+                self.running = max(self.running - 1, 0)
             case "item_ended":
                 self._take_ended(event)
-            case "stopping":
-                self.stopping = True
             case "batch_ended":
                 self.ended = True
 
     def _take_ended(self, event: dict[str, Any]) -> None:
-        state: ItemState = event["state"]
         self.running = max(self.running - 1, 0)
         self.canary = None
+        self.settle(
+            event["saga_id"],
+            event["state"],
+            new_saga_id=event["new_saga_id"],
+            error=event["error"],
+            reason=event["reason"],
+        )
+
+    def take_time(self, at: datetime, done: int) -> None:
+        """Take in how many were settled at a time, from which the rate is known."""
+        self.done, self._at = done, at
+        if self._began is None:
+            self._began = (at, done)
+
+    def settle(
+        self,
+        saga_id: str,
+        state: ItemState,
+        *,
+        new_saga_id: str | None = None,
+        error: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Take in what became of a saga; what is known already is not counted again."""
+        if saga_id in self._settled:
+            return
+        self._settled.add(saga_id)
         self.counts[state] += 1
         if state == "failed":
-            step, _, error = str(event["error"]).partition(": ")
-            self.errors[group_error(step, error)] += 1
+            step, _, message = str(error).partition(": ")
+            self.errors[group_error(step, message)] += 1
         if state in _LOOKED_AT:
-            words = "; ".join(filter(None, (event["error"], event["reason"])))
-            opens = event["new_saga_id"] or event["saga_id"]
-            self.troubled.append(EndedItem(state, event["saga_id"], opens, words))
+            words = "; ".join(filter(None, (error, reason)))
+            self.troubled.append(EndedItem(state, saga_id, new_saga_id or saga_id, words))
+
+    @property
+    def settled(self) -> int:
+        """Of how many it is known what became of them."""
+        return len(self._settled)
+
+    @property
+    def left(self) -> int:
+        """How many are still to be done."""
+        return max(self.total - self.done, 0)
 
     @property
     def seconds(self) -> float:
-        """From its first event to its last."""
+        """From the first look to the last."""
         if self._began is None or self._at is None:
             return 0.0
         return (self._at - self._began[0]).total_seconds()
@@ -97,7 +132,7 @@ class BatchProgress:
     @property
     def rate(self) -> float | None:
         """How many were settled a second; None: it is too early to say."""
-        if self._began is None or not self.seconds or self.done == self._began[1]:
+        if self._began is None or self.seconds < _EARLY or self.done <= self._began[1]:
             return None
         return (self.done - self._began[1]) / self.seconds
 
@@ -105,4 +140,4 @@ class BatchProgress:
     def seconds_left(self) -> float | None:
         """How long it will take if it goes on so."""
         rate = self.rate
-        return None if rate is None else (self.total - self.done) / rate
+        return None if rate is None else self.left / rate

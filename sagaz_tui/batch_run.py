@@ -7,30 +7,24 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from sagaz_tui.batch_progress import BatchProgress
+from sagaz_tui.batch_progress import BatchProgress, ItemState
+from sagaz_tui.batch_request import BatchRequest, request_text
 from sagaz_tui.planning import in_thread
 from sagaz_tui.private_folder import runtime_folder, runtime_place
 from sagaz_tui.replay_process import last_words, run_apart
 from sagaz_tui.settings import Settings
 
 if TYPE_CHECKING:
+    from sagaz_core.model import BatchLogEntry
     from sagaz_core.replay.batch import BatchEvent, BatchPreview
+    from sagaz_core.storage.storage import SnapshotStorage
 
 _AT_ONCE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRequest:
-    """Which sagas to replay, each from its failed step, and why."""
-
-    saga_ids: tuple[str, ...]
-    reason: str | None = None
 
 
 async def make_preview(
@@ -66,8 +60,14 @@ async def _preview(
     from sagaz_tui.cli.stores import open_existing
 
     async with open_existing(settings, read_only=True) as storage:
-        selection = BatchSelection(saga_ids=request.saga_ids)
-        batch = BatchReplay(storage, selection, saga_factory=load_all_code(settings, None))
+        batch = BatchReplay(
+            storage,
+            BatchSelection(saga_ids=request.saga_ids),
+            overrides=request.overrides,
+            allow_type=request.allow_type,
+            saga_overrides=request.saga_overrides,
+            saga_factory=load_all_code(settings, None),
+        )
         return preview_of(await batch.dry_run(on_event=on_event))
 
 
@@ -75,13 +75,11 @@ class BatchRun:
     """A batch that runs in a process of its own; what it writes tells how far it is.
 
     Args:
-        request: what was asked for.
         pid: its process.
         log: the file that its output goes to.
     """
 
-    def __init__(self, request: BatchRequest, pid: int, log: Path) -> None:
-        self.request = request
+    def __init__(self, pid: int, log: Path) -> None:
         self.stops = 0
         """How often it was told to stop from here."""
         self.progress = BatchProgress()
@@ -92,16 +90,57 @@ class BatchRun:
 
     @classmethod
     def start(cls, settings: Settings, request: BatchRequest) -> BatchRun:
-        """Start a batch; the ids go over stdin.
+        """Start a batch; what it is about goes over stdin.
 
         Raises:
             UnsafeFolderError: there is no place for its output.
         """
-        ids = "".join(f"{saga_id}\n" for saga_id in request.saga_ids)
+        words = ["--request=-", "--yes"]
+        if request.reason is not None:
+            words.append(f"--reason={request.reason}")
+        return cls._apart(settings, words, request_text(request))
+
+    @classmethod
+    def resume(cls, settings: Settings, batch_id: str, *, canary: bool) -> BatchRun:
+        """Go on with what is left of a batch; ``canary``: one has to succeed before the others.
+
+        Raises:
+            UnsafeFolderError: there is no place for its output.
+        """
+        words = [f"--resume={batch_id}", *(() if canary else ("--no-canary",))]
+        run = cls._apart(settings, words, "")
+        run.progress.batch_id = batch_id
+        return run
+
+    @classmethod
+    def _apart(cls, settings: Settings, words: Sequence[str], stdin: str) -> BatchRun:
         log = runtime_folder() / f"batch-{secrets.token_hex(8)}.log"
-        process = run_apart(settings, command(request), ids.encode(), log)
+        process = run_apart(settings, command(words), stdin.encode(), log)
         # By this name another screen finds it.
-        return cls(request, process.pid, log.rename(log.with_name(f"batch-{process.pid}.log")))
+        return cls(process.pid, log.rename(log.with_name(f"batch-{process.pid}.log")))
+
+    async def refresh(self) -> None:
+        """Take in what it has written since."""
+        await asyncio.to_thread(self.read)
+
+    async def learn(self, storage: SnapshotStorage, entry: BatchLogEntry) -> None:
+        """Take in what had become of the batch's sagas before this process went on with it.
+
+        Raises:
+            StorageError: the store cannot be read now.
+        """
+        from sagaz_core.replay.batch.standing import replayed_items
+
+        async for item, _ in replayed_items(storage, entry):
+            if item.state != "running":
+                state = cast("ItemState", item.state)
+                self.progress.settle(
+                    item.saga_id, state, new_saga_id=item.new_saga_id, error=item.error
+                )
+        if self.over:
+            # One that was cancelled has ended without an event.
+            self.progress.done = max(self.progress.done, self.progress.settled)
+            self.progress.running = 0
 
     def read(self) -> None:
         """Take in what it has written since; only whole lines count."""
@@ -117,6 +156,11 @@ class BatchRun:
                 self._read += whole
                 file.seek(self._read)
         self._gone = gone
+
+    @property
+    def state(self) -> str:
+        """How it stands, in a word."""
+        return "ended" if self.over else "running"
 
     @property
     def over(self) -> bool:
@@ -135,7 +179,7 @@ class BatchRun:
             os.kill(self._pid, signal.SIGINT)
 
 
-def batches_under_way() -> list[BatchRun]:
+def runs_under_way() -> list[BatchRun]:
     """Return the batches that run, as far as screens of this user have started them here."""
     found: list[BatchRun] = []
     if not runtime_place().exists():
@@ -143,7 +187,7 @@ def batches_under_way() -> list[BatchRun]:
     for log in runtime_folder().glob("batch-*.log"):
         pid = log.stem.removeprefix("batch-")
         if pid.isdecimal() and _leads_a_session(int(pid)):
-            run = BatchRun(BatchRequest(()), int(pid), log)
+            run = BatchRun(int(pid), log)
             run.read()
             found.append(run)
     return found
@@ -157,7 +201,6 @@ def _leads_a_session(pid: int) -> bool:
         return False
 
 
-def command(request: BatchRequest) -> list[str]:
-    """Return the process's arguments."""
-    words = [sys.executable, "-m", "sagaz_tui", "replay", "batch", "--ids=-", "--yes"]
-    return words if request.reason is None else [*words, f"--reason={request.reason}"]
+def command(words: Sequence[str]) -> list[str]:
+    """Return the process's arguments, these words at their end."""
+    return [sys.executable, "-m", "sagaz_tui", "replay", "batch", *words]

@@ -26,6 +26,10 @@ Where = Literal[
     "log",
     "palette",
     "batch",
+    "file",
+    "progress",
+    "resume",
+    "batches",
     "copy",
     "help",
 ]
@@ -47,7 +51,11 @@ PLACES: Final[Mapping[Where, str]] = {
     "stop": "Stopping a replay",
     "log": "Log of a replay",
     "palette": "Palette",
-    "batch": "Batch",
+    "batch": "Batch before it runs",
+    "file": "File of a batch",
+    "progress": "Batch under way",
+    "resume": "Going on with a batch",
+    "batches": "Batches",
     "copy": "Text to copy",
     "help": "Help",
 }
@@ -114,6 +122,7 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key("list.plan", "d", "show what a replay would do", "list", "plan"),
     Key("list.replay", "R", "replay the marked, else this one", "list", "replay…"),
+    Key("list.batches", "B", "the batches of this store, to follow or go on with", "list"),
     Key(
         "list.compare",
         "c",
@@ -315,11 +324,35 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("palette.down", "down,tab", "next", "palette", "next", action="move(1)"),
     Key("palette.up", "up,shift+tab", "the one before", "palette", action="move(-1)"),
     # ------------------------------------------------------------------ batch
-    Key("batch.enter", "enter", "run it; later open the selected saga", "batch", "run, open"),
-    Key("batch.down", "j,down", "next saga", "batch", action="move(1)"),
-    Key("batch.up", "k,up", "saga before", "batch", action="move(-1)"),
-    Key("batch.stop", "X", "stop after those under way; again: cancel them", "batch", "stop"),
+    Key("batch.run", "enter", "run it", "batch", "run"),
+    Key("batch.edit", "e,f5", "set a value in all of them", "batch", "edit"),
+    Key("batch.file", "f,f6", "set values in single ones, from a file", "batch", "file"),
+    Key("batch.undo", "z,f7", "take the last staged edit back", "batch"),
+    Key("batch.redo", "Z,f8", "stage it again", "batch"),
+    Key("batch.down", "j,down", "scroll down", "batch", action="move(1)"),
+    Key("batch.up", "k,up", "scroll up", "batch", action="move(-1)"),
     Key("batch.copy", "Y", "copy as a command", "batch", "copy as command"),
+    # ------------------------------------------------------------------ file of a batch
+    Key("file.take", "enter", "set what is in this file", "file", "set what is in it", "submit"),
+    # ------------------------------------------------------------------ batch under way
+    Key("progress.open", "enter", "open the selected saga", "progress", "open"),
+    Key("progress.down", "j,down", "next saga", "progress", "next", action="move(1)"),
+    Key("progress.up", "k,up", "saga before", "progress", action="move(-1)"),
+    Key("progress.stop", "X", "stop after those under way; again: cancel them", "progress", "stop"),
+    Key("progress.resume", "R", "go on with what is left", "progress", "go on…"),
+    Key(
+        "progress.copy",
+        "Y",
+        "copy the command that goes on with it",
+        "progress",
+        "copy as command",
+    ),
+    # ------------------------------------------------------------------ going on with a batch
+    Key("resume.confirm", "enter", "go on", "resume", "go on"),
+    # ------------------------------------------------------------------ batches of the store
+    Key("batches.open", "enter", "open the batch", "batches", "open"),
+    Key("batches.down", "j,down", "next batch", "batches", "next", action="move(1)"),
+    Key("batches.up", "k,up", "batch before", "batches", action="move(-1)"),
     # ------------------------------------------------------------------ text to copy
     Key("copy.down", "j,down", "scroll down", "copy", "down", action="scroll_text(1)"),
     Key("copy.up", "k,up", "scroll up", "copy", action="scroll_text(-1)"),
@@ -360,6 +393,9 @@ _SHOWN: Final[Mapping[str, str]] = {
     "f3": "F3",
     "f4": "F4",
     "f5": "F5",
+    "f6": "F6",
+    "f7": "F7",
+    "f8": "F8",
     "comma": ",",
 }
 

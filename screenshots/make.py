@@ -95,7 +95,7 @@ async def take(picture: Picture, store: Path) -> str:
         async with app.run_test(size=picture.size) as pilot:
             app.theme = picture.theme
             if picture.batch:
-                app.push_screen(BatchScreen(batch_under_way(store.parent), started=print))
+                app.push_screen(BatchScreen(batch_under_way(store.parent)))
             for keys, sign in picture.way:
                 press(pilot, *keys)
                 await until_painted(pilot, sign)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sagaz_tui.batch_run import BatchRequest, BatchRun
+from sagaz_tui.batch_run import BatchRun
 from screenshots.recording import NOW
 
 _TOTAL = 1499
@@ -30,7 +30,7 @@ def batch_under_way(folder: Path) -> BatchRun:
     """Return a batch of which more than half is done."""
     log = folder / "batch.log"
     log.write_text("".join(f"{json.dumps(event)}\n" for event in _events()), encoding="utf-8")
-    return RecordedBatch(BatchRequest(()), 0, log)
+    return RecordedBatch(0, log)
 
 
 def _events() -> Iterator[dict[str, Any]]:

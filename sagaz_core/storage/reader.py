@@ -456,9 +456,9 @@ class StoreReader:
         record = await (await self._reader()).get(BATCH_LOG, batch_id)
         return None if record is None else unpack_batch(record)
 
-    async def list_batches(self) -> list[BatchLogEntry]:
-        """Return the journals of all batches, newest first."""
-        records = await (await self._reader()).scan(BATCH_LOG)
+    async def list_batches(self, *, limit: int | None = None) -> list[BatchLogEntry]:
+        """Return the journals of all batches, newest first; of so many at most."""
+        records = await (await self._reader()).scan(BATCH_LOG, limit=limit)
         return [unpack_batch(record) for record in records]
 
     # -- watching

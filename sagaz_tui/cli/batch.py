@@ -138,6 +138,12 @@ def replay_batch(
             help="Go on with a batch, or help one that runs. What it is about is recorded in it.",
         ),
     ] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(
+            "--request", metavar="FILE", hidden=True, help="What the screen asks for, from stdin."
+        ),
+    ] = None,
     factory: Annotated[
         str | None,
         typer.Option("--factory", metavar="MODULE:NAME", help="What builds the sagas."),
@@ -163,6 +169,11 @@ def replay_batch(
     from sagaz_tui.cli.batch_selection import batch_selection
     from sagaz_tui.cli.batching import BatchWish, carry_out
 
+    if request is not None:
+        from sagaz_tui.cli.batching import wish_of_screen
+
+        wish = wish_of_screen(request, reason=reason, yes=yes)
+        raise typer.Exit(carry_out(wish, storage, storage_url, format))
     if resume is not None:
         _check_alone(context)
     if ids == overrides == "-":

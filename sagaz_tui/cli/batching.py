@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sagaz_core.errors import SagazError, UsageError
 from sagaz_core.replay.batch import BatchReplay, BatchReport, BatchSelection
 from sagaz_core.replay.batch.planning import preview_of
+from sagaz_core.replay.overrides import Override
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_tui.batch_request import read_request
 from sagaz_tui.cli.batch_consent import agreed, check_can_ask
 from sagaz_tui.cli.batch_events import OnEvent, telling
 from sagaz_tui.cli.batch_override_file import read_override_file
@@ -41,6 +44,7 @@ class BatchWish:
     overrides: tuple[str, ...] = ()
     overrides_from: str | None = None
     override_file: str | None = None
+    saga_overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     allow_type: tuple[str, ...] = ()
     reason: str | None = None
@@ -66,6 +70,19 @@ class BatchWish:
     def asks(self) -> bool:
         """Whether a person is asked before it runs; of one to go on with, that was done."""
         return not (self.yes or self.only_looks or self.resume)
+
+
+def wish_of_screen(source: str, *, reason: str | None, yes: bool) -> BatchWish:
+    """Return what the screen asks for; ``source`` is a file, or ``-`` for stdin."""
+    asked = read_request(sys.stdin.read() if source == "-" else Path(source).read_text("utf-8"))
+    return BatchWish(
+        selection=BatchSelection(saga_ids=asked.saga_ids),
+        overrides=tuple(map(str, asked.overrides)),
+        saga_overrides=asked.saga_overrides,
+        allow_type=asked.allow_type,
+        reason=reason,
+        yes=yes,
+    )
 
 
 def carry_out(wish: BatchWish, storage: str | None, storage_url: str | None, format: Format) -> int:
@@ -106,7 +123,9 @@ def _batch(wish: BatchWish, settings: Settings, store: SnapshotStorage) -> Batch
         overrides=collect_overrides(wish.overrides, wish.overrides_from),
         unset=wish.unset,
         allow_type=wish.allow_type,
-        saga_overrides=read_override_file(wish.override_file) if wish.override_file else {},
+        saga_overrides=(
+            read_override_file(wish.override_file) if wish.override_file else wish.saga_overrides
+        ),
         compensated=wish.compensated,
         in_doubt=wish.in_doubt,
         again=wish.again,

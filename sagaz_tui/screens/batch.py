@@ -1,78 +1,71 @@
-"""A batch: what it would do, asked about, then how far it is, and what came of it."""
+"""A batch under way, whoever began it: how far it is, what came of it, and what needs a look."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.events import Event, Resize
-from textual.widgets import Input
+from textual.events import Resize
 
 from sagaz_core.errors import SagazError, StorageError
-from sagaz_tui.batch_run import BatchRequest, BatchRun, make_preview
+from sagaz_tui.batch_journal import JournaledBatch
+from sagaz_tui.batch_run import BatchRun
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.screens.plan import PlanPane
+from sagaz_tui.screens.batch_resume import BatchResumeScreen, needs_no_canary
+from sagaz_tui.stopping import CannotStopError
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.batch_lines import (
     counts_line,
     end_words,
     errors_line,
-    preview_lines,
     progress_line,
+    title_line,
 )
 from sagaz_tui.widgets.batch_pane import BatchPane
 from sagaz_tui.widgets.key_footer import KeyFooter
-from sagaz_tui.widgets.lines import Line, Span, TextPane, Token, line_width
+from sagaz_tui.widgets.lines import Span, TextPane, Token
 from sagaz_tui.widgets.plan_lines import wrapped
 
 if TYPE_CHECKING:
-    from sagaz_core.replay.batch import BatchPreview
+    from sagaz_core.model import BatchLogEntry
 
 _BETWEEN_LOOKS: Final = 0.1
+_SHARE: Final = 3
+"""Looking takes at most one part in so many of the time."""
+_QUIET: Final = 2.0
+"""Seconds after which it is looked at again though nothing was written: its process may be gone."""
+_LONGEST_RETRY: Final = 8.0
 _STOPS: Final = 2
-_OPTIONAL: Final = frozenset({"batch.enter", "batch.stop", "batch.copy"})
 
 
 class BatchScreen(SagazScreen[None]):
-    """Shows a batch before it runs, and follows it then; leaving it stops nothing.
-
-    Only a key that arrives after the preview has been painted can start it.
+    """Follows a batch; leaving it stops nothing.
 
     Args:
-        batch: what is asked for, or a batch that is under way or over already.
-        started: called with the run as soon as there is one.
+        batch: by what its process writes, or by what the store tells of it.
     """
 
     CSS_PATH = "batch.tcss"
-    PLACE = "batch"
-    BINDINGS = [*bindings_for("batch")]  # noqa: RUF012 - Textual declares it so
+    PLACE = "progress"
+    BINDINGS = [*bindings_for("progress")]  # noqa: RUF012 - Textual declares it so
 
-    def __init__(
-        self, batch: BatchRequest | BatchRun, *, started: Callable[[BatchRun], None]
-    ) -> None:
+    def __init__(self, batch: BatchRun | JournaledBatch) -> None:
         super().__init__()
         # Kept, not looked up: an answer may still come while the screen is taken down.
-        self._title, self._question = Bar(id="title"), Bar(id="question")
+        self._title, self._words = Bar(id="title"), Bar(id="words")
         self._progress, self._counts = Bar(id="progress"), Bar(id="counts")
-        self._errors = Bar(id="errors")
-        self._plans, self._pane = PlanPane(), BatchPane()
-        self._end = TextPane(id="end")
-        self._typed = Input(id="typed", compact=True, disabled=True)
-        self._footer = KeyFooter("batch", self.sagaz.settings.keys, leave_out=_OPTIONAL)
-        self.run = batch if isinstance(batch, BatchRun) else None
-        self.request = batch.request if isinstance(batch, BatchRun) else batch
-        self._tell_started = started
-        self._preview: BatchPreview | None = None
-        self._trouble = ""
-        self._end_words: list[str] = []
-        self._shown_at: float | None = None
+        self._errors, self._end = Bar(id="errors"), TextPane(id="end")
+        self._pane = BatchPane()
+        self._footer = KeyFooter("progress", self.sagaz.settings.keys)
+        self.followed = batch
+        self._entry: BatchLogEntry | None = None
+        self._learnt = False
+        """Whether it is known what had become of it before this process went on with it."""
+        self._stale = ""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -82,252 +75,221 @@ class BatchScreen(SagazScreen[None]):
         yield self._counts
         yield self._errors
         yield self._end
-        yield self._plans
         yield self._pane
-        with Horizontal(id="ask"):
-            yield self._question
-            yield self._typed
+        yield self._words
         yield self._footer
 
     def on_mount(self) -> None:
-        """Plan it, or follow it where it is under way already."""
-        if self.run is not None:
-            self._begin(self.run)
-            return
-        self._show_title("NOTHING HAS RUN", "ghost")
-        self._ask((Span(" planning…", "muted"),))
-        self.in_background("plan", self._make)
+        """Follow it."""
+        self._end.can_focus = False
+        self._follow_from_now(self.followed)
 
     def on_resize(self, event: Resize) -> None:
         """Lay the lines out anew."""
-        if self.run is not None:
-            self._show_run()
-        elif self._preview is not None or self._trouble:
-            self._show_preview()
+        self._show()
 
-    # ------------------------------------------------------------------ before it runs
+    # ------------------------------------------------------------------ following
 
-    async def _make(self) -> None:
-        try:
-            self._preview = await make_preview(self.sagaz.settings, self.request, self._planned)
-        except SagazError as error:
-            self._trouble = str(error)
-        self._show_preview()
+    def _follow_from_now(self, batch: BatchRun | JournaledBatch) -> None:
+        self.followed = batch
+        self._learnt = False
+        self._show()
+        self.in_background("follow", self._follow, batch)
 
-    def _planned(self, done: int, total: int) -> None:
-        if self._preview is None and self.is_attached:
-            self._ask((Span(f" planning {done:,} of {total:,}…", "muted"),))
-
-    def _show_preview(self) -> None:
-        """Show what it would do; nothing can be confirmed until that is painted."""
-        self._shown_at = None
-        width = self._plans.text_width
-        lines: list[Line] = []
-        if self._trouble:
-            lines += [*wrapped(self._trouble, width, "fail", lead="✗"), ()]
-        if self._preview is not None:
-            lines += preview_lines(self._preview, width)
-        self._plans.set_plan(lines)
-        refusal = self._refusal()
-        self._ask(refusal or self._invitation())
-        self._footer.show("batch", leave_out=_OPTIONAL - {"batch.copy"} - self._can(not refusal))
-
-    @staticmethod
-    def _can(enter: bool) -> set[str]:
-        return {"batch.enter"} if enter else set()
-
-    def displayed(self) -> None:
-        """Let keys confirm that come from now on: the preview is on the terminal."""
-        if self._shown_at is None and self._plans.drawn:
-            self._shown_at = Event().time
-            self.call_next(self._let_be_typed)
-
-    def _let_be_typed(self) -> None:
-        if self.sagaz.settings.production and self.run is None and not self._refusal():
-            self._typed.disabled = False
-            self.set_focus(self._typed)
-
-    def _invitation(self) -> Line:
-        assert self._preview is not None
-        runs = self._preview.runs
-        if self.sagaz.settings.production:
-            label = visible(self.sagaz.settings.production)
-            text = f" {label} is in production. Type {runs} and why to run them: "
-            return (Span(text, "changed", bold=True),)
-        key = keys_called("batch.enter", self.sagaz.settings.keys)
-        many = f"replays {runs:,} sagas, one first, then the others" if runs > 1 else "replays it"
-        return (Span(f" {key}", "live", bold=True), Span(f" {many}", "text", bold=True))
-
-    def _refusal(self) -> Line:
-        """Why this cannot be confirmed; empty: it can."""
-        if self._preview is None or not self._preview.runs:
-            return (Span(" There is nothing to run.", "muted"),)
-        if self.sagaz.settings.read_only:
-            text = " Opened read-only, so nothing is replayed; start without --read-only."
-            return (Span(text, "changed", bold=True),)
-        return ()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Run it, if what was typed is how many they are, and a reason."""
-        if not self._seen() or self._preview is None:
-            return
-        number, _, reason = event.value.strip().partition(" ")
-        if number.replace(",", "") != str(self._preview.runs):
-            self._say(f"that is not {self._preview.runs}; nothing was started")
-        elif not reason.strip():
-            self._say(f"say why, too, after {self._preview.runs}")
-        else:
-            self.request = replace(self.request, reason=reason.strip())
-            self._start()
-
-    def _seen(self) -> bool:
-        """Whether the key that is acted on came after the preview stood on the screen."""
-        if self._refusal() or self.run is not None or self.has_class("-too-small"):
-            return False
-        return self._shown_at is not None and self.input_at > self._shown_at
-
-    def _start(self) -> None:
-        try:
-            run = BatchRun.start(self.sagaz.settings, self.request)
-        except SagazError as error:
-            self._trouble = str(error)
-            self._show_preview()
-            return
-        self._tell_started(run)
-        self._begin(run)
-
-    # ------------------------------------------------------------------ while it runs, and after
-
-    def _begin(self, run: BatchRun) -> None:
-        self.run = run
-        self._typed.disabled = True
-        self.set_focus(None)
-        self.add_class("-begun")
-        self._show_run()
-        self.in_background("follow", self._follow, run)
-
-    async def _follow(self, run: BatchRun) -> None:
-        while not run.over:
-            await asyncio.to_thread(run.read)
-            self._show_run()
-            await asyncio.sleep(_BETWEEN_LOOKS)
-        because = None
-        if run.progress.batch_id is not None:
+    async def _follow(self, batch: BatchRun | JournaledBatch) -> None:
+        loop, retry = asyncio.get_running_loop(), 1.0
+        cursor: int | None = None
+        while True:
+            begun = loop.time()
             try:
-                entry = await self.sagaz.storage.get_batch(run.progress.batch_id)
-                because = entry.stopped_because if entry is not None else None
-            except StorageError as error:
-                self._trouble = str(error)
-        self._show_end(run, because)
+                if isinstance(batch, JournaledBatch):
+                    cursor = await self.storage.wait(cursor, _QUIET)
+                await batch.refresh()
+                await self._look_in_journal(batch)
+            except (StorageError, OSError) as error:
+                cursor = None
+                self._stale = f"stale, retry in {retry:.0f} s: {visible(str(error))}"
+                self._show()
+                await asyncio.sleep(retry)
+                retry = min(retry * 2, _LONGEST_RETRY)
+                continue
+            self._stale, retry = "", 1.0
+            self._show()
+            if isinstance(batch, BatchRun) and batch.over:
+                return
+            await asyncio.sleep(max(_BETWEEN_LOOKS, (loop.time() - begun) * _SHARE))
 
-    def _show_run(self) -> None:
-        run = self.run
-        if run is None:
+    async def _look_in_journal(self, batch: BatchRun | JournaledBatch) -> None:
+        """Learn what was before, once it is known which batch it is, and how it ended."""
+        if isinstance(batch, JournaledBatch):
+            self._entry = batch.standing.entry
             return
-        progress, width = run.progress, self.size.width
-        over = run.over
-        if not progress.total:
-            self._progress.show((Span(" starting…", "live"),))
-        else:
+        batch_id = batch.progress.batch_id
+        if batch_id is None or (self._learnt and not batch.over):
+            return
+        self._entry = await self.storage.get_batch(batch_id)
+        if self._entry is not None:
+            await batch.learn(self.storage, self._entry)
+            self._learnt = True
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _show(self) -> None:
+        progress, width, over = self.followed.progress, self.size.width, self.followed.over
+        if progress.total:
             self._progress.show(progress_line(progress, width, over=over))
+        else:
+            self._progress.show(() if over else (Span(" starting…", "live"),))
         self._counts.show(counts_line(progress))
         self._errors.show(errors_line(progress))
         self._pane.set_items(progress.troubled)
-        opens = self._can(self._pane.selected is not None)
-        if over:
-            self._show_end_words()
-            self._footer.show("batch", leave_out=_OPTIONAL - opens)
-            return
-        self._show_title("STOPPING" if run.stops else "RUNNING", "live")
-        self._ask(self._while_running(run))
-        self._footer.show("batch", leave_out=_OPTIONAL - {"batch.stop"} - opens)
+        state, token = self._state
+        name = progress.batch_id or ""
+        label = self.sagaz.settings.production
+        self._title.show(*title_line(progress.total, name, state, token, label))
+        self._show_end_words()
+        self._show_words()
+        meaningless = {
+            "progress.open": self._pane.selected is None,
+            "progress.down": self._pane.count < 2,
+            "progress.stop": over or self.followed.stops >= _STOPS,
+            "progress.resume": not self._goes_on,
+            "progress.copy": not self._goes_on,
+        }
+        self._footer.show("progress", leave_out=[key for key, none in meaningless.items() if none])
 
-    def _while_running(self, run: BatchRun) -> Line:
-        key = keys_called("batch.stop", self.sagaz.settings.keys)
-        words = (
-            " it goes on if you leave; {} stops it after those under way",
-            " those under way come to their end; {} again cancels them, and they undo",
-            " cancelling: those under way undo what they did",
-        )
-        said = words[run.stops].format(key)
-        if run.progress.canary is not None and not run.stops:
-            said = f" {visible(run.progress.canary)} runs first, alone; {said.lstrip()}"
-        return (Span(said, "muted"),)
+    @property
+    def _state(self) -> tuple[str, Token]:
+        batch, progress = self.followed, self.followed.progress
+        if self._stale:
+            return "STALE", "changed"
+        if not batch.over:
+            return "STOPPING" if batch.stops else "RUNNING", "live"
+        if isinstance(batch, JournaledBatch) and batch.standing.state == "interrupted":
+            return "INTERRUPTED", "changed"
+        if batch.trouble:
+            return ("CANCELLED", "changed") if batch.stops else ("ENDED EARLY", "fail")
+        if progress.left:
+            return "STOPPED", "changed"
+        fine = progress.counts["succeeded"] == progress.total
+        return "COMPLETED", "ok" if fine else "changed"
 
-    def _show_end(self, run: BatchRun, because: str | None) -> None:
-        progress = run.progress
-        if run.trouble:
-            self._end_words = [run.trouble]
-            if run.stops:
-                self._show_title("CANCELLED", "changed")
-            else:
-                self._show_title("ENDED EARLY", "fail")
-        elif progress.done < progress.total:
-            self._end_words = end_words(progress.said, because)
-            self._show_title("STOPPED", "changed")
-        else:
-            self._end_words = end_words(progress.said, None)
-            fine = progress.counts["succeeded"] == progress.total
-            self._show_title("COMPLETED", "ok" if fine else "changed")
-        self._ask(())
-        self._show_run()
+    @property
+    def _goes_on(self) -> bool:
+        """Whether it is over with some of its sagas left."""
+        return self.followed.over and self._entry is not None and bool(self.followed.progress.left)
 
     def _show_end_words(self) -> None:
+        """Say why it is over, where it ended otherwise than well."""
+        words: list[str] = []
+        if self.followed.over:
+            because = self._entry.stopped_because if self._entry and self._goes_on else None
+            if self._state[0] == "CANCELLED":
+                words = ["those that were under way have been cancelled, and undone"]
+            elif trouble := self.followed.trouble:
+                words = [trouble]
+            else:
+                words = end_words(self.followed.progress, because)
         width = self.size.width
-        lines = [line for text in self._end_words for line in wrapped(text, width, "text", lead="")]
+        lines = [line for text in words for line in wrapped(text, width, "text", lead="")]
         self._end.display = bool(lines)
         self._end.styles.height = len(lines)
         self._end.set_lines(lines, from_top=True)
 
-    # ------------------------------------------------------------------ what is shown
+    def _show_words(self) -> None:
+        """Say what goes on if nothing is done, and what a key would change."""
+        if self._stale:
+            self._words.show((Span(f" {self._stale}", "changed"),))
+        elif not self.followed.over:
+            self._words.show((Span(f" {self._while_running()}", "muted"),))
+        elif not self._goes_on:
+            self._words.show(())
+        elif self.sagaz.settings.read_only:
+            text = " Opened read-only, so it is not gone on with; start without --read-only."
+            self._words.show((Span(text, "muted"),))
+        else:
+            key = keys_called("progress.resume", self.sagaz.settings.keys)
+            left = self.followed.progress.left
+            text = f" goes on with the {f'{left:,} that are' if left > 1 else 'one that is'} left"
+            self._words.show((Span(f" {key}", "live", bold=True), Span(text, "text")))
 
-    def _show_title(self, state: str, token: Token) -> None:
-        count = len(self.request.saga_ids)
-        if self.run is not None:
-            count = self.run.progress.total or count
-        what = f"replay of {count:,} saga{'s' * (count != 1)}"
-        left = (Span(" Batch  ", "muted"), Span(what, "text", bold=True))
-        label = visible(self.sagaz.settings.production)
-        right = (Span(f"{label}  ", "changed", bold=True), Span(f"{state} ", token))
-        self._title.show(left, right if label else right[1:])
-
-    def _ask(self, words: Line) -> None:
-        self._question.styles.width = max(line_width(words), 1)
-        self._question.show(words)
+    def _while_running(self) -> str:
+        key = keys_called("progress.stop", self.sagaz.settings.keys)
+        batch = self.followed
+        if batch.stops:
+            return (
+                f"those under way come to their end; {key} again cancels them, and they undo"
+                if batch.stops < _STOPS
+                else "cancelling: those under way undo what they did"
+            )
+        if isinstance(batch, JournaledBatch):
+            who = visible(batch.standing.owner or batch.standing.entry.initiated_by)
+            return f"{who} works on it; {key} stops it after those under way"
+        if batch.progress.canary is not None:
+            first = visible(batch.progress.canary)
+            return f"{first} runs first, alone; leaving stops nothing, {key} does"
+        return f"it goes on if you leave; {key} stops it after those under way"
 
     def _say(self, text: str) -> None:
         self.notify(text, markup=False, timeout=4)
 
     # ------------------------------------------------------------------ keys
 
-    def action_enter(self) -> None:
-        """Run it, if it has been seen; later open the selected saga."""
-        if self.run is None:
-            if not self.sagaz.settings.production and self._seen():
-                self._start()
-        elif self._pane.selected is not None:
+    def action_open(self) -> None:
+        """Open the selected saga, or its replay."""
+        if self._pane.selected is not None:
             from sagaz_tui.screens.debugger import DebuggerScreen
 
             self.app.push_screen(DebuggerScreen(self._pane.selected.opens))
 
     def action_move(self, by: int) -> None:
-        """Select another row, or scroll the preview."""
-        if self.run is None:
-            self._plans.action_move(by)
-        else:
-            self._pane.move(by)
+        """Select another saga."""
+        self._pane.move(by)
 
     def action_stop(self) -> None:
         """Let those under way end and start no more; once more: cancel them."""
-        if self.run is not None and not self.run.over and self.run.stops < _STOPS:
-            self.run.stop()
-            self._show_run()
+        if self.followed.over or self.followed.stops >= _STOPS:
+            return
+        if self.sagaz.settings.read_only:
+            self._say("this store was opened read-only; open it without --read-only to stop one")
+            return
+        try:
+            self.followed.stop()
+        except CannotStopError as error:
+            self._say(str(error))
+        self._show()
+
+    def action_resume(self) -> None:
+        """Ask whether to go on with what is left."""
+        if not self._goes_on:
+            return
+        if self.sagaz.settings.read_only:
+            self._say("this store was opened read-only; open it without --read-only to go on")
+        elif self._stale:
+            self._say("the store is out of reach; go on once it answers")
+        else:
+            self.app.push_screen(BatchResumeScreen(self.followed.progress), self._resume)
+
+    def _resume(self, yes: bool | None) -> None:
+        batch_id = self.followed.progress.batch_id
+        if not yes or batch_id is None:
+            return
+        try:
+            canary = not needs_no_canary(self.followed.progress)
+            run = BatchRun.resume(self.sagaz.settings, batch_id, canary=canary)
+        except SagazError as error:
+            self._say(str(error))
+        else:
+            run.progress.total = self.followed.progress.total
+            self._follow_from_now(run)
 
     def action_copy(self) -> None:
-        """Copy the command that does the same, the ids after it."""
-        words = ["sagaz", "replay", "batch", "--ids", "-"]
-        ids = "\n".join(self.request.saga_ids)
-        self.copy(f"{shlex.join(words)} <<'IDS'\n{ids}\nIDS\n", "as a command")
+        """Copy the command that goes on with it."""
+        batch_id = self.followed.progress.batch_id
+        if batch_id is not None:
+            self.copy(
+                shlex.join(["sagaz", "replay", "batch", "--resume", batch_id]), "as a command"
+            )
 
     def action_back(self) -> None:
         """Leave; what has been started goes on."""

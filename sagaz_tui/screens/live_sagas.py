@@ -319,12 +319,12 @@ class LiveSagas(SagazScreen[None]):
         )
         keys = {name: keys_called(f"list.{name}", remapped) for name in ("top", "bottom")}
         keys["back"] = keys_called("back", remapped)
-        keys["replay"] = keys_called("list.replay", remapped)
+        keys["batches"] = keys_called("list.batches", remapped)
         self._filter_line.show_news(*news_line(news, keys))
 
     @property
     def _batch_words(self) -> str:
-        """How far the batch is that was started here; empty: there is none."""
+        """How far a batch is, whoever began it; empty: there is none to tell of."""
         return ""
 
     def _show_notice(self) -> None:

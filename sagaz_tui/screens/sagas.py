@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
+from textual.events import ScreenSuspend
 
-from sagaz_core.errors import ExpressionError, SagazError, StorageError, UsageError
+from sagaz_core.errors import ExpressionError, StorageError, UsageError
+from sagaz_tui.batch_news import BatchNews
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.saga_feed import SORTS, SagaFeed, View
@@ -25,7 +26,8 @@ _PATIENCE: Final = 3.0
 """Seconds that a key waits for what it needs to be read."""
 
 if TYPE_CHECKING:
-    from sagaz_tui.batch_run import BatchRequest, BatchRun
+    from sagaz_tui.batch_news import Batch
+    from sagaz_tui.batch_run import BatchRun
 
 
 class SagasScreen(LiveSagas):
@@ -36,8 +38,7 @@ class SagasScreen(LiveSagas):
 
     def __init__(self) -> None:
         super().__init__()
-        self._batch: BatchRun | None = None
-        self._batch_looked_for = False
+        self._batches = BatchNews(self.sagaz.storage, self._show_news)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -119,59 +120,65 @@ class SagasScreen(LiveSagas):
 
     def action_replay(self) -> None:
         """Show what a replay would do, to be confirmed: of the marked sagas, else of this one."""
-        if self._batch is not None:
-            self._open_batch(self._batch)
-        elif self._marks:
-            from sagaz_tui.batch_run import BatchRequest
-
-            self._open_batch(BatchRequest(self.marked))
+        if self._marks:
+            self._open_preview()
         else:
             self._open_plan(confirm=True)
 
-    def _open_batch(self, batch: BatchRequest | BatchRun) -> None:
+    def _open_preview(self) -> None:
+        from sagaz_tui.batch_request import BatchRequest
+        from sagaz_tui.screens.batch_preview import BatchPreviewScreen
+
+        self.app.push_screen(BatchPreviewScreen(BatchRequest(self.marked)), self._batch_started)
+
+    def _batch_started(self, run: BatchRun | None) -> None:
+        if run is not None:
+            self._marks.clear()
+            self._show_marks()
+            self._batches.take(run)
+            self._open_batch(run)
+
+    def action_batches(self) -> None:
+        """Show the batches of this store."""
+        from sagaz_tui.screens.batches import BatchesScreen
+
+        self.app.push_screen(BatchesScreen(), self._batch_chosen)
+
+    def _batch_chosen(self, batch_id: str | None) -> None:
+        if batch_id is not None:
+            self.in_background("batch-chosen", self._open_chosen, batch_id)
+
+    async def _open_chosen(self, batch_id: str) -> None:
+        try:
+            batch = await self._batches.find(batch_id)
+        except StorageError:
+            self._say("the store cannot be read now; try again once it answers")
+            return
+        if batch is not None:
+            self._open_batch(batch)
+
+    def _open_batch(self, batch: Batch) -> None:
         from sagaz_tui.screens.batch import BatchScreen
 
-        self.app.push_screen(BatchScreen(batch, started=self._batch_started), self._batch_left)
+        screen = BatchScreen(batch)
 
-    def _batch_started(self, run: BatchRun) -> None:
-        self._batch = run
-        self._marks.clear()
-        self._show_marks()
+        def left(result: None) -> None:
+            self._batches.left(screen.followed)
 
-    async def _find_batch(self) -> None:
-        """Find a batch of this store that a screen before this one has started."""
-        from sagaz_tui.batch_run import batches_under_way
-
-        with suppress(SagazError):
-            for run in await asyncio.to_thread(batches_under_way):
-                batch_id = run.progress.batch_id
-                known = batch_id and await self.sagaz.storage.get_batch(batch_id)
-                if known and self._batch is None:
-                    self._batch = run
-                    self._show_news()
-
-    def _batch_left(self, result: None) -> None:
-        """Forget a batch whose end has been seen."""
-        if self._batch is not None and self._batch.over:
-            self._batch = None
-        self._show_news()
+        self.app.push_screen(screen, left)
 
     @property
     def _batch_words(self) -> str:
-        if self._batch is None:
-            return ""
-        progress = self._batch.progress
-        state = "ended" if self._batch.over else f"{progress.done:,} of {progress.total:,}"
-        return f"batch {state}"
+        return self._batches.words
 
-    def _tick(self) -> None:
-        super()._tick()
-        if not self._batch_looked_for:
-            self._batch_looked_for = True
-            self.in_background("batch", self._find_batch)
-        if self._batch is not None and self.is_current:
-            self._batch.read()
-            self._show_news()
+    def _start_following(self) -> None:
+        super()._start_following()
+        self.in_background("batch", self._batches.run)
+
+    def on_screen_suspend(self, event: ScreenSuspend) -> None:
+        """Look for no batches while something else is on top."""
+        super().on_screen_suspend(event)
+        self.workers.cancel_group(self, "batch")
 
     def _open_plan(self, *, confirm: bool) -> None:
         from sagaz_tui.replay_process import ReplayRequest

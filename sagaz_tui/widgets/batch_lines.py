@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sagaz_core.model import StepFate
+from sagaz_core.model import PlannedOverride, StepFate
 from sagaz_tui.batch_progress import BatchProgress, EndedItem, ItemState
 from sagaz_tui.text import short_age, short_duration, visible
 from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.widgets.diff_lines import difference_line, difference_of, path_width
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip, fit
 
 if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
+    from sagaz_tui.batch_request import BatchRequest
 
 _SKIPPED: Final = 200
 _ERRORS: Final = 10
@@ -31,7 +34,21 @@ _STATES: Final[tuple[tuple[ItemState, GlyphName, str, Token], ...]] = (
 )
 
 
-def preview_lines(preview: BatchPreview, width: int) -> list[Line]:
+def title_line(
+    count: int, name: str, state: str, token: Token, production: str
+) -> tuple[Line, Line]:
+    """Return the title of a batch of so many sagas, and at its right how it stands."""
+    what = f"replay of {count:,} saga{'s' * (count != 1)}"
+    left = (
+        Span(" Batch  ", "muted"),
+        Span(what, "text", bold=True),
+        Span(f"  {visible(name)}", "muted"),
+    )
+    label = (Span(f"{visible(production)}  ", "changed", bold=True),) if production else ()
+    return left, (*label, Span(f"{state} ", token))
+
+
+def preview_lines(preview: BatchPreview, width: int, request: BatchRequest) -> list[Line]:
     """Return what a batch would do: how many from where, the first plans, who is left out."""
     steps = " · ".join(f"{visible(step)} {count:,}" for step, count in preview.by_step.items())
     lines: list[Line] = [
@@ -39,12 +56,17 @@ def preview_lines(preview: BatchPreview, width: int) -> list[Line]:
             Span(f" {preview.runs:,} of {preview.count:,} would run", "text", bold=True),
             Span(f"   from {steps}" if steps else "", "muted"),
         ),
-        (),
     ]
+    if request.override_file:
+        count = len(request.saga_overrides)
+        words = f" {request.override_file} sets values in {count:,} of them, each its own"
+        lines.append((Span(clip(words, width), "changed"),))
+    lines.append(())
     if preview.samples:
         head = " The first of them" if preview.runs > len(preview.samples) else " They are"
         lines.append((Span(head, "muted", bold=True),))
-        lines += [_sample_line(item, width) for item in preview.samples]
+        for item in preview.samples:
+            lines += [_sample_line(item, width), *_change_lines(item, width)]
         lines.append(())
     if preview.skipped:
         lines.append((Span(f" {len(preview.skipped):,} are left out", "muted", bold=True),))
@@ -69,6 +91,18 @@ def _sample_line(item: BatchItem, width: int) -> Line:
     )
 
 
+def _change_lines(item: BatchItem, width: int) -> Iterator[Line]:
+    last: dict[str, PlannedOverride] = {}
+    for each in item.plan.overrides if item.plan else ():
+        # What is set in one takes the place of what is set in all.
+        first = last.get(each.path, each)
+        last[each.path] = replace(each, before=first.before)
+    changes = [difference_of(each) for each in last.values()]
+    paths = path_width(changes, width - 5)
+    for change in changes:
+        yield (Span("     "), *difference_line(change, paths, width - 5))
+
+
 def _left_out_line(item: BatchItem, width: int) -> Line:
     column = max(width // 4, 12)
     return (
@@ -84,7 +118,7 @@ def progress_line(progress: BatchProgress, width: int, *, over: bool) -> Line:
     if progress.rate is not None:
         words += f"  {progress.rate:,.1f}/s"
     if over:
-        words += f"  took {short_duration(progress.seconds)} "
+        words += f"  took {short_duration(progress.seconds)} " if progress.rate else " "
     elif progress.seconds_left is not None:
         words += f"  {short_age(max(progress.seconds_left, 1))} left "
     cells = max(width - len(words) - 2, 10)
@@ -130,6 +164,12 @@ def ended_line(item: EndedItem, width: int, *, selected: bool) -> Line:
     )
 
 
-def end_words(said: Sequence[str], because: str | None) -> list[str]:
+def end_words(progress: BatchProgress, because: str | None) -> list[str]:
     """Return what there is to say of a batch that is over, and what to do next."""
-    return [*([f"stopped because {because}"] if because else []), *said]
+    words = []
+    if because is not None:
+        # How to go on from a shell; on the screen a key does.
+        words.append(f"stopped because {because.partition('; see why, and resume')[0]}")
+    if progress.counts["failed"] and not progress.left:
+        words.append("open what failed to see why; a new batch takes it once more")
+    return words

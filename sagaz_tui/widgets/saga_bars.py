@@ -116,7 +116,7 @@ class News:
     """Of how many sagas an expression was asked; None: there is none."""
     complete: bool = True
     batch: str = ""
-    """How far a batch is that was started here; empty: there is none."""
+    """How far a batch is, whoever began it; empty: there is none to tell of."""
 
 
 def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]]:
@@ -124,7 +124,7 @@ def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]
 
     Args:
         news: what to tell.
-        keys: the keys ``top``, ``bottom``, ``back`` and ``replay`` as a person reads them.
+        keys: the keys ``top``, ``bottom``, ``back`` and ``batches`` as a person reads them.
     """
     spans: list[Span] = []
     calls: dict[int, str] = {}
@@ -136,7 +136,7 @@ def news_line(news: News, keys: Mapping[str, str]) -> tuple[Line, dict[int, str]
             spans.append(span)
 
     if news.batch:
-        say(news.batch, "live", keys["replay"], "replay")
+        say(news.batch, "live", keys["batches"], "batches")
     if news.marking:
         say(f"marking, {news.marked:,} so far", "live", keys["back"], "back")
     elif news.marked:

@@ -47,8 +47,10 @@ def test_a_batch_outlives_its_terminal_and_the_next_screen_finds_it(
         terminal.kill(signum)
         terminal.wait_for_end()
     with Terminal([SAGAZ], cwd=failed_orders) as terminal:
-        terminal.wait_for(r"batch 0 of 3 \(R\)")
-        terminal.type("R")
+        terminal.wait_for(r"batch 0 of 3 \(B\)")
+        terminal.type("B")
+        terminal.wait_for("running +3 sagas")
+        terminal.type("\r")
         terminal.wait_for("replay of 3 sagas(?s:.*)RUNNING")
         Path("gateway-answers").touch()
         terminal.wait_for("COMPLETED(?s:.*)3 of 3(?s:.*)3 succeeded")

@@ -14,6 +14,7 @@ from textual.strip import Strip
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.screens.batch import BatchScreen
+from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanPane
 from sagaz_tui.screens.sagas import SagasScreen
@@ -55,7 +56,7 @@ async def marked(
         await until_painted(pilot, f"• {3 if filter else 4} marked")
         press(pilot, *keys)
         if keys:
-            await until(pilot, lambda: isinstance(app.screen, BatchScreen), "the batch")
+            await until(pilot, lambda: isinstance(app.screen, BatchPreviewScreen), "the batch")
         yield pilot
 
 
@@ -111,8 +112,25 @@ async def test_a_canary_that_fails_stops_it_and_the_rest_is_told_of(
         await until_painted(pilot, "enter replays 4 sagas")
         press(pilot, "enter")
         # The newest, which is the parcel, goes first.
-        await until_painted(pilot, "STOPPED", "1 of 4", "stopped because", "--resume")
+        await until_painted(
+            pilot,
+            "STOPPED",
+            "1 of 4",
+            "stopped because the first that ran, parcel_7, failed",
+            "R goes on with the 3 that are left",
+            "enter open",
+        )
         assert await outcomes(orders) == ["failed"]
+        press(pilot, "R")
+        await until_painted(pilot, "Replay the 3 sagas that are left", "no one of", "enter go on")
+        press(pilot, "escape")
+        await until(pilot, lambda: "enter go on" not in painted(pilot.app), "no question")
+        press(pilot, "R")
+        await until_painted(pilot, "enter go on")
+        press(pilot, "enter")
+        await until_painted(pilot, "COMPLETED", "4 of 4", "✓ 3 succeeded", "✗ 1 failed")
+        assert await outcomes(orders) == ["failed", "success", "success", "success"]
+        assert "R go on" not in painted(pilot.app)
 
 
 async def test_a_key_typed_before_the_preview_is_painted_starts_nothing(
@@ -151,6 +169,78 @@ async def test_production_wants_the_number_and_a_reason(orders: SnapshotStorage)
         assert {entry.reason for entry in await orders.list_replays()} == {"gateway is back"}
 
 
+async def test_values_are_set_in_all_and_in_each_and_the_preview_shows_what_changes(
+    orders: SnapshotStorage,
+) -> None:
+    Path("tokens.csv").write_text("saga_id,token\norder_8,tok_8\norder_7,\n")
+    async with marked(orders, "order_", production="PROD-EU") as pilot:
+        await until_painted(pilot, "Type 3 and why", "F5 edit", "F6 file")
+        press(pilot, "f5")
+        await until_painted(pilot, "Edits for all, as in order_9 @#2", "enter stage")
+        press(pilot, *"token=tok_new", "enter")
+        await until_painted(pilot, "1 staged", '~ /token  "old" → "tok_new"', "Type 3 and why")
+        press(pilot, "f7")
+        await until_painted(pilot, "Type 3 and why")
+        await until(pilot, lambda: "tok_new" not in painted(pilot.app), "no edit")
+        press(pilot, "f8", "f6", *"token.csv", "enter")
+        await until_painted(pilot, "! cannot read 'token.csv': No such file")
+        press(pilot, "f6", *"tokens.csv", "enter")
+        await until_painted(
+            pilot,
+            "tokens.csv sets values in 1 of them, each its own",
+            '+ /token  "tok_8"',
+            '~ /token  "old" → "tok_new"',
+            "Type 3 and why",
+        )
+        press(pilot, "escape")
+        await until_painted(pilot, "1 edit is staged for this batch; esc again leaves")
+        await until(pilot, lambda: pilot.app.screen.focused, "the line to type in")
+        press(pilot, *"3 a new token", "enter")
+        await until_painted(pilot, "COMPLETED", "✓ 3 succeeded")
+    tokens = {}
+    for entry in await orders.list_replays():
+        latest = await orders.get_latest_snapshot(entry.replay_id)
+        assert latest is not None
+        tokens[entry.original_saga_id] = latest.context["token"]
+    assert tokens == {"order_7": "tok_new", "order_8": "tok_8", "order_9": "tok_new"}
+
+
+async def test_what_is_set_is_in_the_copied_command_and_can_be_taken_out(
+    orders: SnapshotStorage,
+) -> None:
+    Path("more.jsonl").write_text('{"saga_id": "order_9", "overrides": {"n": 2}}\n')
+    async with marked(orders, "order_") as pilot:
+        await until_painted(pilot, "enter replays 3 sagas", "enter run  e edit  f file")
+        press(pilot, "e", *"/extra:=[1]", "enter")
+        await until_painted(pilot, "+ /extra  [1]", "enter replays 3 sagas")
+        press(pilot, "f", *"more.jsonl", "enter")
+        await until_painted(pilot, "more.jsonl sets values in 1", "enter replays 3 sagas")
+        press(pilot, "Y")
+        await until(pilot, lambda: pilot.app.clipboard, "something copied")
+        assert pilot.app.clipboard.startswith(
+            "sagaz replay batch --ids - --override extra:=[1] --override-file more.jsonl <<'IDS'"
+        ) or pilot.app.clipboard.startswith(
+            "sagaz replay batch --ids - --override 'extra:=[1]' --override-file more.jsonl <<'IDS'"
+        )
+        press(pilot, "f", *["backspace"] * 10, "enter")
+        await until(pilot, lambda: "more.jsonl" not in painted(pilot.app), "no file")
+        press(pilot, "z")
+        await until(pilot, lambda: "/extra" not in painted(pilot.app), "no edit")
+        press(pilot, "z", "f", "escape", "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
+        assert await outcomes(orders) == []
+
+
+async def test_a_value_that_fits_none_of_them_leaves_them_out_with_the_reason(
+    orders: SnapshotStorage,
+) -> None:
+    async with marked(orders) as pilot:
+        await until_painted(pilot, "enter replays 4 sagas")
+        # The parcel, as which edits are read, has no such key, and takes any type.
+        press(pilot, "e", *"order_id:=5", "enter")
+        await until_painted(pilot, "1 of 4 would run", "3 are left out", "enter replays it")
+
+
 async def test_a_store_opened_to_look_only_replays_nothing(orders: SnapshotStorage) -> None:
     async with marked(orders, read_only=True) as pilot:
         await until_painted(pilot, "4 of 4 would run", "Opened read-only, so nothing is replayed")
@@ -177,13 +267,15 @@ async def test_leaving_stops_nothing_and_coming_back_finds_it(orders: SnapshotSt
         await until_painted(pilot, "enter replays 3 sagas")
         press(pilot, "enter")
         await until_painted(pilot, "RUNNING", "0 of 3", "▸ 1 under way")
-        await until_painted(pilot, "order_9 runs first, alone; it goes on if you leave")
+        await until_painted(pilot, "order_9 runs first, alone; leaving stops nothing, X does")
         press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, SagasScreen), "the list")
-        await until_painted(pilot, "batch 0 of 3 (R)")
-        press(pilot, "R")
+        await until_painted(pilot, "batch 0 of 3 (B)")
+        press(pilot, "B")
+        await until_painted(pilot, "▌▸ running", "3 sagas")
+        press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen), "the batch")
-        await until_painted(pilot, "RUNNING", "it goes on if you leave")
+        await until_painted(pilot, "RUNNING", "leaving stops nothing")
         Path("gateway-answers").touch()
         await until_painted(pilot, "COMPLETED", "✓ 3 succeeded")
 
@@ -210,7 +302,7 @@ async def test_x_twice_cancels_what_is_under_way(orders: SnapshotStorage) -> Non
         press(pilot, "X")
         await until_painted(pilot, "STOPPING", "those under way come to their end")
         press(pilot, "X")
-        await until_painted(pilot, "CANCELLED", "--resume")
+        await until_painted(pilot, "CANCELLED", "R goes on with the 2 that are left")
         await until(pilot, lambda: "released" in ledger(), "what was done to be undone")
 
 
@@ -219,6 +311,6 @@ async def test_what_keeps_it_from_starting_is_told(
 ) -> None:
     async with marked(orders, "order_") as pilot:
         await until_painted(pilot, "enter replays 3 sagas")
-        monkeypatch.setattr("sagaz_tui.batch_run.command", lambda request: ["false"])
+        monkeypatch.setattr("sagaz_tui.batch_run.command", lambda words: ["false"])
         press(pilot, "enter")
         await until_painted(pilot, "ENDED EARLY", "without a word")

@@ -13,7 +13,8 @@ import pytest
 
 from sagaz_core.replay.batch import BatchItem, BatchPreview
 from sagaz_tui.batch_progress import BatchProgress
-from sagaz_tui.batch_run import BatchRequest, BatchRun, batches_under_way
+from sagaz_tui.batch_request import BatchRequest
+from sagaz_tui.batch_run import BatchRun, runs_under_way
 from sagaz_tui.widgets.batch_lines import counts_line, errors_line, preview_lines, progress_line
 from sagaz_tui.widgets.lines import line_text, line_width
 from tests.screen.failures import NOW
@@ -82,7 +83,6 @@ def test_what_was_not_brought_to_success_is_kept_with_why_and_what_to_open() -> 
 
 def test_what_the_process_says_besides_is_no_event() -> None:
     told = progress("sagaz: 3 are left; `sagaz replay batch --resume batch-1` goes on", "a table")
-    assert told.said == ["3 are left; `sagaz replay batch --resume batch-1` goes on"]
     assert told.total == 100
 
 
@@ -95,7 +95,7 @@ def test_half_a_line_is_taken_in_once_it_is_whole(tmp_path: Path) -> None:
     log = tmp_path / "batch.log"
     line = ended(1, "succeeded", 1)
     log.write_text(event("batch_started", 0) + "\n" + line[:30])
-    run = BatchRun(BatchRequest(()), 1 << 22, log)
+    run = BatchRun(1 << 22, log)
     run.read()
     assert (run.progress.total, run.progress.done) == (100, 0)
     with log.open("a") as file:
@@ -109,14 +109,14 @@ def test_a_batch_is_found_as_long_as_its_process_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert batches_under_way() == []
+    assert runs_under_way() == []
     assert not (tmp_path / "sagaz").exists()
     (tmp_path / "sagaz").mkdir(mode=0o700)
     waits = [sys.executable, "-c", "input()"]
     with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True) as process:
         for pid in (process.pid, 1 << 22):
             (tmp_path / "sagaz" / f"batch-{pid}.log").write_text(event("batch_started", 7) + "\n")
-        (found,) = batches_under_way()
+        (found,) = runs_under_way()
         assert found.progress.batch_id == "batch-1"
         process.communicate(b"\n")
     found.read()
@@ -128,6 +128,6 @@ def test_many_left_out_are_counted_after_the_first_hundreds() -> None:
         BatchItem(saga_id=f"o{n}", saga_name="S", from_step=None, reason="no") for n in range(300)
     )
     preview = BatchPreview(count=300, runs=0, samples=(), skipped=skipped, by_step={})
-    lines = [line_text(line) for line in preview_lines(preview, 80)]
+    lines = [line_text(line) for line in preview_lines(preview, 80, BatchRequest(()))]
     assert lines[0].startswith(" 0 of 300 would run")
     assert lines[-1].strip() == "and 100 more"

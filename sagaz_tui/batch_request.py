@@ -1,0 +1,68 @@
+"""What a person asks of a batch, and how the screen hands it to the batch's process."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sagaz_core.replay.overrides import Override, parse_override
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """Which sagas to replay, each from its failed step, with what set, and why.
+
+    ``saga_overrides`` is what is set in single sagas, after what is set in all of them, and
+    ``override_file`` the file that it was read from, empty if there is none.
+    """
+
+    saga_ids: tuple[str, ...]
+    overrides: tuple[Override, ...] = ()
+    allow_type: tuple[str, ...] = ()
+    saga_overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
+    override_file: str = ""
+    reason: str | None = None
+
+
+def request_text(request: BatchRequest) -> str:
+    """Return a request as one JSON document; the reason is no part of it."""
+    return json.dumps(
+        {
+            "saga_ids": request.saga_ids,
+            "overrides": [str(each) for each in request.overrides],
+            "allow_type": request.allow_type,
+            "saga_overrides": {
+                saga_id: [str(each) for each in some]
+                for saga_id, some in request.saga_overrides.items()
+            },
+        }
+    )
+
+
+def read_request(text: str) -> BatchRequest:
+    """Return the request that :func:`request_text` has written."""
+    document = json.loads(text)
+    return BatchRequest(
+        saga_ids=tuple(document["saga_ids"]),
+        overrides=tuple(map(parse_override, document["overrides"])),
+        allow_type=tuple(document["allow_type"]),
+        saga_overrides={
+            saga_id: tuple(map(parse_override, some))
+            for saga_id, some in document["saga_overrides"].items()
+        },
+    )
+
+
+def as_command(request: BatchRequest) -> str:
+    """Return the command that asks for the same batch, for a shell; the ids come after it."""
+    words = ["sagaz", "replay", "batch", "--ids", "-"]
+    for override in request.overrides:
+        words += ["--override", str(override)]
+    for pointer in request.allow_type:
+        words += ["--allow-type", pointer]
+    if request.override_file:
+        words += ["--override-file", request.override_file]
+    ids = "\n".join(request.saga_ids)
+    return f"{shlex.join(words)} <<'IDS'\n{ids}\nIDS\n"
