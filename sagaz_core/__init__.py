@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         HeadConflictError,
         InvalidSagaIdError,
         LeaseLostError,
+        NotAllowedError,
         NotASagazStoreError,
         NotFoundError,
         NotResumableError,
@@ -95,7 +96,7 @@ _NAMES = {
     "config": "Backoff ReplayConfig SagaConfig SnapshotStrategy",
     "errors": (
         "AmbiguousSagaError BatchChangedError BatchNotFoundError CorruptEntryError "
-        "DecryptionError TamperedError "
+        "DecryptionError NotAllowedError TamperedError "
         "DuplicateSnapshotError ForcedFailureError HeadConflictError InvalidSagaIdError "
         "LeaseLostError NotASagazStoreError NotFoundError NotResumableError "
         "OverrideError PlanChangedError ReadOnlyStoreError ReplayInProgressError RunRefusedError "
@@ -156,6 +157,7 @@ __all__ = [
     "LeaseLostError",
     "Masked",
     "NotASagazStoreError",
+    "NotAllowedError",
     "NotFoundError",
     "NotResumableError",
     "NotStored",

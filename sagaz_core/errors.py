@@ -141,6 +141,10 @@ class DecryptionError(SagazError):
     """A secret cannot be decrypted: its key is not at hand, or it was altered."""
 
 
+class NotAllowedError(SagazError):
+    """The settings do not allow this program to do that."""
+
+
 class TamperedError(CorruptEntryError, DecryptionError):
     """A stored checkpoint is not the one that was written."""
 

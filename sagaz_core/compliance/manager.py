@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sagaz_core.compliance.config import ComplianceConfig
+from sagaz_core.compliance.config import PERMISSIONS, ComplianceConfig
 from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.compliance.keys import KeyProvider, KeyRing, Passphrase
-from sagaz_core.errors import UsageError
+from sagaz_core.errors import NotAllowedError, UsageError
 
 
 class ComplianceManager:
@@ -22,6 +22,10 @@ class ComplianceManager:
         self.config = config
         self.fields = SensitiveFields(config.sensitive_fields)
         self.keys = _keys_of(config)
+        unknown = sorted(set(config.allow) - set(PERMISSIONS))
+        if unknown:
+            raise UsageError(f"allow names {unknown[0]!r}; there are {', '.join(PERMISSIONS)}")
+        self.allow = frozenset(config.allow)
         if config.enable_encryption and self.keys is None:
             raise UsageError(
                 "encryption is enabled without a key; give an encryption_key or a key_provider"
@@ -29,6 +33,14 @@ class ComplianceManager:
         if config.enable_encryption and not self.fields:
             raise UsageError(
                 "encryption is enabled and no field is sensitive; name some in sensitive_fields"
+            )
+
+    def require(self, permission: str) -> None:
+        """Raise NotAllowedError unless this program may do that."""
+        if permission not in self.allow:
+            raise NotAllowedError(
+                f"the settings do not allow to {permission} here; they allow to "
+                f"{', '.join(each for each in PERMISSIONS if each in self.allow) or 'do nothing'}"
             )
 
     @property

@@ -114,7 +114,7 @@ class SagaResult:
     failed_step: str | None = None
     compensation: Compensation = "none"
     context: dict[str, Any] = field(default_factory=dict, repr=False)
-    results: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict, repr=False)
     completed_steps: list[str] = field(default_factory=list)
     compensated_steps: list[str] = field(default_factory=list)
     capture_errors: int = 0

@@ -49,6 +49,7 @@ async def go_on(
         PlanChangedError: something has happened in it since ``family`` and the run were read.
         SnapshotCaptureError: that it goes on could not be recorded: nothing has run.
     """
+    storage.require("replay")
     saga, started_at = interrupted.summary, utc_now()
     lease = await storage.acquire_lease(
         saga.root_id,

@@ -63,6 +63,7 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
         PlanChangedError: another run of this family has acted since, or this very request has.
         ReplayInProgressError: a run of this family is alive.
     """
+    storage.require("replay")
     plan, family = draft.plan, draft.family
     assert draft.saga is not None
     assert draft.start is not None

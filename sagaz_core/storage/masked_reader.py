@@ -33,4 +33,5 @@ class MaskedReader(StoreReader):
         await self._storage.close()
 
     async def _reader(self) -> Backend:
+        self.require("view")
         return await self._storage._reader()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
+from sagaz_core.errors import DecryptionError, SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.model import (
     BatchLogEntry,
     CheckpointSummary,
@@ -43,9 +44,10 @@ from sagaz_core.storage.walking import every_saga
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.manager import ComplianceManager
-    from sagaz_core.storage.protection import Protection
+    from sagaz_core.storage.audit_trail import AuditEvent
+    from sagaz_core.storage.protection import Protection, SagaKey
     from sagaz_core.storage.unsealing import StateOpener
-    from sagaz_core.storage.verifying import Verification
+    from sagaz_core.storage.verification import Verification
 
 REPLAY_LOG: Final = "replay"
 """The kind of the replay log's documents."""
@@ -118,6 +120,15 @@ class StoreReader:
     def compliance(self) -> ComplianceManager | None:
         """Which values are secrets, and their keys; None: nothing was said of that."""
         return self._protection.manager if self._protection else None
+
+    def require(self, permission: str) -> None:
+        """Raise NotAllowedError unless the settings allow this program to do that.
+
+        Args:
+            permission: ``view``, ``reveal``, ``replay`` or ``delete``.
+        """
+        if self._protection is not None:
+            self._protection.manager.require(permission)
 
     async def mask(self, path: Sequence[str], value: Any) -> Any:
         """Return a value as whoever looks would see it at a place in a context.
@@ -414,6 +425,25 @@ class StoreReader:
         row = await self._row(saga_id)
         return await verify_saga(self.backend, self._protection, row)
 
+    # -- what was done to a saga
+
+    async def list_audit_events(self, saga_id: str) -> list[AuditEvent]:
+        """Return what was done to a saga from outside, the first event first."""
+        from sagaz_core.storage.audit_trail import read_events
+
+        return await read_events(await self._reader(), saga_id)
+
+    async def verify_audit_events(self, saga_id: str) -> Verification:
+        """Tell whether a saga's audit trail is as it was written.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+        """
+        from sagaz_core.storage.audit_trail import verify_events
+
+        row = await self._row(saga_id)
+        return await verify_events(self.backend, saga_id, await self._saga_key(row))
+
     # -- families and replays
 
     async def list_family(self, root_id: str) -> list[SagaSummary]:
@@ -498,6 +528,15 @@ class StoreReader:
         if not self._is_open:
             await self.open()
         return self.backend
+
+    async def _saga_key(self, row: SagaRow) -> SagaKey | None:
+        """Return a saga's key; None: it has none, or it is not at hand."""
+        if row.wrapped_key is None or self._protection is None:
+            return None
+        with suppress(DecryptionError):
+            await self._protection.ready(writes=False)
+            return await self._protection.saga_key(row)
+        return None
 
     async def _row(self, saga_id: str) -> SagaRow:
         row = await (await self._reader()).saga(saga_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
 from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
@@ -151,6 +151,7 @@ class SnapshotStorage(StoreReader):
 
         Its neighbours read as before; its bytes go with its saga.
         """
+        self.require("delete")
         return await (await self._writable()).hide(snapshot_id)
 
     async def delete_expired_snapshots(self, now: datetime | None = None) -> int:
@@ -170,6 +171,8 @@ class SnapshotStorage(StoreReader):
             now: with a time zone; by default the current time.
             dry_run: change nothing, only tell what would go. Not refused by a read-only store.
         """
+        if not dry_run:
+            self.require("delete")
         backend = await (self._reader() if dry_run else self._writable())
         moment = micros_of(now, "now") or to_micros(utc_now())
         return await pruning.prune(backend, moment, dry_run=dry_run, forget=self._savers.drop)
@@ -250,6 +253,27 @@ class SnapshotStorage(StoreReader):
         raise StorageUnavailableError(
             f"the journal of {entry.batch_id!r} is being written by somebody else; try again"
         )
+
+    async def record_event(
+        self, saga_id: str, event: str, *, by: str, details: Mapping[str, Any] = {}
+    ) -> None:
+        """Add to a saga's audit trail that something was done to it.
+
+        Args:
+            saga_id: the saga.
+            event: what was done: ``revealed``.
+            by: who did it, in words for a person.
+            details: what else is known of it; nothing secret.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+        """
+        from sagaz_core.storage.audit_trail import append_event
+
+        await self._writable()
+        row = await self._row(saga_id)
+        key = await self._saga_key(row)
+        await append_event(self.backend, row, key, event=event, by=by, details=details)
 
     # -- inside
 

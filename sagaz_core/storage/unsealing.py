@@ -77,8 +77,10 @@ class StateOpener:
     def _value(self, side: int, key: str, value: Any) -> Any:
         def found(part: Any, path: Path) -> Any:
             if isinstance(part, Sealed):
-                open_it = partial(self._decrypted, side, path, part)
-                return Masked(part.length, part.fingerprint, open_it) if self._masks else open_it()
+                if not self._masks:
+                    return self._decrypted(side, path, part)
+                reveal = partial(self._revealed, side, path, part)
+                return Masked(part.length, part.fingerprint, reveal)
             if (
                 self._masks
                 and self._protection is not None
@@ -89,6 +91,11 @@ class StateOpener:
             return part
 
         return replace_inside(value, (key,), found)
+
+    def _revealed(self, side: int, path: Path, sealed: Sealed) -> Any:
+        if self._protection is not None:
+            self._protection.manager.require("reveal")
+        return self._decrypted(side, path, sealed)
 
     def _decrypted(self, side: int, path: Path, sealed: Sealed) -> Any:
         pointer = "".join(f"/{escape_pointer(token)}" for token in path)
@@ -146,7 +153,12 @@ async def encrypted_places(backend: Backend, saga_id: str, sequence: int) -> lis
 
 def mask(protection: Protection, value: Any) -> Masked:
     """Return the mask of a value that is at hand."""
-    return Masked(text_length(value), protection.fingerprint(pack(value)), lambda: value)
+
+    def reveal() -> Any:
+        protection.manager.require("reveal")
+        return value
+
+    return Masked(text_length(value), protection.fingerprint(pack(value)), reveal)
 
 
 async def mask_at(protection: Protection, path: Path, value: Any) -> Any:

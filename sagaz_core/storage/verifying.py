@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from sagaz_core.errors import DecryptionError, TamperedError
 from sagaz_core.storage.authentication import check_entries, check_row
 from sagaz_core.storage.backends.base import Backend, SagaRow
 from sagaz_core.storage.protection import Protection
+from sagaz_core.storage.verification import Verification
 
 _PAGE: Final = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What can be said of a saga's history.
-
-    ``verified``: each checkpoint is as it was written, and none is missing. ``unverified``: there
-    are no authentication codes, or their key is not at hand. ``tampered``: something is not as it
-    was written.
-    """
-
-    status: Literal["verified", "unverified", "tampered"]
-    reason: str
-    """One sentence, which names the first checkpoint that is not as it was."""
-    since: int | None = None
-    """The first checkpoint that has a code; those before it are not verified."""
 
 
 async def verify_saga(

@@ -82,7 +82,8 @@ class MemoryBackend(Backend):
             return Outcome("fenced", head)
         if saga is None:
             saga = self._sagas[row.saga_id] = _Saga(row)
-        saga.row = row._replace(wrapped_key=saga.row.wrapped_key)
+        key = saga.row.wrapped_key
+        saga.row = row if row.wrapped_key == key else row._replace(wrapped_key=key)
         if append.entry is not None:
             saga.entries.append(append.entry)
             self._snapshots[append.entry.snapshot_id] = (row.saga_id, append.entry.seq)
