@@ -182,12 +182,12 @@ class SagaSession:
         last = await self._row(view.checkpoints, view.checkpoints.last_number)
         failure, start = view.failure, view.start
         number = view.checkpoints.outline.latest_failed_step
-        if number is not None and (failure is None or failure.sequence != number):
+        # Steps that were under way when one failed may have ended since, which moves it on.
+        moves = self.view is not None and self.view.saga.status == "executing"
+        if number is not None and (failure is None or failure.sequence != number or moves):
             failure, start = await self._row(view.checkpoints, number), None
-        if failure is not None and failure.step_name is not None:
-            # Steps that were under way then may have ended since, which moves it on.
-            step, number = failure.step_name, failure.sequence
-            start = await start_of(self._storage, self.saga_id, step, number)
+            if failure is not None and failure.step_name is not None:
+                start = await start_of(self._storage, self.saga_id, failure.step_name, number)
         if failure is None and last is not None:
             interrupted = view.saga.status == "interrupted"
             start = await self.start_near(last.sequence) if interrupted else None
@@ -302,7 +302,7 @@ class SagaSession:
         if self._spare is not None and self._spare.sequence == sequence:
             return self._spare
         # No pane shows how the steps went that ended since the checkpoint before: the row does.
-        snapshot = await self._storage.get_checkpoint(self.saga_id, sequence, steps=False)
+        snapshot = await self._storage.masked.get_checkpoint(self.saga_id, sequence, steps=False)
         return replace(snapshot, step_records=())
 
     # -- touches

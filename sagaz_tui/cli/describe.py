@@ -109,7 +109,7 @@ async def load_story(store: SnapshotStorage, saga_id: str) -> Story:
         saga=saga,
         run=await store.get_run(saga_id),
         checkpoints=await store.list_checkpoints(saga_id),
-        latest=await store.get_latest_snapshot(saga_id),
+        latest=await store.masked.get_latest_snapshot(saga_id),
         set_at=set_at,
         family=await store.list_family(saga.root_id),
     )

@@ -45,7 +45,7 @@ class SagaPreview(TextPane):
     async def _read(self, storage: SnapshotStorage, saga: SagaSummary) -> None:
         await asyncio.sleep(_PAUSE)
         try:
-            latest = await storage.get_latest_snapshot(saga.saga_id)
+            latest = await storage.masked.get_latest_snapshot(saga.saga_id)
             run = await storage.get_run(saga.saga_id)
         except SagaNotFoundError:
             latest, run = None, RunInfo()
