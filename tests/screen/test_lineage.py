@@ -68,17 +68,6 @@ async def test_t_draws_each_run_with_where_it_grew_from_what_was_changed_and_why
         )
 
 
-async def test_enter_opens_the_run_that_is_lit_and_esc_comes_back(store: SnapshotStorage) -> None:
-    async with looking_at(store, "parcel_1") as pilot:
-        await until_painted(pilot, "▌✗ parcel_1 ")
-        press(pilot, "j", "j")
-        await until_painted(pilot, "▌   └─ ✓ parcel_1~r2")
-        press(pilot, "k", "j", "enter")
-        await until_painted(pilot, "parcel_1~r2  ReplayedParcel  ✓ completed")
-        press(pilot, "escape")
-        await until_painted(pilot, "parcel_1  ReplayedParcel  ✗ failed at charge")
-
-
 async def test_enter_on_the_run_itself_only_closes_the_tree(store: SnapshotStorage) -> None:
     async with looking_at(store, "parcel_1") as pilot:
         await until_painted(pilot, "▌✗ parcel_1 ")
@@ -86,14 +75,6 @@ async def test_enter_on_the_run_itself_only_closes_the_tree(store: SnapshotStora
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
         assert pilot.app.screen.saga_id == "parcel_1"  # type: ignore[attr-defined]
         assert "Lineage" not in painted(pilot.app)
-
-
-async def test_y_copies_the_id(store: SnapshotStorage) -> None:
-    async with looking_at(store, "parcel_1") as pilot:
-        await until_painted(pilot, "▌✗ parcel_1 ")
-        press(pilot, "j", "y")
-        await until_painted(pilot, "copied parcel_1~r1")
-        assert pilot.app.clipboard == "parcel_1~r1"
 
 
 async def test_a_store_out_of_reach_is_named(

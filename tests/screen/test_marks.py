@@ -62,12 +62,6 @@ async def test_esc_or_the_key_again_comes_back_to_the_diff_of_one_step(
             await until(pilot, lambda: "M = mark" not in painted(pilot.app), "no mark")
 
 
-async def test_without_a_mark_it_says_which_key_sets_one(store: SnapshotStorage) -> None:
-    async with debugging(store) as pilot:
-        press(pilot, "'")
-        await until_painted(pilot, "no checkpoint is marked; m marks the one under the cursor")
-
-
 async def test_a_marked_diff_comes_before_the_error_until_it_is_left(
     store: SnapshotStorage,
 ) -> None:

@@ -257,16 +257,6 @@ async def test_a_replay_that_begins_behind_another_screen_is_gone_on_to_from_the
         await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
 
 
-async def test_the_plan_can_be_copied_as_a_command(store: SnapshotStorage) -> None:
-    async with planning_in(store, "token=a b") as pilot:
-        await until_painted(pilot, "enter runs")
-        press(pilot, "Y")
-        await until_painted(pilot, "copied as a command")
-        assert pilot.app.clipboard == (
-            "sagaz replay run order_7 --from-step charge --override 'token=a b'"
-        )
-
-
 async def test_escape_goes_back_and_starts_nothing(store: SnapshotStorage) -> None:
     async with planning_in(store) as pilot:
         await until_painted(pilot, "enter runs 3 steps")

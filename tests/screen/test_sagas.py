@@ -47,15 +47,6 @@ async def test_the_failed_come_first_newest_on_top_with_their_errors(
         assert selected(pilot) == "order_3"
 
 
-async def test_the_other_views_are_a_key_away(store: SnapshotStorage) -> None:
-    async with listing(store) as pilot:
-        press(pilot, "2")
-        await until(pilot, lambda: ids(pilot) == ["order_4"], "the running one")
-        press(pilot, "3")
-        await until(pilot, lambda: len(ids(pilot)) == 5, "all of them")
-        await until_painted(pilot, "▸ order_4", "✓ order_0", "STEP")
-
-
 async def test_enter_opens_the_selected_saga_and_escape_comes_back_to_it(
     store: SnapshotStorage,
 ) -> None:
@@ -231,15 +222,6 @@ async def test_the_mouse_selects_opens_and_changes_views(store: SnapshotStorage)
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
 
 
-async def test_the_order_can_be_turned_round(store: SnapshotStorage) -> None:
-    async with listing(store) as pilot:
-        press(pilot, "s")
-        await until(pilot, lambda: ids(pilot) == ["order_1", "order_2", "order_3"], "oldest first")
-        await until_painted(pilot, "by oldest")
-        press(pilot, "s")
-        await until_painted(pilot, "by name")
-
-
 async def test_many_sagas_come_page_by_page_as_one_goes_down(tmp_path: Path) -> None:
     async with SQLiteSnapshotStorage(tmp_path / "many.db") as storage:
         for number in range(450):
@@ -329,16 +311,6 @@ async def test_replaying_what_cannot_be_says_why(store: SnapshotStorage) -> None
         press(pilot, "R")
         await until_painted(pilot, "order_4 is still running")
         assert not isinstance(pilot.app.screen, PlanScreen)
-
-
-async def test_the_plan_starts_at_the_failed_step(store: SnapshotStorage) -> None:
-    async with listing(store) as pilot:
-        await until(pilot, lambda: selected(pilot) == "order_3", "a selection")
-        press(pilot, "d")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
-        assert pilot.app.screen.request.saga_id == "order_3"
-        assert pilot.app.screen.request.from_step == "charge"
-        assert not pilot.app.screen.confirm
 
 
 async def test_a_context_never_reaches_the_terminal_as_markup_or_escape(tmp_path: Path) -> None:

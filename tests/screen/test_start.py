@@ -159,17 +159,6 @@ async def dry_run(storage: SnapshotStorage, step: str) -> ReplayPlan:
     return result.plan
 
 
-async def test_the_start_is_lit_that_the_plan_has_and_esc_leaves_it() -> None:
-    async with debugging() as pilot:
-        press(pilot, "d")
-        await until_painted(pilot, "from pay, restored as it was")
-        press(pilot, "r")
-        await until_painted(pilot, "▌ pay")
-        press(pilot, "escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
-        assert "from pay" in painted(pilot.app)
-
-
 async def test_the_plan_and_the_mark_in_the_debugger_move_with_the_start() -> None:
     async with debugging() as pilot:
         await until_painted(pilot, "before pay")
@@ -214,17 +203,3 @@ def test_what_was_taken_back_is_checked_for_the_new_start_too() -> None:
     assert log.read_again({}).redone().edits[0].problem.startswith("/cart")
     fits = log.read_again({}).read_again({"cart": [7]}).redone().edits[0]
     assert (fits.problem, fits.before, fits.after) == ("", 7, 2)
-
-
-async def test_e_in_a_plan_goes_back_to_edit_for_the_start_it_has() -> None:
-    async with debugging() as pilot:
-        press(pilot, "d")
-        await until_painted(pilot, "from pay, restored as it was", "e edit")
-        press(pilot, "r")
-        await until_painted(pilot, "▌ pay")
-        press(pilot, "k", "enter")
-        await until_painted(pilot, "from weigh, restored as it was")
-        press(pilot, "e")
-        await until_painted(pilot, "Edits for the replay from weigh", "key=value")
-        press(pilot, *"card=new", "enter")
-        await until(pilot, lambda: edits(pilot).edits, "staged")

@@ -32,7 +32,7 @@ CHOOSE = (
     Step("back", "escape", gone("marked")),
     Step("list.group", "E", "▌✗ order_38"),
     Step("back", "escape", "▌✗ order_39"),
-    Step("list.sort", "s", "by oldest"),
+    Step("list.sort", "s", "▌✗ order_00"),
     Step("", "s", "by name"),
     Step("", "s", gone("by name")),
     Step("list.running", "2", "▌▸ running"),

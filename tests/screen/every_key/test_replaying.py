@@ -35,8 +35,8 @@ PLAN = (
     Step("plan.up", "k", "from charge, restored"),
     Step("plan.down", "down", gone("from charge, restored")),
     Step("plan.up", "up", "from charge, restored"),
-    Step("plan.undone", "u", "enter runs 2 steps"),
-    Step("plan.undone", "f3", "This cannot run as it stands."),
+    Step("plan.undone", "u", "restored in name only"),
+    Step("plan.undone", "f3", "here, press u"),
     Step("", "u", "enter runs 3 steps"),
     Step("plan.rehearse", "s", "Rehearsal  replay of parcel_1"),
     Step("", "escape", "enter runs 3 steps"),
@@ -82,8 +82,15 @@ REHEARSAL = (
     Step("rehearsal.open", "enter", "GHOST  nothing ran"),
     Step("back", "escape", "it would"),
 )
-AGAIN = (Step("plan.again", "a", "enter runs 3 steps"),)
-DOUBT = (Step("plan.in-doubt", "i", "enter runs 2 steps"),)
+AGAIN = (
+    Step("plan.again", "a", "enter runs 3 steps"),
+    Step("", "a", "here, press a"),
+)
+DOUBT = (
+    Step("plan.in-doubt", "i", "weigh   runs again"),
+    Step("", "i", "weigh   restored in name only"),
+    Step("", "i", "here, press i"),
+)
 LOG = (
     Step("debugger.log", "p", "line 39"),
     Step("log.up", "k", gone("line 39")),

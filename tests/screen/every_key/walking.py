@@ -53,8 +53,9 @@ def lit(text: str) -> Look:
 
 
 def chosen(text: str) -> Look:
-    """In the row that the cursor is on, the first word of it."""
-    row = re.compile(rf"▌\W*{re.escape(text)}(?!\w)")
+    """At the beginning of the row that the cursor is on, however many blanks between words."""
+    words = r"\s+".join(map(re.escape, text.split()))
+    row = re.compile(rf"▌\W*{words}(?!\w)")
     return Look(f"the cursor on {text!r}", lambda app: row.search(painted(app)) is not None)
 
 
