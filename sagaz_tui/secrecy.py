@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sagaz_core.compliance.config import PERMISSIONS, ComplianceConfig
 from sagaz_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.keys import KeyProvider
     from sagaz_tui.settings import Settings
 
@@ -25,9 +25,11 @@ _MEMBERS: Final[Mapping[str, tuple[type, str]]] = {
 
 
 def compliance_of(
-    settings: Settings, environ: Mapping[str, str] | None = None
+    settings: Settings, *, writes: bool, environ: Mapping[str, str] | None = None
 ) -> ComplianceConfig | None:
     """Return what the settings say of secrets; None: nothing, and no key is at hand.
+
+    Whoever only looks needs no key.
 
     Keys come from a file, or from the environment; never from the settings themselves.
 
@@ -36,25 +38,24 @@ def compliance_of(
     """
     environment = os.environ if environ is None else environ
     has_keys = any(environment.get(name) for name in (KEYS, KEY_FILE, PASSPHRASE))
-    if not settings.compliance and not has_keys:
+    if not settings.compliance and not has_keys and settings.allow == PERMISSIONS:
         return None
     given = _checked(settings.compliance, str(settings.file))
-    # It loads the encryption, which most stores never need.
-    from sagaz_core.compliance.config import ComplianceConfig
-
     provider = _key_provider(given, settings, environment)
     passphrase = None if provider else environment.get(PASSPHRASE) or None
     encrypts = given.get("encrypt", False)
-    if encrypts and provider is None and passphrase is None:
+    has_key = provider is not None or passphrase is not None
+    if encrypts and writes and not has_key:
         raise UsageError(
             f"compliance.encrypt is set and there is no key; set {KEYS} to id=BASE64, or "
             "compliance.key_file to a file of such lines"
         )
     return ComplianceConfig(
-        enable_encryption=encrypts,
+        enable_encryption=encrypts and has_key,
         sensitive_fields=tuple(given.get("sensitive_fields", ())),
         encryption_key=passphrase,
         key_provider=provider,
+        allow=settings.allow,
     )
 
 
@@ -76,6 +77,7 @@ def _checked(given: Mapping[str, Any], file: str) -> Mapping[str, Any]:
 def _key_provider(
     given: Mapping[str, Any], settings: Settings, environment: Mapping[str, str]
 ) -> KeyProvider | None:
+    # It loads the encryption, which most stores never need.
     from sagaz_core.compliance.keys import KeyRing
 
     if text := environment.get(KEYS):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
+from sagaz_core.compliance.config import PERMISSIONS
 from sagaz_core.errors import UsageError
 
 DEFAULT_STORAGE_URL: Final = "sqlite:///sagaz.db"
@@ -34,6 +35,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "keys": (dict, str, "a dictionary"),
     "theme": (None, str, "a string"),
     "times": (None, str, "a string"),
+    "allow": (list, str, "a list"),
     "compliance": (None, dict, "a table"),
 }
 """What a settings file may hold: a container and the type in it, or a type alone."""
@@ -62,6 +64,8 @@ class Settings:
     """The screen's colours: ``ansi`` are the terminal's own sixteen."""
     times: str = CHOICES["times"][0]
     """In which zone the screen shows times: this machine's, or UTC."""
+    allow: tuple[str, ...] = PERMISSIONS
+    """What this program may do; a guard rail."""
     compliance: Mapping[str, Any] = field(default_factory=dict)
     """Which values are secrets, and where the keys are; see :mod:`sagaz_tui.secrecy`."""
     file: Path | None = None
@@ -124,6 +128,7 @@ def load_settings(
         production=values.get("production", ""),
         keys=values.get("keys", {}),
         **{name: values.get(name, choices[0]) for name, choices in CHOICES.items()},
+        allow=tuple(values.get("allow", PERMISSIONS)),
         compliance=values.get("compliance", {}),
         file=file,
         sources={name: sources.get(name, "default") for name in _KINDS},

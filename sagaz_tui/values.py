@@ -15,12 +15,12 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sagaz_core.model import MISSING, NotStored
+from sagaz_core.model import MISSING, Masked, NotStored
 from sagaz_tui.text import visible
 
 VALUE_WIDTH: Final = 200
 """How long a value's text may be in one line of a command's output."""
-_WORDS: Final[dict[type, str]] = {type(None): "null"}
+_WORDS: Final[dict[type, str]] = {type(None): "null", Masked: "secret"}
 _BYTES_SHOWN: Final = 16
 _DECIMAL_BITS: Final = 14_000
 """Above this Python refuses to write an integer in decimal digits (4,300 of them)."""
@@ -39,7 +39,7 @@ def is_plain(value: Any) -> bool:
         return math.isfinite(value)
     if isinstance(value, int):
         return value.bit_length() <= _DECIMAL_BITS
-    return value is None or isinstance(value, (str, list, dict))
+    return value is None or isinstance(value, (str, list, dict, Masked))
 
 
 def value_text(value: Any, limit: int | None = None) -> str:
@@ -173,6 +173,8 @@ def _tagged(value: Any) -> dict[str, Any]:
         return {"$uuid": str(value)}
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"$bytes": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, Masked):
+        return {"$secret": str(value)}
     if isinstance(value, NotStored):
         return {
             "$not_stored": {

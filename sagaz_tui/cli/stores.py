@@ -16,10 +16,11 @@ Answer = TypeVar("Answer")
 
 def open_existing(settings: Settings, *, read_only: bool) -> SnapshotStorage:
     """Return the store that the settings name, not opened yet."""
+    read_only = read_only or settings.read_only
     return open_storage(
         settings.storage_url,
-        read_only=read_only or settings.read_only,
-        compliance=compliance_of(settings),
+        read_only=read_only,
+        compliance=compliance_of(settings, writes=not read_only),
     )
 
 
