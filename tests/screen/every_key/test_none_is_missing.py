@@ -14,13 +14,19 @@ from sagaz_tui.keys import KEYS
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.widgets.lines import LinePane
 from sagaz_tui.widgets.why import WhyPane
-from tests.screen.every_key import test_debugger, test_list, test_replaying, test_sheets
+from tests.screen.every_key import (
+    test_batch,
+    test_debugger,
+    test_list,
+    test_replaying,
+    test_sheets,
+)
 from tests.screen.every_key.walking import EVERYWHERE, LEAVES
 
 
 def test_every_key_of_the_table_is_pressed_somewhere() -> None:
     walks = [EVERYWHERE, LEAVES]
-    for module in (test_debugger, test_list, test_replaying, test_sheets):
+    for module in (test_batch, test_debugger, test_list, test_replaying, test_sheets):
         walks += module.WALKS
     pressed = {(step.id, step.key) for walk in walks for step in walk if step.id}
     known = {(key.id, name) for key in KEYS for name in key.keys.split(",")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ import pytest
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_tui.batch_run import BatchRequest, BatchRun
 from sagaz_tui.replay_output import new_output, new_request_id
 from sagaz_tui.replay_process import ReplayRequest
-from sagaz_tui.screens.batch import BatchScreen
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.settings import Settings
 from tests.screen.every_key.walking import (
@@ -107,16 +104,7 @@ LOG = (
     Step("log.end", "end", "line 39"),
     Step("back", "escape", gone("line 39")),
 )
-BATCH = (
-    Step("batch.down", "j", chosen("order_2~r1")),
-    Step("batch.down", "down", chosen("order_3~r1")),
-    Step("batch.up", "k", chosen("order_2~r1")),
-    Step("batch.up", "up", chosen("order_1~r1")),
-    Step("batch.stop", "X", "STOPPING"),
-    Step("batch.copy", "Y", copied("sagaz replay batch --ids - <<'IDS'\norder_1\nIDS\n")),
-    Step("batch.enter", "enter", "order_1~r1 is not in this store"),
-)
-WALKS = (PLAN, START, LEAVE_PLAN, REHEARSAL, AGAIN, DOUBT, LOG, BATCH)
+WALKS = (PLAN, START, LEAVE_PLAN, REHEARSAL, AGAIN, DOUBT, LOG)
 
 
 class StuckKeyParcel(Saga):
@@ -131,17 +119,6 @@ class StuckKeyParcel(Saga):
 
     async def unweigh(self, *_: Any) -> None:
         raise ConnectionError("the scales do not answer")
-
-
-class Endless(BatchRun):
-    """A batch that goes on, whatever it is told."""
-
-    @property
-    def over(self) -> bool:
-        return False
-
-    def stop(self) -> None:
-        self.stops += 1
 
 
 async def test_on_the_way_to_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,21 +164,5 @@ async def test_beside_a_replay(tmp_path: Path) -> None:
     async with debugging(storage, "parcel_1~r1") as pilot:
         await until_painted(pilot, "p log")
         await walk(pilot, LOG)
-        pilot.app.push_screen(BatchScreen(running(tmp_path), started=lambda run: None))
-        await until_painted(pilot, "3 of 9", "▌✗ order_1~r1")
-        await walk(pilot, (*EVERYWHERE, *BATCH))
+        await walk(pilot, EVERYWHERE)
         await leave(pilot)
-
-
-def running(folder: Path) -> BatchRun:
-    """A batch of nine of which three have failed so far."""
-    at = {"at": "2026-07-03T03:12:07+00:00", "batch_id": "b", "total": 9}
-    told: list[dict[str, Any]] = [{"event": "batch_started", "done": 0, **at}]
-    for n in (1, 2, 3):
-        ids = {"saga_id": f"order_{n}", "new_saga_id": f"order_{n}~r1", "state": "failed"}
-        told.append({"event": "item_ended", "done": n, "error": "no", "reason": None, **ids, **at})
-    log = folder / "batch.log"
-    log.write_text("".join(json.dumps(each) + "\n" for each in told))
-    run = Endless(BatchRequest(("order_1",)), 1 << 22, log)
-    run.read()
-    return run
