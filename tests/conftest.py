@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -39,6 +40,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what replays print out of the home of whoever runs the tests."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session")
+def recorded_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder, recorded once for all processes of a run; to write to, copy it."""
+    from sagaz_tui.demo.record import prepare_folder, record_demo
+
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = shared / "demo"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = prepare_folder(shared / "demo-unfinished")
+            record_demo(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

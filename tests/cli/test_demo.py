@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from sagaz_core.model import utc_now
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.demo.ledger import Effect, Ledger, balance
 from sagaz_tui.demo.record import (
@@ -17,23 +15,12 @@ from sagaz_tui.demo.record import (
     IMPORT,
     QUOTE,
     STUCK_ORDER,
-    prepare_folder,
-    record_demo,
 )
 from tests.cli.command import Command
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = prepare_folder(tmp_path_factory.mktemp("demo") / "shop")
-    started = time.monotonic()
-    record_demo(folder)
-    assert time.monotonic() - started < 30
-    return folder
-
-
-async def test_the_newest_failure_is_the_order_whose_token_expired(demo: Path) -> None:
-    async with SQLiteSnapshotStorage(demo / "orders.db", read_only=True) as store:
+async def test_the_newest_failure_is_the_order_whose_token_expired(recorded_demo: Path) -> None:
+    async with SQLiteSnapshotStorage(recorded_demo / "orders.db", read_only=True) as store:
         page = await store.list_sagas(limit=1)
         assert page.sagas[0].saga_id == FAILED_ORDER
         assert page.sagas[0].error == "CardDeclined: token expired"
@@ -44,19 +31,19 @@ async def test_the_newest_failure_is_the_order_whose_token_expired(demo: Path) -
             if entry.kind == "step_failed"
         ]
         assert failure.attempts == 3
-        effects = Ledger(demo / "ledger.db").effects(FAILED_ORDER)
+        effects = Ledger(recorded_demo / "ledger.db").effects(FAILED_ORDER)
         assert [effect.effect for effect in effects] == ["reserved", "released"]
 
 
-async def test_there_is_one_of_each_kind_worth_a_look(demo: Path) -> None:
-    async with SQLiteSnapshotStorage(demo / "orders.db", read_only=True) as store:
+async def test_there_is_one_of_each_kind_worth_a_look(recorded_demo: Path) -> None:
+    async with SQLiteSnapshotStorage(recorded_demo / "orders.db", read_only=True) as store:
         completed = await store.get_saga(COMPLETED_ORDER)
         assert completed is not None
         assert completed.status == "completed"
         stuck = await store.get_saga(STUCK_ORDER)
         assert stuck is not None
         assert (stuck.status, stuck.compensation) == ("failed", "failed")
-        assert Ledger(demo / "ledger.db").balance(STUCK_ORDER) == {
+        assert Ledger(recorded_demo / "ledger.db").balance(STUCK_ORDER) == {
             "reserved": 0,
             "charged": 1,
             "shipped": 0,
@@ -67,17 +54,18 @@ async def test_there_is_one_of_each_kind_worth_a_look(demo: Path) -> None:
         assert len(await store.list_changes(IMPORT, key="rows")) == 61
 
 
-async def test_a_few_hundred_more_failed_in_three_ways_over_the_last_hours(demo: Path) -> None:
-    async with SQLiteSnapshotStorage(demo / "orders.db", read_only=True) as store:
+async def test_a_few_hundred_more_failed_in_three_ways_over_the_last_hours(
+    recorded_demo: Path,
+) -> None:
+    began = datetime.fromtimestamp((recorded_demo / "sagaz.toml").stat().st_mtime, UTC)
+    async with SQLiteSnapshotStorage(recorded_demo / "orders.db", read_only=True) as store:
         by_status = await store.count_sagas("status")
         assert by_status["failed"] > 200
         assert by_status["completed"] > 20
         groups = await store.count_sagas("error_group", prefix="order_8")
         assert len([group for group, count in groups.items() if count > 5]) == 3
         hours = [
-            sum(
-                (await store.count_sagas("status", until=utc_now() - timedelta(hours=age))).values()
-            )
+            sum((await store.count_sagas("status", until=began - timedelta(hours=age))).values())
             for age in range(7)
         ]
         assert hours == sorted(hours, reverse=True)

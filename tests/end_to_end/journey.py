@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import subprocess
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,18 +12,6 @@ from tests.end_to_end.terminal import Terminal
 OVERRIDE = "payment_token=tok_new"
 FAILED = "order_8841"
 REPLAY = "order_8841~r1"
-
-
-def record_demo(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
-    """Record the demo's sagas into a folder, with the program itself."""
-    subprocess.run(
-        [*command, "demo", "--record-only", "--dir", str(folder)],
-        check=True,
-        capture_output=True,
-        cwd=folder.parent,
-        env=env,
-        timeout=60,
-    )
 
 
 def fix_and_replay(terminal: Terminal, program: str = "sagaz") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.end_to_end import journey
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
 EDITOR = """
+import shutil
 import sys
 from pathlib import Path
 file = Path(sys.argv[1])
@@ -17,13 +19,11 @@ file.write_text(typed + "\\n")
 """
 
 
-def test_the_editor_has_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
+def test_the_editor_has_the_terminal_and_gives_it_back(recorded_demo: Path, tmp_path: Path) -> None:
     runtime, script = tmp_path / "runtime", tmp_path / "editor.py"
     runtime.mkdir()
     script.write_text(EDITOR)
-    demo = tmp_path / "demo"
-    demo.mkdir()
-    journey.record_demo([SAGAZ], demo)
+    demo = shutil.copytree(recorded_demo, tmp_path / "demo")
     env = {"VISUAL": f"{sys.executable} {script}", "XDG_RUNTIME_DIR": str(runtime)}
     with Terminal([SAGAZ, "tui", journey.FAILED], cwd=demo, env=env) as terminal:
         terminal.wait_for("CardDeclined: token expired")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -49,7 +50,7 @@ def install(wheel: Path, folder: Path) -> Path:
     return folder / "bin"
 
 
-def test_the_installed_wheel_passes_the_journey(tmp_path: Path) -> None:
+def test_the_installed_wheel_passes_the_journey(recorded_demo: Path, tmp_path: Path) -> None:
     wheel = build_wheel(tmp_path / "wheels")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "sagaz_core/storage/backends/sql/001_initial.sql" in names
@@ -68,9 +69,7 @@ def test_the_installed_wheel_passes_the_journey(tmp_path: Path) -> None:
     ).stdout
     assert home.startswith(str(tmp_path))
 
-    folder = tmp_path / "demo"
-    folder.mkdir()
-    journey.record_demo([str(programs / "sagaz")], folder)
+    folder = shutil.copytree(recorded_demo, tmp_path / "demo")
     with Terminal(
         ["bash", "--norc", "--noprofile", "-i"],
         cwd=folder,
