@@ -47,6 +47,8 @@ def test_every_setting_can_stand_in_a_file(tmp_path: Path) -> None:
         keys = { "list.open" = "o" }
         theme = "light"
         times = "utc"
+        allow = ["view"]
+        compliance = { sensitive_fields = ["ssn"] }
         """
     )
     settings = load(tmp_path)
@@ -55,6 +57,8 @@ def test_every_setting_can_stand_in_a_file(tmp_path: Path) -> None:
     assert settings.production == "PROD-EU"
     assert settings.keys == {"list.open": "o"}
     assert (settings.theme, settings.times) == ("light", "utc")
+    assert settings.allow == ("view",)
+    assert settings.compliance == {"sensitive_fields": ["ssn"]}
     assert set(settings.sources.values()) == {str(tmp_path / "sagaz.toml")}
 
 
