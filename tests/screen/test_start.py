@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from sagaz_tui.replay_start import Start, start_near, start_of, starts_of
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.screens.start import StartScreen
+from sagaz_tui.session import SagaSession
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.edit_line import EditLine
 from tests.screen.looking import painted, press, until, until_painted
@@ -151,6 +153,44 @@ async def test_the_starts_are_those_that_a_plan_has_whatever_was_recorded(
             assert near is None or near in starts
             if mark.kind == "step_failed":
                 assert await start_of(storage, "m_1", "s3", mark.seq) in starts
+
+
+class MovedWhileOpen(Saga):
+    """One of two branches fails, and the other one ends when it may."""
+
+    begun: asyncio.Event
+    may_end: asyncio.Event
+
+    async def build(self) -> None:
+        await self.add_step("quick", self.quick, depends_on=[])
+        await self.add_step("slow", self.slow, depends_on=[])
+
+    async def quick(self, ctx: StepContext) -> None:
+        await self.begun.wait()
+        raise ConnectionError("no answer")
+
+    async def slow(self, ctx: StepContext) -> None:
+        self.begun.set()
+        await self.may_end.wait()
+
+
+async def test_the_start_moves_on_with_a_step_that_ends_after_the_one_that_failed() -> None:
+    async with InMemorySnapshotStorage() as storage:
+        saga = MovedWhileOpen({}, saga_id="m_1", snapshot_storage=storage)
+        saga.begun, saga.may_end = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(saga.execute())
+        async for snapshot in storage.follow("m_1"):
+            if snapshot.kind == "step_failed":
+                break
+        session = SagaSession(storage, "m_1")
+        await session.refresh()
+        assert session.view is not None
+        assert session.view.start == Start("quick", 2)
+        saga.may_end.set()
+        await running
+        await session.refresh()
+        assert session.view.start == Start("quick", 4)
+        assert (await dry_run(storage, "quick")).sequence == 4
 
 
 async def dry_run(storage: SnapshotStorage, step: str) -> ReplayPlan:
