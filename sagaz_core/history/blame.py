@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
-from sagaz_core.model import MISSING, CheckpointSummary, Kind
+from sagaz_core.model import MISSING, CheckpointSummary, KeyTouch, Kind
 from sagaz_core.storage.reader import StoreReader
 
 READ_TOGETHER: Final = 64
@@ -57,6 +57,20 @@ async def blame(
         if await storage.get_saga(saga_id) is None:
             raise SagaNotFoundError(saga_id)
         return []
+    return await blame_touches(storage, saga_id, touches)
+
+
+async def blame_touches(
+    storage: StoreReader, saga_id: str, touches: Sequence[KeyTouch]
+) -> list[BlameEntry]:
+    """Return what some touches of one key made of it, newest first.
+
+    Args:
+        storage: where the saga is.
+        saga_id: the saga.
+        touches: one or more of one key, newest first, none left out between two of them.
+    """
+    key = touches[0].key
     visible = await _visible_numbers(storage, saga_id, touches[-1].sequence, touches[0].sequence)
     steps: dict[int, str | None] = {}
     for touch in touches:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual import on
 from textual.css.query import NoMatches
@@ -17,21 +16,19 @@ from sagaz_core.model import MISSING
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.destination import Destinations, Progress
 from sagaz_tui.going import Go
+from sagaz_tui.key_values import KeyValues
 from sagaz_tui.keys import keys_called
-from sagaz_tui.screens.blame import BlameScreen
+from sagaz_tui.screens.blame import BlameScreen, values_in_sight
 from sagaz_tui.screens.history import PATIENCE, HistoryScreen
 from sagaz_tui.screens.lineage import LineageScreen
 from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
+from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
 from sagaz_tui.widgets.lineage_list import LineageList
 from sagaz_tui.widgets.why import SinceMark
 
-if TYPE_CHECKING:
-    from sagaz_core.history.blame import BlameEntry
-
-_BLAMED: Final = 500
 _COPIED_AT_MOST: Final = 100_000
 
 
@@ -45,6 +42,8 @@ class ExplorerScreen(HistoryScreen):
         """The mark and the checkpoint that are to be compared next."""
         self._ending: tuple[str, str | None] | None = None
         """How the saga had ended when the family was read last."""
+        self._blamed: KeyValues | None = None
+        """What the pane beside shows of its key's values."""
 
     def _let_go(self) -> bool:
         """Leave what is open over the panes; False if nothing was."""
@@ -78,18 +77,13 @@ class ExplorerScreen(HistoryScreen):
         """Show who set the key under the context's cursor."""
         key = self._panes.context.key
         if key is not None:
-            sheet = BlameScreen(key, self._cursor.sequence, lambda: self._blame(key))
-            self.app.push_screen(sheet, self._go_to_blamed)
+            sequence = self._cursor.sequence
+            values = KeyValues(self.storage, self.saga_id, key, sequence)
+            self.app.push_screen(BlameScreen(key, sequence, values), self._go_to_blamed)
 
     def _go_to_blamed(self, sequence: int | None) -> None:
         if sequence is not None:
             self._go(sequence, jump=True)
-
-    async def _blame(self, key: str) -> Sequence[BlameEntry]:
-        # Imported here: nothing needs it until somebody asks.
-        from sagaz_core.history.blame import blame
-
-        return await blame(self.storage, self.saga_id, key, limit=_BLAMED)
 
     @on(DebuggerPanes.BlameWanted)
     def fill_blame_pane(self) -> None:
@@ -98,11 +92,30 @@ class ExplorerScreen(HistoryScreen):
 
     async def _fill_blame_pane(self) -> None:
         key, sequence = self._panes.context.key, self._cursor.sequence
-        if key is not None:
-            # The title says that the store is out of reach, and the pane keeps what it has; or
-            # the screen was taken down meanwhile.
-            with suppress(StorageError, NoMatches):
-                self._panes.show_blame(key, await self._blame(key), sequence)
+        if key is None:
+            return
+        # The title says that the store is out of reach, and the pane keeps what it has; or the
+        # screen was taken down meanwhile.
+        with suppress(StorageError, NoMatches):
+            values = self._blamed
+            if values is None or not values.tells_of(key, sequence):
+                values = KeyValues(self.storage, self.saga_id, key, sequence)
+                await values.read_older()
+                self._blamed = values
+            shown = self._panes.show_blame(key, values.entries, sequence)
+            async for _ in values_in_sight(shown, values):
+                pass
+
+    @on(BlameList.WantsMore)
+    def read_more_values(self) -> None:
+        """Read on for the pane beside."""
+        self.in_background("blame", self._read_more_values)
+
+    async def _read_more_values(self) -> None:
+        with suppress(StorageError, NoMatches):
+            if self._blamed is not None:
+                async for _ in values_in_sight(self._panes.blame, self._blamed):
+                    pass
 
     # ------------------------------------------------------------ going by what is typed
 

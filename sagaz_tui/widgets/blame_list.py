@@ -37,6 +37,9 @@ class BlameList(LinePane):
             super().__init__()
             self.sequence = sequence
 
+    class WantsMore(Message):
+        """The row that is lit is near an end of what is here."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._entries: Sequence[BlameEntry] = ()
@@ -69,6 +72,33 @@ class BlameList(LinePane):
         self.refresh()
         self.keep_in_sight(self._row)
 
+    def extend(self, entries: Sequence[BlameEntry]) -> None:
+        """Show these values, those of before among them; what is in sight stays where it is."""
+        newer = next(
+            (n for n, entry in enumerate(entries) if entry.sequence == self._first_sequence), 0
+        )
+        self._entries = entries
+        self._row += newer
+        self._now = None if self._now is None else self._now + newer
+        self.resized()
+        self.refresh()
+        if newer:
+            self.scroll_to(y=self.scroll_offset.y + newer, animate=False, force=True)
+
+    @property
+    def _first_sequence(self) -> int | None:
+        return self._entries[0].sequence if self._entries else None
+
+    @property
+    def near_newest(self) -> bool:
+        """Whether newer values than those here are about to be in sight."""
+        return self._row < self.size.height
+
+    @property
+    def near_oldest(self) -> bool:
+        """Whether older values than those here are about to be in sight."""
+        return self._row + self.size.height >= len(self._entries)
+
     def set_note(self, note: str) -> None:
         """Show a sentence in place of values."""
         self._entries, self._note = (), note
@@ -98,6 +128,8 @@ class BlameList(LinePane):
         self.refresh_line(before)
         self.refresh_line(self._row)
         self.keep_in_sight(self._row)
+        if self.near_newest or self.near_oldest:
+            self.post_message(self.WantsMore())
 
     def action_jump(self) -> None:
         """Ask to go to the checkpoint of the row that is lit."""
@@ -120,7 +152,7 @@ def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:
     left: Line = (
         Span(glyph("row") if lit else " ", "live"),
         Span("▸" if now else " ", "live"),
-        Span(f"#{entry.sequence:<5}", "text", bold=True),
+        Span(f"#{entry.sequence:<5} ", "text", bold=True),
         Span(f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  ", "muted"),
         Span(f"{fit(step, step_width)}  ", "text" if entry.step_name else "muted"),
     )

@@ -139,10 +139,16 @@ class DebuggerPanes(Room):
         for pane in self.query(WhyPane):
             pane.choose("diff")
 
-    def show_blame(self, key: str, entries: Sequence[BlameEntry], sequence: int) -> None:
-        """Show the values of a key in the blame pane."""
-        self.query_one("#blame", BlameList).set_entries(entries, sequence)
+    @property
+    def blame(self) -> BlameList:
+        """The values of the context cursor's key."""
+        return self.query_one("#blame", BlameList)
+
+    def show_blame(self, key: str, entries: Sequence[BlameEntry], sequence: int) -> BlameList:
+        """Show the values of a key in the blame pane, and return that."""
+        self.blame.set_entries(entries, sequence)
         self.query_one("#blame-head", PaneHead).set_title(f"6 Blame {visible(key)}")
+        return self.blame
 
     def show_lineage(self, family: Lineage, now: datetime) -> None:
         """Show the saga's family in the lineage pane."""

@@ -49,5 +49,7 @@ async def test_what_is_over_it_is_veiled_and_what_is_under_it_is_not_drawn(
             assert "Palette" in behind[top].text
             assert [line.cell_length for line in behind] == [100] * 30
             before, after = (line._segments[1].style for line in (clear[0], behind[0]))
-            assert before is not None and after is not None and before.color != after.color
+            assert before is not None
+            assert after is not None
+            assert before.color != after.color
             assert {size.height for size in sizes} == {top}

@@ -104,7 +104,7 @@ async def test_over_a_long_history(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
     async with debugging(storage, "count_1", (100, 24)) as pilot:
         press(pilot, "b")
-        await until_painted(pilot, "Blame count", "60 values", "▌▸#60", "step_059")
+        await until_painted(pilot, "Blame count", "+ values", "▌▸#60", "step_059")
         await walk(pilot, (*EVERYWHERE, *BLAME))
         press(pilot, ":")
         await until_painted(pilot, "▌ next checkpoint")
