@@ -92,6 +92,9 @@ class SagaCopier:
                 async for page in _pages(self._source, row.saga_id, 1, there.head):
                     await self._compare(row.saga_id, page)
                     done = replace(done, verified=done.verified + len(page.entries))
+            if there is not None and there.wrapped_key is None and row.wrapped_key is not None:
+                # It has been protected since; another wrapping of its key would be left there.
+                await self._target.rewrap(row.saga_id, row.wrapped_key, expected=None)
             if there is None or (there.head, _state(there)) != (row.head, _state(row)):
                 async for page in self._go_on(row, there, await self._first(row, family, tags)):
                     done = replace(
@@ -208,6 +211,7 @@ def _state(row: SagaRow) -> tuple[object, ...]:
         row.error_group,
         row.updated,
         row.keyframe,
+        row.mac,
     )
 
 
@@ -237,6 +241,7 @@ def _unfinished(final: SagaRow, entry: EntryRow) -> SagaRow:
         step=entry.step,
         error=None,
         error_group=None,
+        mac=None,
     )
 
 

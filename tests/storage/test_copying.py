@@ -22,6 +22,8 @@ from sagaz_core.storage.capture import capture
 from sagaz_core.storage.copying import CopyProgress
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import T0, snapshot
+from sagaz_core.testing.keys import protected_append
+from sagaz_core.testing.rows import append_of
 from tests.storage.families import everything, fill, record, replay
 from tests.storage.kinds import Stores
 
@@ -92,6 +94,25 @@ async def test_a_run_that_ended_without_a_checkpoint_has_ended_at_the_target_too
     report = await copy_sagas(source, target)
     assert report.continued == 1
     assert await everything(target) == await everything(source)
+
+
+async def test_wrapped_keys_and_codes_are_carried_along(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    ours = source.backend
+    plain = append_of("protected_since")
+    await ours.append([protected_append("a"), protected_append("a", 2), plain])
+    await copy_sagas(source, target)
+    await target.backend.rewrap("a", b"by its own keyring", expected=b"key")
+    await ours.rewrap("protected_since", b"key", expected=None)
+    await ours.append([protected_append("a", 3), protected_append("protected_since", 2)])
+    report = await copy_sagas(source, target)
+    assert (report.continued, report.conflicts) == (2, ())
+    for saga_id, key in (("a", b"by its own keyring"), ("protected_since", b"key")):
+        row, there = await ours.saga(saga_id), await target.backend.saga(saga_id)
+        assert row is not None
+        assert there == row._replace(wrapped_key=key)
+        assert await target.backend.entries(saga_id, 1, 9) == await ours.entries(saga_id, 1, 9)
 
 
 async def test_a_replay_made_since_is_added_to_its_family(
