@@ -11,7 +11,14 @@ from tests.end_to_end.terminal import SAGAZ, Terminal
 from tests.storage.writing_process import End, written, written_on
 
 
-@pytest.mark.parametrize("end", ["closed", "killed", "in use"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "killed",
+        pytest.param("closed", marks=pytest.mark.torture),
+        pytest.param("in use", marks=pytest.mark.torture),
+    ],
+)
 def test_the_screen_opens_on_a_store_that_may_only_be_read(tmp_path: Path, end: End) -> None:
     folder = tmp_path / "store"
     folder.mkdir()

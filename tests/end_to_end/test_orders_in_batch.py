@@ -18,7 +18,7 @@ from tests.end_to_end.order_workers import Night, Worker
 from tests.end_to_end.orders import PaidOnceSaga, PaidPerCallSaga, calls, let_answer, times
 from tests.storage.redis_proxy import redis_proxy
 
-FEW: Final = 60
+FEW: Final = 32
 MANY: Final = 1500
 
 

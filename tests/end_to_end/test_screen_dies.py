@@ -13,11 +13,8 @@ from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from tests.end_to_end import shop
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
-ROUNDS = [
-    pytest.param(signum, marks=[pytest.mark.torture] if number >= 4 else [])
-    for number in range(60)
-    for signum in (signal.SIGKILL, signal.SIGHUP)
-]
+SIGNALS = (signal.SIGKILL, signal.SIGHUP)
+ROUNDS = 60
 
 
 @pytest.fixture
@@ -72,16 +69,8 @@ async def lose_the_screen(tmp_path: Path, signum: signal.Signals) -> None:
 
 
 @pytest.mark.usefixtures("failed_order")
-@pytest.mark.parametrize("signum", ROUNDS)
-async def test_a_replay_outlives_its_screen_and_each_action_runs_once(
-    tmp_path: Path, signum: signal.Signals
-) -> None:
-    await lose_the_screen(tmp_path, signum)
-
-
-@pytest.mark.usefixtures("failed_order")
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGHUP])
-async def test_the_next_screen_shows_what_became_of_the_replay(
+@pytest.mark.parametrize("signum", SIGNALS)
+async def test_a_replay_outlives_its_screen_acts_once_and_the_next_screen_shows_it(
     tmp_path: Path, signum: signal.Signals
 ) -> None:
     await lose_the_screen(tmp_path, signum)
@@ -89,6 +78,15 @@ async def test_the_next_screen_shows_what_became_of_the_replay(
         terminal.wait_for("3 All 2")
         terminal.type("3")
         terminal.wait_for(r"order_7~r1[^\n]*")
+
+
+@pytest.mark.torture
+@pytest.mark.usefixtures("failed_order")
+@pytest.mark.parametrize("signum", [signum for _ in range(ROUNDS) for signum in SIGNALS])
+async def test_a_replay_outlives_its_screen_time_and_again(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    await lose_the_screen(tmp_path, signum)
 
 
 async def test_r_and_enter_in_one_write_start_nothing(failed_order: str, tmp_path: Path) -> None:
