@@ -15,6 +15,7 @@ from sagaz_core.errors import StorageError
 from sagaz_core.storage.backends.base import Append, Backend, RecordRow
 from sagaz_core.storage.backends.redis import RedisBackend
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.testing.redis_cluster import RedisClusterServers
 from sagaz_core.testing.redis_server import RedisServer
 from sagaz_core.testing.rows import append_of
 
@@ -213,4 +214,24 @@ async def test_a_user_who_may_not_have_files_written_anew_is_told(tmp_path: Path
         await backend.delete(["a"], scrub=True)
         with pytest.raises(StorageError, match="BGREWRITEAOF for this user"):
             await backend.scrubbed()
+        await backend.close()
+
+
+@pytest.mark.torture
+async def test_each_server_of_a_cluster_writes_its_files_anew(tmp_path: Path) -> None:
+    with RedisClusterServers(tmp_path) as cluster:
+        for server in cluster.servers:
+            with redis.Redis(port=server.port) as client:
+                client.config_set("appendonly", "yes")
+        backend = RedisBackend(cluster.url, key_prefix="x:", enable_compression=False)
+        await backend.open(read_only=False)
+        sagas = [f"saga{number}" for number in range(9)]
+        await fill(backend, sagas, large=40)
+        await backend.delete(sagas, scrub=True)
+        await until_scrubbed(backend)
+        for server in cluster.servers:
+            files = list(server.folder.rglob("*.aof"))
+            assert files
+            for saga_id in sagas:
+                assert found_in(files, saga_id) == set()
         await backend.close()
