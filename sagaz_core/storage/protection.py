@@ -11,7 +11,7 @@ import ormsgpack
 
 from sagaz_core.compliance.data_key import DataKey, new_key
 from sagaz_core.compliance.fields import SensitiveFields
-from sagaz_core.compliance.keys import Passphrase
+from sagaz_core.compliance.keys import KeyProvider, KeyRing, Passphrase
 from sagaz_core.compliance.manager import ComplianceManager
 from sagaz_core.errors import DecryptionError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend, SagaRow
@@ -51,7 +51,9 @@ class Protection:
         self.manager = manager
         self._backend = backend
         self._fingerprint_key: bytes | None = None
-        self._provider = manager.keys if not isinstance(manager.keys, Passphrase) else None
+        self._provider: KeyProvider | None = (
+            None if isinstance(manager.keys, Passphrase) else manager.keys
+        )
         self._keys: OrderedDict[tuple[str, bytes], SagaKey] = OrderedDict()
         self.strikers: OrderedDict[str, Striker] = OrderedDict()
         """By saga, what takes the secrets that it has had in this process out of texts."""
@@ -142,6 +144,32 @@ class Protection:
             row.saga_id,
             SagaKey(DataKey(key, _owner(row.saga_id, since)), since, row.wrapped_key),
         )
+
+    @property
+    def ring(self) -> KeyRing | None:
+        """The keys by id, where it is known which one something is wrapped with."""
+        return self._provider if isinstance(self._provider, KeyRing) else None
+
+    def is_current(self, wrapped_key: bytes) -> bool:
+        """Whether a saga's key is wrapped with the current key, as far as that can be told."""
+        ring = self.ring
+        return ring is not None and KeyRing.key_of(_parts(wrapped_key)[1]) == ring.ids[0]
+
+    async def rewrap_store_secrets(self) -> None:
+        """Wrap the store's own key anew with the current key of the provider.
+
+        Raises:
+            DecryptionError: there is no key, or not the one that it was wrapped with.
+        """
+        await self.ready(writes=True)
+        provider = self._provider
+        if provider is None:
+            raise DecryptionError("there is no key to rotate to; give the keys, the new one first")
+        secrets, version = await read_store_secrets(self._backend)
+        if secrets is not None and secrets.wrapped:
+            key = await provider.unwrap(secrets.fingerprint_key)
+            wrapped = StoreSecrets(secrets.salt, await provider.wrap(key), True)
+            await write_store_secrets(self._backend, wrapped, version)
 
     async def rewrapped(self, row: SagaRow) -> bytes:
         """Return a saga's key wrapped anew with the current key of the provider."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sagaz_core.compliance.manager import ComplianceManager
     from sagaz_core.storage.audit_trail import AuditEvent
     from sagaz_core.storage.protection import Protection, SagaKey
+    from sagaz_core.storage.rotating import KeyUse
     from sagaz_core.storage.unsealing import StateOpener
     from sagaz_core.storage.verification import Verification
 
@@ -424,6 +425,12 @@ class StoreReader:
 
         row = await self._row(saga_id)
         return await verify_saga(self.backend, self._protection, row)
+
+    async def list_keys(self) -> list[KeyUse]:
+        """Return which keys the sagas' keys are wrapped with."""
+        from sagaz_core.storage.rotating import key_uses
+
+        return await key_uses(await self._reader(), self._protection)
 
     # -- what was done to a saga
 

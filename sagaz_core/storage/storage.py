@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sagaz_core.errors import ReadOnlyStoreError, StorageUnavailableError
+from sagaz_core.errors import DecryptionError, ReadOnlyStoreError, StorageUnavailableError
 from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
 from sagaz_core.storage import lease, pruning
 from sagaz_core.storage.backends.base import Backend, RecordRow
@@ -27,6 +27,7 @@ from sagaz_core.storage.writer import SagaWriter
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.manager import ComplianceManager
+    from sagaz_core.storage.rotating import Result, RotationReport
 
 _log = logging.getLogger("sagaz")
 
@@ -274,6 +275,29 @@ class SnapshotStorage(StoreReader):
         row = await self._row(saga_id)
         key = await self._saga_key(row)
         await append_event(self.backend, row, key, event=event, by=by, details=details)
+
+    async def rotate_keys(
+        self,
+        *,
+        reencrypt: bool = False,
+        on_saga: Callable[[str, Result], None] = lambda saga_id, result: None,
+    ) -> RotationReport:
+        """Bring the keys of all sagas under the provider's current key; others may go on writing.
+
+        Args:
+            reencrypt: make new keys for the sagas and encrypt their secrets anew; else only the
+                keys they have are wrapped anew, and no data is touched.
+            on_saga: is told of each saga what became of it.
+
+        Raises:
+            DecryptionError: the keys of the store are not at hand.
+        """
+        from sagaz_core.storage.rotating import rotate
+
+        backend = await self._writable()
+        if self._protection is None:
+            raise DecryptionError("there is no key to rotate to; give the keys, the new one first")
+        return await rotate(backend, self._protection, reencrypt=reencrypt, on_saga=on_saga)
 
     # -- inside
 

@@ -279,14 +279,11 @@ class MemoryBackend(Backend):
         saga = self._sagas.get(saga_id)
         if saga is None:
             return []
-        found = [
-            entry if bodies else entry._replace(body=None)
-            for entry in saga.entries[max(lo, 1) - 1 : max(hi, 0)]
-            if hidden or not entry.hidden
-        ]
+        entries = saga.entries[max(lo, 1) - 1 : max(hi, 0)]
         if reverse:
-            found.reverse()
-        return found if limit is None else found[:limit]
+            entries.reverse()
+        shown = (entry for entry in entries if hidden or not entry.hidden)
+        return [entry if bodies else entry._replace(body=None) for entry in islice(shown, limit)]
 
     async def locate(
         self,

@@ -1,0 +1,209 @@
+"""Changing keys: wrapping the sagas' keys anew, or encrypting their secrets under new ones.
+
+It can be broken off at any time and begun again: what is under the current key is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sagaz_core.compliance.data_key import WrongKeyError
+from sagaz_core.compliance.keys import KeyRing
+from sagaz_core.compliance.replacing import Path, replace_inside
+from sagaz_core.compliance.sealed import SIGN, Sealed
+from sagaz_core.errors import DecryptionError, TamperedError
+from sagaz_core.storage.authentication import check_entries, check_row, entry_code, row_code
+from sagaz_core.storage.backends.base import Backend, EntryRow, SagaQuery
+from sagaz_core.storage.capture import Packed
+from sagaz_core.storage.chain import Chain, State
+from sagaz_core.storage.codec import pack, unpack
+from sagaz_core.storage.protection import Protection, SagaKey, provider_part
+from sagaz_core.storage.sealing import CONTEXT, RESULTS, place_of
+from sagaz_core.storage.walking import every_saga
+
+_ATTEMPTS = 10
+
+Result = Literal["rotated", "current", "running", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationReport:
+    """What became of the sagas that have keys."""
+
+    rotated: int
+    current: int
+    """Those that were under the current key already."""
+    running: int
+    """Those whose secrets could not be encrypted anew while a run of their family is alive."""
+    failed: tuple[str, ...]
+    """A sentence for each saga whose key is not at hand, or that was altered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """How many sagas' keys are wrapped with one of the keys."""
+
+    key_id: str
+    """Empty: the provider does not say which key it took."""
+    sagas: int
+    at_hand: bool
+    is_current: bool
+
+
+async def rotate(
+    backend: Backend,
+    protection: Protection,
+    *,
+    reencrypt: bool,
+    on_saga: Callable[[str, Result], None],
+) -> RotationReport:
+    """Bring all sagas under the current key; writers may go on meanwhile.
+
+    Args:
+        backend: the store.
+        protection: its keys, the old and the new ones.
+        reencrypt: make new keys for the sagas and encrypt their secrets under those, all of
+            them; else only wrap the keys they have.
+        on_saga: is told of each saga what became of it.
+    """
+    await protection.rewrap_store_secrets()
+    counts: dict[Result, int] = dict.fromkeys(("rotated", "current", "running", "failed"), 0)
+    failed = []
+    async for listed in every_saga(backend, SagaQuery()):
+        result: Result
+        try:
+            if reencrypt:
+                result = await _reencrypt(backend, protection, listed.saga_id)
+            else:
+                result = await _rewrap(backend, protection, listed.saga_id)
+        except (DecryptionError, TamperedError) as error:
+            result = "failed"
+            failed.append(str(error))
+        if result != "current" or listed.wrapped_key is not None:
+            counts[result] += 1
+        on_saga(listed.saga_id, result)
+    return RotationReport(
+        rotated=counts["rotated"],
+        current=counts["current"],
+        running=counts["running"],
+        failed=tuple(failed),
+    )
+
+
+async def key_uses(backend: Backend, protection: Protection | None) -> list[KeyUse]:
+    """Return which keys the sagas' keys are wrapped with; no key is needed for that."""
+    ring = protection.ring if protection else None
+    counts: dict[str, int] = dict.fromkeys(ring.ids if ring else (), 0)
+    async for row in every_saga(backend, SagaQuery()):
+        if row.wrapped_key is not None:
+            key_id = KeyRing.key_of(provider_part(row.wrapped_key)) or ""
+            counts[key_id] = counts.get(key_id, 0) + 1
+    return [
+        KeyUse(
+            key_id=key_id,
+            sagas=sagas,
+            at_hand=ring is not None and key_id in ring.ids,
+            is_current=ring is not None and key_id == ring.ids[0],
+        )
+        for key_id, sagas in counts.items()
+    ]
+
+
+async def _rewrap(backend: Backend, protection: Protection, saga_id: str) -> Result:
+    for _ in range(_ATTEMPTS):
+        row = await backend.saga(saga_id)
+        if row is None or row.wrapped_key is None or protection.is_current(row.wrapped_key):
+            return "current"
+        wrapped = await protection.rewrapped(row)
+        if await backend.rewrap(saga_id, wrapped, expected=row.wrapped_key):
+            return "rotated"
+    raise DecryptionError(f"saga {saga_id!r}: somebody else rotates its key all the time")
+
+
+async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> Result:
+    row = await backend.saga(saga_id)
+    if row is None or row.wrapped_key is None:
+        return "current"
+    if row.alive or row.status in ("executing", "compensating"):
+        # Its writer has the old key in hand. The key that wraps it changes all the same.
+        await _rewrap(backend, protection, saga_id)
+        return "running"
+    old = await protection.saga_key(row)
+    entries = await backend.entries(saga_id, 1, row.head, hidden=True)
+    check_entries(old, saga_id, None, entries)
+    check_row(old, row, entries[-1].mac if entries else None)
+    new = await protection.new_saga_key(saga_id, old.since)
+    again = _Reencryption(saga_id, old, new)
+    changed = [again.next(entry) for entry in entries]
+    head = changed[-1] if changed else None
+    keyed = row._replace(wrapped_key=new.wrapped, keyframe=head.keyframe if head else row.keyframe)
+    keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
+    if await backend.replace(keyed, changed, expected_head=row.head):
+        return "rotated"
+    return "running"
+
+
+class _Reencryption:
+    """One saga's chain encoded anew under another key."""
+
+    def __init__(self, saga_id: str, old: SagaKey, new: SagaKey) -> None:
+        self._saga_id = saga_id
+        self._old = old
+        self._new = new
+        self._reading = Chain()
+        self._writing = Chain()
+        self._keyframe = 0
+        self._code: bytes | None = None
+        self._sealed: dict[tuple[int, Path, Sealed], Sealed] = {}
+
+    def next(self, entry: EntryRow) -> EntryRow:
+        state = self._reading.apply(entry.body or b"")
+        link = self._writing.encode(
+            State(
+                self._side(CONTEXT, state.context),
+                self._side(RESULTS, state.results),
+                tuple(state.completed),
+                tuple(state.compensated),
+            )
+        )
+        self._writing.accept(link)
+        if link.is_keyframe:
+            self._keyframe = entry.seq
+        entry = entry._replace(keyframe=self._keyframe, body=link.body, mac=None)
+        if entry.seq >= self._new.since:
+            code = entry_code(self._new.key, self._saga_id, self._code, entry)
+            entry = entry._replace(mac=code)
+            self._code = code
+        return entry
+
+    def _side(self, side: int, values: Packed) -> Packed:
+        return {
+            key: self._value(side, key, packed) if SIGN in packed else packed
+            for key, packed in values.items()
+        }
+
+    def _value(self, side: int, key: str, packed: bytes) -> bytes:
+        def found(part: Any, path: Path) -> Any:
+            return self._under_new_key(side, path, part) if isinstance(part, Sealed) else part
+
+        return pack(replace_inside(unpack(packed), (key,), found))
+
+    def _under_new_key(self, side: int, path: Path, sealed: Sealed) -> Sealed:
+        # The same bytes each time, so that what did not change does not seem to.
+        known = self._sealed.get((side, path, sealed))
+        if known is None:
+            place = place_of(self._saga_id, side, path, sealed.sequence)
+            try:
+                plain = self._old.key.decrypt(sealed.encrypted, place)
+            except WrongKeyError as error:
+                raise TamperedError(f"a secret of {self._saga_id!r} was {error}") from error
+            known = Sealed(
+                sealed.sequence,
+                sealed.length,
+                sealed.fingerprint,
+                self._new.key.encrypt(plain, place),
+            )
+            self._sealed[side, path, sealed] = known
+        return known
