@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagaz_core.errors import SagazError
-from sagaz_core.replay.overrides import Override
+from sagaz_core.replay.overrides import Override, parse_override
 from sagaz_tui.cli.overrides import collect_overrides
 
 
 class EditsFileError(SagazError):
-    """The file cannot be written; the message says why."""
+    """The file cannot be written, or what is in it cannot be staged; the message says why."""
 
 
 def save_overrides(place: str, overrides: Sequence[Override]) -> Path:
@@ -39,6 +39,13 @@ def load_overrides(place: str) -> tuple[Override, ...]:
     """Return the overrides of a file: a JSON object of keys and values, or a list of overrides.
 
     Raises:
-        SagazError: it cannot be read.
+        SagazError: it cannot be read, or one cannot be written in a line.
     """
-    return collect_overrides((), str(Path(place).expanduser().absolute()))
+    overrides = collect_overrides((), str(Path(place).expanduser().absolute()))
+    for each in overrides:
+        if parse_override(str(each)) != each:
+            raise EditsFileError(
+                f"the key of {each.pointer} cannot be written before an equals sign; set it with "
+                "`sagaz replay run --overrides FILE`"
+            )
+    return overrides

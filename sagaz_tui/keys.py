@@ -284,7 +284,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("plan.start", "r,f4", "start at another step", "plan", "start"),
     Key("plan.down", "j,down", "scroll down", "plan", action="scroll_plan(1)"),
     Key("plan.up", "k,up", "scroll up", "plan", action="scroll_plan(-1)"),
-    Key("plan.copy", "Y", "copy as a command", "plan", "copy as command"),
+    Key("plan.copy", "Y,f6", "copy as a command", "plan", "copy as command"),
     # ------------------------------------------------------------------ choosing a start
     Key("start.choose", "enter", "start there", "start", "start there"),
     Key("start.down", "j,down", "next step", "start", "next", action="move(1)"),

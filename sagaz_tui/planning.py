@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -93,21 +92,3 @@ async def in_thread(function: Callable[[], Answer]) -> Answer:
 
     threading.Thread(target=work, name="sagaz-planning", daemon=True).start()
     return await answer
-
-
-def as_command(request: ReplayRequest) -> str:
-    """Return the command that asks for the same replay, for a shell."""
-    words = ["sagaz", "replay", "run", request.saga_id, "--from-step", request.from_step]
-    for override in request.overrides:
-        words += ["--override", str(override)]
-    for pointer in request.allow_type:
-        words += ["--allow-type", pointer]
-    if request.snapshot_id is not None:
-        words += ["--snapshot", request.snapshot_id]
-    if request.compensated != "redo":
-        words += ["--compensated", request.compensated]
-    if request.in_doubt is not None:
-        words += ["--in-doubt", request.in_doubt]
-    if request.again:
-        words.append("--again")
-    return shlex.join(words)

@@ -42,8 +42,9 @@ class Override:
 
     def __str__(self) -> str:
         tokens = split_pointer(self.pointer)
-        plain = len(tokens) == 1 and not tokens[0].startswith("/") and "=" not in tokens[0]
-        place = tokens[0] if plain and not tokens[0].endswith(":") else self.pointer
+        key = tokens[0] if len(tokens) == 1 else ""
+        plain = key and not key.startswith("/") and not key.endswith(":") and "=" not in key
+        place = key if plain else self.pointer
         return f"{place}{self.operator}{self.raw}"
 
 

@@ -15,9 +15,10 @@ from textual.widgets import Input
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.model import ReplayPlan
+from sagaz_tui.as_command import as_command
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
-from sagaz_tui.planning import as_command, make_plan
+from sagaz_tui.planning import make_plan
 from sagaz_tui.replay_process import ReplayNotStartedError, ReplayRequest, start_replay
 from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.base import SagazScreen
@@ -250,17 +251,23 @@ class PlanScreen(SagazScreen[str | None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Run it, if what was typed is the store's label and a reason."""
-        label = self.sagaz.settings.production
         if not self._seen():
             return
-        typed, reason = event.value.strip()[: len(label)], event.value.strip()[len(label) :]
-        if typed.casefold() != label.casefold() or reason[:1].strip():
-            self.notify(f"that is not {visible(label)}; nothing was started", markup=False)
+        label, reason = visible(self.sagaz.settings.production), self._typed_reason
+        if reason is None:
+            self.notify(f"that is not {label}; nothing was started", markup=False)
         elif not reason:
-            self.notify(f"say why, too, after {visible(label)}", markup=False)
+            self.notify(f"say why, too, after {label}", markup=False)
         else:
-            self.request = replace(self.request, reason=reason.strip())
+            self.request = replace(self.request, reason=reason)
             self._run()
+
+    @property
+    def _typed_reason(self) -> str | None:
+        """What was typed after the store's label; None: that label was not typed."""
+        label, typed = self.sagaz.settings.production, self._label.value.strip()
+        begin, rest = typed[: len(label)], typed[len(label) :]
+        return None if begin.casefold() != label.casefold() or rest[:1].strip() else rest.strip()
 
     def _seen(self) -> bool:
         """Whether the key that is acted on came after the plan stood on the screen."""
@@ -279,7 +286,8 @@ class PlanScreen(SagazScreen[str | None]):
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
-        self.copy(as_command(self.request), "as a command")
+        request = replace(self.request, reason=self._typed_reason or None)
+        self.copy(as_command(request, self.sagaz.settings), "as a command")
 
     def action_back(self) -> None:
         """Leave; what has been started goes on."""

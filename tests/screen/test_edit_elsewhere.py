@@ -194,6 +194,7 @@ async def test_edits_are_loaded_together_and_taken_back_together() -> None:
         (None, "No such file"),
         ("7", "holds neither an object"),
         ('["payment_token=new", "amount=lots"]', "recorded as Decimal"),
+        ('{"a=b": 1}', "the key of /a=b cannot be written before an equals sign"),
     ],
 )
 async def test_a_file_that_does_not_fit_stages_nothing(content: str | None, sentence: str) -> None:

@@ -168,7 +168,10 @@ async def test_in_production_the_label_and_a_reason_are_typed(store: SnapshotSto
         press(pilot, "backspace", "enter")
         await until_painted(pilot, "say why, too, after PROD-EU")
         assert await replays(store) == []
-        press(pilot, *" new card", "enter")
+        press(pilot, *" new card", "f6")
+        await until(pilot, lambda: pilot.app.clipboard, "the command")
+        assert pilot.app.clipboard.endswith("--from-step charge --reason 'new card'")
+        press(pilot, "enter")
         await until(pilot, lambda: pilot.app.started == ["order_7~r1"], "the replay")
         assert [entry.reason for entry in await store.list_replays()] == ["new card"]
         await ended(store)

@@ -13,7 +13,6 @@ import pytest
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui import replay_process
-from sagaz_tui.planning import as_command
 from sagaz_tui.replay_process import (
     ReplayNotStartedError,
     ReplayRequest,
@@ -125,22 +124,6 @@ def test_the_last_words_are_complaints_where_there_are_any(tmp_path: Path) -> No
     assert last_words(log) == "Traceback KeyError: 'x'"
     log.write_text("")
     assert "without a word" in last_words(log)
-
-
-def test_the_same_replay_can_be_asked_for_on_the_command_line() -> None:
-    request = ReplayRequest(
-        "order 7",
-        "charge",
-        overrides=(parse_override("/cart/0/qty:=2"),),
-        allow_type=("/cart/0/qty",),
-        snapshot_id="s1",
-        compensated="keep",
-        in_doubt="retry",
-    )
-    assert as_command(request) == (
-        "sagaz replay run 'order 7' --from-step charge --override /cart/0/qty:=2 "
-        "--allow-type /cart/0/qty --snapshot s1 --compensated keep --in-doubt retry"
-    )
 
 
 def test_no_process_is_left_behind_as_a_zombie(

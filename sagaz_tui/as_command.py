@@ -1,0 +1,45 @@
+"""The command that asks for the same as the screen does, to be run in a shell."""
+
+from __future__ import annotations
+
+import shlex
+from urllib.parse import urlsplit
+
+from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.settings import Settings
+
+
+def as_command(request: ReplayRequest, settings: Settings) -> str:
+    """Return the command that asks for the same replay of the same store."""
+    options = [("--from-step", request.from_step)]
+    options += [("--override", str(override)) for override in request.overrides]
+    options += [("--allow-type", pointer) for pointer in request.allow_type]
+    if request.snapshot_id is not None:
+        options.append(("--snapshot", request.snapshot_id))
+    if request.compensated != "redo":
+        options.append(("--compensated", request.compensated))
+    if request.in_doubt is not None:
+        options.append(("--in-doubt", request.in_doubt))
+    if request.reason:
+        options.append(("--reason", request.reason))
+    words = [word for name, value in options for word in _option(name, value)]
+    words += ["--again"] * request.again
+    words += store_words(settings)
+    saga_id = request.saga_id
+    words = [*words, "--", saga_id] if saga_id.startswith("-") else [saga_id, *words]
+    return shlex.join(["sagaz", "replay", "run", *words])
+
+
+def _option(name: str, value: str) -> list[str]:
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
+
+
+def store_words(settings: Settings) -> list[str]:
+    """Return the option that names the store, if only a flag did so.
+
+    One with a password in it is left out: others can read the arguments of a command.
+    """
+    by_flag = settings.sources.get("storage_url", "").startswith("--")
+    if not by_flag or urlsplit(settings.storage_url).password:
+        return []
+    return ["--storage-url", settings.storage_url]
