@@ -5,19 +5,18 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Event
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sagaz_tui.batch_progress import BatchProgress
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import safe_text
 
 
-class BatchResumeScreen(SagazScreen[bool], ModalScreen[bool]):
+class BatchResumeScreen(Sheet[bool]):
     """Dismissed with whether to go on. Only a key that came after it was painted counts.
 
     Args:

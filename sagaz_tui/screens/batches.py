@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.batch_news import list_standings
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.batch_list import BatchList
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 
 
-class BatchesScreen(SagazScreen[str | None], ModalScreen[str | None]):
+class BatchesScreen(Sheet[str | None]):
     """Dismissed with the id of the batch to open, or None."""
 
     CSS_PATH = "batches.tcss"

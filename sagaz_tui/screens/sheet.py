@@ -38,14 +38,14 @@ class Sheet(SagazScreen[Result], ModalScreen[Result], Generic[Result]):
         """The lines of the screen below down to where the sheet hides it."""
         veiled = [
             Strip([Segment(text, _mixed(style, veil)) for text, style, _ in line], line.cell_length)
-            for line in below._compositor.render_strips(self._seen)
+            for line in below._compositor.render_strips(self._in_sight)
         ]
         for each in self.get_line_filters():
             veiled = [strip.apply_filter(each, self.background_colors[1]) for strip in veiled]
         return veiled
 
     @property
-    def _seen(self) -> Size:
+    def _in_sight(self) -> Size:
         """How much of the screen below there is to see, from the top."""
         sheet = self.query_one("#sheet").region
         hides_the_rest = sheet.width == self.size.width and sheet.bottom >= self.size.height

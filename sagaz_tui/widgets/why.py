@@ -63,6 +63,8 @@ class SinceMark:
 class WhyText(TextPane):
     """The lines of the open tab."""
 
+    DEFAULT_CSS = "WhyText { scrollbar-gutter: stable; }"
+
     class Resized(Message):
         """There is another width to write for."""
 
