@@ -59,8 +59,7 @@ class JournaledBatch:
         self.standing = standing
         self._take_counts(standing.entry)
         if self.over:
-            # How fast it went nobody knows who looks only now.
-            self.progress.done = self._done
+            self.progress.take_standstill(self._done)
         else:
             self.progress.take_time(utc_now(), self._done)
 

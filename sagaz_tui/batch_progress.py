@@ -91,6 +91,10 @@ class BatchProgress:
         if self._began is None:
             self._began = (at, done)
 
+    def take_standstill(self, done: int) -> None:
+        """Take in how many are settled where nobody knows how fast that went."""
+        self.done, self._began, self._at = done, None, None
+
     def settle(
         self,
         saga_id: str,

@@ -27,8 +27,8 @@ from sagaz_tui.widgets.batch_lines import (
 )
 from sagaz_tui.widgets.batch_pane import BatchPane
 from sagaz_tui.widgets.key_footer import KeyFooter
-from sagaz_tui.widgets.lines import Span, TextPane, Token
-from sagaz_tui.widgets.plan_lines import wrapped
+from sagaz_tui.widgets.lines import Line, Span, TextPane, Token
+from sagaz_tui.widgets.safe_text import wrap
 
 if TYPE_CHECKING:
     from sagaz_core.model import BatchLogEntry
@@ -40,6 +40,7 @@ _QUIET: Final = 2.0
 """Seconds after which it is looked at again though nothing was written: its process may be gone."""
 _LONGEST_RETRY: Final = 8.0
 _STOPS: Final = 2
+_END_LINES: Final = 6
 
 
 class BatchScreen(SagazScreen[None]):
@@ -149,11 +150,12 @@ class BatchScreen(SagazScreen[None]):
         self._title.show(*title_line(progress.total, name, state, token, label))
         self._show_end_words()
         self._show_words()
+        read_only = self.sagaz.settings.read_only
         meaningless = {
             "progress.open": self._pane.selected is None,
             "progress.down": self._pane.count < 2,
-            "progress.stop": over or self.followed.stops >= _STOPS,
-            "progress.resume": not self._goes_on,
+            "progress.stop": over or self.followed.stops >= _STOPS or read_only,
+            "progress.resume": not self._goes_on or read_only,
             "progress.copy": not self._goes_on,
         }
         self._footer.show("progress", leave_out=[key for key, none in meaningless.items() if none])
@@ -190,8 +192,9 @@ class BatchScreen(SagazScreen[None]):
                 words = [trouble]
             else:
                 words = end_words(self.followed.progress, because)
-        width = self.size.width
-        lines = [line for text in words for line in wrapped(text, width, "text", lead="")]
+        width = max(self.size.width - 2, 10)
+        parts = [part for text in words for part in wrap(text, width, _END_LINES)]
+        lines: list[Line] = [(Span(f" {part}", "text"),) for part in parts]
         self._end.display = bool(lines)
         self._end.styles.height = len(lines)
         self._end.set_lines(lines, from_top=True)
@@ -224,7 +227,10 @@ class BatchScreen(SagazScreen[None]):
             )
         if isinstance(batch, JournaledBatch):
             who = visible(batch.standing.owner or batch.standing.entry.initiated_by)
-            return f"{who} works on it; {key} stops it after those under way"
+            stop = (
+                "" if self.sagaz.settings.read_only else f"; {key} stops it after those under way"
+            )
+            return f"{who} works on it{stop}"
         if batch.progress.canary is not None:
             first = visible(batch.progress.canary)
             return f"{first} runs first, alone; leaving stops nothing, {key} does"

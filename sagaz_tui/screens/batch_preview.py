@@ -115,7 +115,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Show the keys that work where the keys go."""
-        self._show_footer()
+        self._show_what_keys_do()
 
     # ------------------------------------------------------------------ the preview
 
@@ -123,7 +123,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         self.request = request
         self._preview, self._trouble, self._shown_at = None, "", None
         self._ask((Span(" planning…", "muted"),))
-        self._show_footer()
+        self._show_what_keys_do()
         self.in_background("plan", self._make)
 
     async def _make(self) -> None:
@@ -136,7 +136,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         self._show_preview()
 
     def _planned(self, done: int, total: int) -> None:
-        if self._preview is None and self.is_attached:
+        if self._preview is None and self.is_attached and not self._typing_elsewhere:
             self._ask((Span(f" planning {done:,} of {total:,}…", "muted"),))
 
     def _show_preview(self) -> None:
@@ -151,18 +151,26 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         if self._preview is not None:
             lines += preview_lines(self._preview, width, self.request)
         self._plans.set_plan(lines)
-        refusal = self._refusal()
-        self._typed.disabled = self._typed.disabled or bool(refusal)
-        self._ask(refusal or self._invitation())
-        self._show_footer()
+        self._typed.disabled = self._typed.disabled or bool(self._refusal())
+        self._show_what_keys_do()
 
-    def _show_footer(self) -> None:
+    def _show_what_keys_do(self) -> None:
+        refusal = self._refusal()
         if self._edit.typing:
             self._footer.show("edit", leave_out=() if editor_command() else ("edit.editor",))
         elif self._file_row.display:
             self._footer.show("file")
         else:
-            self._footer.show("batch", leave_out=("batch.run",) if self._refusal() else ())
+            self._footer.show("batch", leave_out=("batch.run",) if refusal else ())
+        if self._typing_elsewhere:
+            self._ask(())
+        elif self._preview is not None or self._trouble:
+            self._ask(refusal or self._invitation())
+
+    @property
+    def _typing_elsewhere(self) -> bool:
+        """Whether ``enter`` is for another line than the one that runs it."""
+        return self._edit.typing or bool(self._file_row.display)
 
     def displayed(self) -> None:
         """Let keys confirm that come from now on: the preview is on the terminal."""
@@ -171,8 +179,8 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
             self.call_next(self._let_be_typed)
 
     def _let_be_typed(self) -> None:
-        elsewhere = self._edit.typing or self._file_row.display
-        if self.sagaz.settings.production and not self._refusal() and not elsewhere:
+        runs = not self._refusal() and not self._typing_elsewhere
+        if self.sagaz.settings.production and runs:
             self._typed.disabled = False
             self.set_focus(self._typed)
 
@@ -225,7 +233,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def _seen(self) -> bool:
         """Whether the key that is acted on came after the preview stood on the screen."""
-        if self._refusal() or self.has_class("-too-small"):
+        if self._refusal() or self._typing_elsewhere or self.has_class("-too-small"):
             return False
         return self._shown_at is not None and self.input_at > self._shown_at
 
@@ -274,7 +282,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         if request != self.request:
             self._plan_anew(request)
         else:
-            self._show_footer()
+            self._show_what_keys_do()
             self._let_be_typed()
 
     def action_undo(self) -> None:
@@ -295,7 +303,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         self._file.placeholder = _FILE_HINT
         self._file_row.display = True
         self.set_focus(self._file)
-        self._show_footer()
+        self._show_what_keys_do()
 
     async def take_file(self) -> None:
         """Read the file that is named, and plan with what is in it."""
@@ -313,7 +321,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
     def _close_file(self) -> None:
         self._file_row.display = False
         self.set_focus(None)
-        self._show_footer()
+        self._show_what_keys_do()
         self._let_be_typed()
 
     # ------------------------------------------------------------------ other keys

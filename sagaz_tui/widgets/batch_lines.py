@@ -12,13 +12,14 @@ from sagaz_tui.text import short_age, short_duration, visible
 from sagaz_tui.theme import GlyphName, glyph
 from sagaz_tui.widgets.diff_lines import difference_line, difference_of, path_width
 from sagaz_tui.widgets.lines import Line, Span, Token
-from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.safe_text import clip, fit, wrap
 
 if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
     from sagaz_tui.batch_request import BatchRequest
 
 _SKIPPED: Final = 200
+_REASON_LINES: Final = 4
 _ERRORS: Final = 10
 _ERROR_CELLS: Final = 50
 _FATES: Final[tuple[tuple[StepFate, str], ...]] = (
@@ -69,8 +70,10 @@ def preview_lines(preview: BatchPreview, width: int, request: BatchRequest) -> l
             lines += [_sample_line(item, width), *_change_lines(item, width)]
         lines.append(())
     if preview.skipped:
-        lines.append((Span(f" {len(preview.skipped):,} are left out", "muted", bold=True),))
-        lines += [_left_out_line(item, width) for item in preview.skipped[:_SKIPPED]]
+        many = f"{len(preview.skipped):,} {'are' if len(preview.skipped) > 1 else 'is'} left out"
+        lines.append((Span(f" {many}", "muted", bold=True),))
+        for item in preview.skipped[:_SKIPPED]:
+            lines += _left_out_lines(item, width)
     if len(preview.skipped) > _SKIPPED:
         lines.append((Span(f"   and {len(preview.skipped) - _SKIPPED:,} more", "muted"),))
     return lines
@@ -103,13 +106,16 @@ def _change_lines(item: BatchItem, width: int) -> Iterator[Line]:
         yield (Span("     "), *difference_line(change, paths, width - 5))
 
 
-def _left_out_line(item: BatchItem, width: int) -> Line:
+def _left_out_lines(item: BatchItem, width: int) -> Iterator[Line]:
     column = max(width // 4, 12)
-    return (
-        Span(f" {glyph('gone')} ", "muted"),
-        Span(fit(item.saga_id, column)),
-        Span(f"  {clip(item.reason or '', max(width - column - 6, 8))}", "changed"),
-    )
+    reason = wrap(item.reason or "", max(width - column - 6, 8), _REASON_LINES)
+    for number, part in enumerate(reason or [""]):
+        lead = (
+            (Span(f" {glyph('gone')} ", "muted"), Span(fit(item.saga_id, column)))
+            if not number
+            else (Span(" " * (column + 3)),)
+        )
+        yield (*lead, Span(f"  {part}", "changed"))
 
 
 def progress_line(progress: BatchProgress, width: int, *, over: bool) -> Line:
@@ -123,10 +129,16 @@ def progress_line(progress: BatchProgress, width: int, *, over: bool) -> Line:
         words += f"  {short_age(max(progress.seconds_left, 1))} left "
     cells = max(width - len(words) - 2, 10)
     full = cells * progress.done // progress.total if progress.total else 0
+    failed = -(-cells * progress.counts["failed"] // progress.total) if progress.total else 0
+    others = progress.counts["in_doubt"] + progress.counts["skipped"]
+    unsettled = min(-(-cells * others // progress.total), cells - failed) if progress.total else 0
+    good = max(full - failed - unsettled, 0)
     return (
         Span(" "),
-        Span("█" * full, "ok"),
-        Span("▁" * (cells - full), "muted"),
+        Span("█" * good, "ok"),
+        Span("█" * failed, "fail"),
+        Span("█" * unsettled, "muted"),
+        Span("▁" * (cells - good - failed - unsettled), "muted"),
         Span(words, "text"),
     )
 

@@ -258,7 +258,7 @@ async def test_what_cannot_run_says_why(orders: SnapshotStorage) -> None:
         press(pilot, "escape", "3")
         await until_painted(pilot, "✓ order_done")
         press(pilot, "g", "space", "R")
-        await until_painted(pilot, "1 are left out", "order_done", "There is nothing to run.")
+        await until_painted(pilot, "1 is left out", "order_done", "There is nothing to run.")
 
 
 async def test_leaving_stops_nothing_and_coming_back_finds_it(orders: SnapshotStorage) -> None:

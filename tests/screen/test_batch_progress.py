@@ -131,3 +131,18 @@ def test_many_left_out_are_counted_after_the_first_hundreds() -> None:
     lines = [line_text(line) for line in preview_lines(preview, 80, BatchRequest(()))]
     assert lines[0].startswith(" 0 of 300 would run")
     assert lines[-1].strip() == "and 100 more"
+
+
+def test_the_bar_has_a_part_for_what_failed_and_one_for_what_was_left_out() -> None:
+    told = progress(
+        ended(1, "failed", 1, error="ship: no"),
+        *(ended(n, "skipped", n) for n in range(2, 12)),
+        *(ended(n, "succeeded", n) for n in range(12, 51)),
+    )
+    parts = {
+        span.token: len(span.text)
+        for span in progress_line(told, 80, over=False)
+        if "█" in span.text
+    }
+    assert parts["fail"] == 1
+    assert 3 < parts["muted"] < parts["ok"]
