@@ -137,10 +137,10 @@ def _die_after_a_deletion() -> None:
     delete, write = sqlite.delete_saga, SQLiteConnection.write
     deleted = False
 
-    def delete_and_note(db: sqlite3.Connection, saga_id: str) -> int:
+    def delete_and_note(db: sqlite3.Connection, saga_id: str, **how: Any) -> int:
         nonlocal deleted
         deleted = True
-        return delete(db, saga_id)
+        return delete(db, saga_id, **how)
 
     async def write_and_die(self: SQLiteConnection, *args: Any) -> Any:
         result = await write(self, *args)
