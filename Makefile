@@ -24,6 +24,7 @@ test: $(READY)
 
 torture: $(READY)
 	$(BIN)/pytest -m torture
+	$(BIN)/pytest -m hypothesis --hypothesis-profile long
 
 bench: $(READY)
 	$(BIN)/python benchmarks/capture.py

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from sagaz_core.storage.backends import (
     InMemorySnapshotStorage,
@@ -17,6 +18,11 @@ from sagaz_core.storage.backends import (
     SQLiteSnapshotStorage,
 )
 from sagaz_core.storage.storage import SnapshotStorage
+
+# How long an example takes tells of the machine; `make torture` tries more of them.
+settings.register_profile("short", deadline=None, max_examples=30)
+settings.register_profile("long", deadline=None, max_examples=1000)
+settings.load_profile("short")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -24,7 +24,6 @@ from sagaz_core.testing.strategies import (
 )
 
 _each_its_own_saga = settings(
-    max_examples=60,
     deadline=None,
     suppress_health_check=[
         # The store is one, and each example a saga of its own in it.

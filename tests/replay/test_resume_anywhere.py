@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaz_core.config import SnapshotStrategy
@@ -212,7 +212,6 @@ def shapes(draw: st.DrawFn) -> dict[str, list[str]]:
     }
 
 
-@settings(deadline=None, max_examples=60)
 @given(shapes(), st.data())
 def test_a_graph_of_any_shape_killed_twice_has_every_effect_or_none(
     needs: dict[str, list[str]], data: st.DataObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaz_core.saga.saga import Saga
@@ -182,7 +182,6 @@ def graphs(draw: st.DrawFn) -> tuple[list[list[int]], set[int], list[int]]:
     return needs, failing, turns
 
 
-@settings(max_examples=60, deadline=None)
 @given(graph=graphs(), order=st.randoms(use_true_random=False))
 def test_any_graph_respects_its_dependencies_and_is_undone_in_reverse(
     graph: tuple[list[list[int]], set[int], list[int]], order: Any

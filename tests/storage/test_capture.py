@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaz_core.errors import UsageError
@@ -104,7 +104,6 @@ _VALUES = st.one_of(
 _CHANGES = st.dictionaries(st.sampled_from("abcd"), st.one_of(st.none(), _VALUES))
 
 
-@settings(deadline=None)
 @given(rounds=st.lists(_CHANGES, max_size=8))
 def test_looking_only_at_what_is_said_to_have_changed_finds_the_same(
     rounds: list[dict[str, Any]],

@@ -11,7 +11,7 @@ from typing import Any
 import ormsgpack
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaz_core.errors import CorruptEntryError
@@ -57,7 +57,6 @@ def test_every_state_comes_back(states: list[State]) -> None:
         assert chain.apply(body) == each
 
 
-@settings(deadline=None)
 @given(st.lists(st.builds(State, values, values, steps, steps), min_size=1, max_size=30))
 def test_a_state_read_alone_is_the_one_that_the_chain_gives(states: list[State]) -> None:
     written = bodies(states)
@@ -80,7 +79,6 @@ def test_a_damaged_body_is_told_by_its_place() -> None:
 
 
 @given(st.binary(max_size=400), st.binary(max_size=400), st.binary(max_size=60))
-@settings(max_examples=200)
 def test_a_difference_gives_back_the_value(base: bytes, value: bytes, shared: bytes) -> None:
     for before, after in (
         (base, value),

@@ -44,7 +44,7 @@ def make_storages(tmp_path: Path, redis_url: str) -> Make:
 def test_stores_are_alike(make_storages: Make) -> None:
     run_state_machine_as_test(
         lambda: StoresAlike(make_storages),
-        settings=settings(_common, max_examples=15, stateful_step_count=25, derandomize=True),
+        settings=settings(_common, max_examples=8, stateful_step_count=25, derandomize=True),
     )
 
 
