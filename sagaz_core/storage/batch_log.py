@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sagaz_core.errors import CorruptEntryError, UsageError
@@ -13,6 +15,10 @@ from sagaz_core.storage.times import from_micros, to_micros
 
 BATCH_LOG: Final = "batch"
 """The kind of the documents."""
+
+WRAPPED: Final = "wrapped"
+ENCRYPTED: Final = "encrypted"
+"""The names in a journal's options where they are encrypted: of their key, and of what they are."""
 
 _FORM: Final = 1
 
@@ -43,6 +49,45 @@ def unpack_batch(record: RecordRow) -> BatchLogEntry:
         return _entry_in(record.expires, *unpack(decompress(body[1:])))
     except (ValueError, TypeError, IndexError, LookupError) as error:
         raise CorruptEntryError(f"a batch's journal cannot be decoded: {error}") from error
+
+
+def is_encrypted(options: Mapping[str, Any]) -> bool:
+    """Whether a journal's options are encrypted, and its conditions with them."""
+    return set(options) == {WRAPPED, ENCRYPTED}
+
+
+def without_sagas(record: RecordRow, saga_ids: Collection[str]) -> bytes | None:
+    """Return the bytes of a journal that says nothing of these sagas; None: it says nothing now.
+
+    What all of its sagas have in common stays. Where that is encrypted nobody can tell what in
+    it is about these sagas, and all of it goes.
+    """
+    entry = unpack_batch(record)
+    if not any(item[0] in saga_ids for item in entry.items):
+        return None
+    options = dict(entry.options)
+    if "saga_overrides" in options:
+        options["saga_overrides"] = {
+            saga_id: overrides
+            for saga_id, overrides in options["saga_overrides"].items()
+            if saga_id not in saga_ids
+        }
+    else:
+        options = {}
+    selection = dict(entry.selection)
+    if "saga_ids" in selection:
+        kept = [saga_id for saga_id in selection["saga_ids"] if saga_id not in saga_ids]
+        selection["saga_ids"] = kept
+    made_for = {name: each for name, each in entry.code_made_for.items() if each not in saga_ids}
+    return _pack(
+        replace(
+            entry,
+            items=tuple(item for item in entry.items if item[0] not in saga_ids),
+            selection=selection,
+            options=options,
+            code_made_for=made_for,
+        )
+    )
 
 
 def _pack(entry: BatchLogEntry) -> bytes:

@@ -120,30 +120,36 @@ class Protection:
 
     # -- keys of sagas
 
-    async def new_saga_key(self, saga_id: str, since: int) -> SagaKey:
-        """Return a fresh key for a saga, from a checkpoint on."""
+    async def new_key(self, owner: str, since: int = 0) -> SagaKey:
+        """Return a fresh key.
+
+        Args:
+            owner: the saga that it is for, or what else.
+            since: the checkpoint from which on it is there.
+        """
         assert self._provider is not None
         key = new_key()
         wrapped = ormsgpack.packb([since, await self._provider.wrap(key)])
-        return self._keep(saga_id, SagaKey(DataKey(key, _owner(saga_id, since)), since, wrapped))
+        return self._keep(owner, SagaKey(DataKey(key, _place(owner, since)), since, wrapped))
+
+    async def opened_key(self, owner: str, wrapped_key: bytes) -> SagaKey:
+        """Return the key that was made for an owner; raises DecryptionError: it is not at hand."""
+        known = self._keys.get((owner, wrapped_key))
+        if known is not None:
+            return known
+        if self._provider is None:
+            raise DecryptionError("its key is not at hand; give the keys of the store")
+        since, wrapped = _parts(wrapped_key)
+        key = DataKey(await self._provider.unwrap(wrapped), _place(owner, since))
+        return self._keep(owner, SagaKey(key, since, wrapped_key))
 
     async def saga_key(self, row: SagaRow) -> SagaKey:
         """Return the key of a saga that has one; raises DecryptionError if it is not at hand."""
         assert row.wrapped_key is not None
-        known = self._keys.get((row.saga_id, row.wrapped_key))
-        if known is not None:
-            return known
-        if self._provider is None:
-            raise DecryptionError(f"saga {row.saga_id!r}: its key is not at hand; give the keys")
         try:
-            since, wrapped = _parts(row.wrapped_key)
-            key = await self._provider.unwrap(wrapped)
+            return await self.opened_key(row.saga_id, row.wrapped_key)
         except DecryptionError as error:
             raise DecryptionError(f"saga {row.saga_id!r}: {error}") from error
-        return self._keep(
-            row.saga_id,
-            SagaKey(DataKey(key, _owner(row.saga_id, since)), since, row.wrapped_key),
-        )
 
     @property
     def ring(self) -> KeyRing | None:
@@ -179,15 +185,20 @@ class Protection:
         since, wrapped = _parts(row.wrapped_key)
         return ormsgpack.packb([since, await provider.wrap(await provider.unwrap(wrapped))])
 
-    def _keep(self, saga_id: str, key: SagaKey) -> SagaKey:
-        self._keys[saga_id, key.wrapped] = key
+    def let_go(self) -> None:
+        """Keep no saga's key or secret at hand any longer."""
+        self._keys.clear()
+        self.strikers.clear()
+
+    def _keep(self, owner: str, key: SagaKey) -> SagaKey:
+        self._keys[owner, key.wrapped] = key
         while len(self._keys) > _KEPT:
             self._keys.popitem(last=False)
         return key
 
 
-def _owner(saga_id: str, since: int) -> bytes:
-    return ormsgpack.packb([saga_id, since])
+def _place(owner: str, since: int) -> bytes:
+    return ormsgpack.packb([owner, since])
 
 
 def _parts(wrapped_key: bytes) -> tuple[int, bytes]:

@@ -27,7 +27,7 @@ from sagaz_core.storage.backends.base import (
     SagaRow,
     StoreInfo,
 )
-from sagaz_core.storage.batch_log import BATCH_LOG, unpack_batch
+from sagaz_core.storage.batch_log import BATCH_LOG, is_encrypted, unpack_batch
 from sagaz_core.storage.health import HealthReport, check_health
 from sagaz_core.storage.kin import Kin, read_kin, run_of
 from sagaz_core.storage.listing import (
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.manager import ComplianceManager
     from sagaz_core.storage.audit_trail import AuditEvent
+    from sagaz_core.storage.forgetting import Tombstone
+    from sagaz_core.storage.holding import Hold
     from sagaz_core.storage.protection import Protection, SagaKey
     from sagaz_core.storage.rotating import KeyUse
     from sagaz_core.storage.unsealing import StateOpener
@@ -426,6 +428,28 @@ class StoreReader:
         row = await self._row(saga_id)
         return await verify_saga(self.backend, self._protection, row)
 
+    async def find_hold(self, saga_id: str) -> Hold | None:
+        """Return the legal hold on a saga's family; None: it is not held.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+        """
+        from sagaz_core.storage.holding import find_hold
+
+        return await find_hold(self.backend, (await self._row(saga_id)).root)
+
+    async def list_holds(self) -> list[Hold]:
+        """Return the legal holds, the latest first."""
+        from sagaz_core.storage.holding import list_holds
+
+        return await list_holds(await self._reader())
+
+    async def find_tombstone(self, root_id: str) -> Tombstone | None:
+        """Return what stands in the place of a family that was forgotten, or None."""
+        from sagaz_core.storage.forgetting import find_tombstone
+
+        return await find_tombstone(await self._reader(), root_id)
+
     async def list_keys(self) -> list[KeyUse]:
         """Return which keys the sagas' keys are wrapped with."""
         from sagaz_core.storage.rotating import key_uses
@@ -491,7 +515,15 @@ class StoreReader:
     async def get_batch(self, batch_id: str) -> BatchLogEntry | None:
         """Return the journal of one batch, or None."""
         record = await (await self._reader()).get(BATCH_LOG, batch_id)
-        return None if record is None else unpack_batch(record)
+        if record is None:
+            return None
+        entry = unpack_batch(record)
+        if is_encrypted(entry.options) and self._protection is not None:
+            from sagaz_core.storage.batch_secrets import decrypt_batch
+
+            with suppress(DecryptionError):
+                return await decrypt_batch(self._protection, entry)
+        return entry
 
     async def list_batches(self, *, limit: int | None = None) -> list[BatchLogEntry]:
         """Return the journals of all batches, newest first; of so many at most."""

@@ -16,6 +16,14 @@ from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError, TamperedError
 from sagaz_core.storage.authentication import check_entries, check_row, entry_code, row_code
 from sagaz_core.storage.backends.base import Backend, EntryRow, SagaQuery
+from sagaz_core.storage.batch_log import (
+    BATCH_LOG,
+    WRAPPED,
+    batch_record,
+    is_encrypted,
+    unpack_batch,
+)
+from sagaz_core.storage.batch_secrets import decrypt_batch, encrypt_batch
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import pack, unpack
@@ -69,6 +77,7 @@ async def rotate(
         on_saga: is told of each saga what became of it.
     """
     await protection.rewrap_store_secrets()
+    await _rotate_batches(backend, protection)
     counts: dict[Result, int] = dict.fromkeys(("rotated", "current", "running", "failed"), 0)
     failed = []
     async for listed in every_saga(backend, SagaQuery()):
@@ -111,6 +120,17 @@ async def key_uses(backend: Backend, protection: Protection | None) -> list[KeyU
     ]
 
 
+async def _rotate_batches(backend: Backend, protection: Protection) -> None:
+    """Encrypt the journals of batches anew; they are few, and each has a key of its own."""
+    for record in await backend.scan(BATCH_LOG):
+        entry = unpack_batch(record)
+        if is_encrypted(entry.options) and not protection.is_current(entry.options[WRAPPED]):
+            plain = await decrypt_batch(protection, entry)
+            changed = batch_record(await encrypt_batch(protection, plain), record.version + 1)
+            # One that is written to meanwhile is encrypted under the current key by that.
+            await backend.put(changed, expected_version=record.version)
+
+
 async def _rewrap(backend: Backend, protection: Protection, saga_id: str) -> Result:
     for _ in range(_ATTEMPTS):
         row = await backend.saga(saga_id)
@@ -134,7 +154,7 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     entries = await backend.entries(saga_id, 1, row.head, hidden=True)
     check_entries(old, saga_id, None, entries)
     check_row(old, row, entries[-1].mac if entries else None)
-    new = await protection.new_saga_key(saga_id, old.since)
+    new = await protection.new_key(saga_id, old.since)
     again = _Reencryption(saga_id, old, new)
     changed = [again.next(entry) for entry in entries]
     head = changed[-1] if changed else None

@@ -50,7 +50,7 @@ class SagaSecrets:
             return cls(protection, saga_id, await protection.saga_key(row))
         if not protection.manager.encrypts:
             return cls(protection, saga_id, None)
-        key = await protection.new_saga_key(saga_id, 1 if row is None else row.head + 1)
+        key = await protection.new_key(saga_id, 1 if row is None else row.head + 1)
         if row is not None and not await backend.rewrap(saga_id, key.wrapped, expected=None):
             # Another writer was first.
             return await cls.open(protection, backend, saga_id, await backend.saga(saga_id))

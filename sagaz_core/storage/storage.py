@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sagaz_core.errors import DecryptionError, ReadOnlyStoreError, StorageUnavailableError
+from sagaz_core.errors import (
+    DecryptionError,
+    ReadOnlyStoreError,
+    SagaNotFoundError,
+    StorageUnavailableError,
+)
 from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
 from sagaz_core.storage import lease, pruning
 from sagaz_core.storage.backends.base import Backend, RecordRow
@@ -27,6 +32,7 @@ from sagaz_core.storage.writer import SagaWriter
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.manager import ComplianceManager
+    from sagaz_core.storage.forgetting import ForgetReport
     from sagaz_core.storage.rotating import Result, RotationReport
 
 _log = logging.getLogger("sagaz")
@@ -246,6 +252,10 @@ class SnapshotStorage(StoreReader):
             UsageError: one of its values cannot be stored.
         """
         backend = await self._writable()
+        if self._protection is not None:
+            from sagaz_core.storage.batch_secrets import encrypt_batch
+
+            entry = await encrypt_batch(self._protection, entry)
         for _ in range(10):
             stored = await backend.get(BATCH_LOG, entry.batch_id)
             version = stored.version if stored else 0
@@ -298,6 +308,55 @@ class SnapshotStorage(StoreReader):
         if self._protection is None:
             raise DecryptionError("there is no key to rotate to; give the keys, the new one first")
         return await rotate(backend, self._protection, reencrypt=reencrypt, on_saga=on_saga)
+
+    async def hold(self, saga_id: str, *, by: str, reason: str) -> None:
+        """Keep a saga's family from now on, whatever its retention says; it cannot be forgotten.
+
+        Raises:
+            SagaNotFoundError: there is no such saga.
+        """
+        from sagaz_core.storage.holding import set_hold
+
+        await self._writable()
+        row = await self._row(saga_id)
+        await set_hold(self.backend, row.root, by=by, reason=reason)
+        await self.record_event(row.root, "held", by=by, details={"reason": reason})
+
+    async def release_hold(self, saga_id: str, *, by: str) -> bool:
+        """End a hold; False: there was none. Raises SagaNotFoundError."""
+        from sagaz_core.storage.holding import release_hold
+
+        await self._writable()
+        row = await self._row(saga_id)
+        released = await release_hold(self.backend, row.root)
+        if released:
+            await self.record_event(row.root, "released", by=by)
+        return released
+
+    async def forget(self, saga_ids: Sequence[str], *, by: str) -> ForgetReport:
+        """Erase the families of sagas without a trace but a tombstone.
+
+        Asked again for what is erased already, it goes on where bytes were still in files.
+
+        Raises:
+            SagaNotFoundError: there is no such saga, and none was erased; nothing was.
+            NotAllowedError: the settings forbid it, a family is held, or a run of it is alive;
+                nothing was erased.
+        """
+        from sagaz_core.storage.forgetting import find_tombstone, forget
+
+        self.require("delete")
+        backend = await self._writable()
+        roots: dict[str, None] = {}
+        for saga_id in saga_ids:
+            row = await backend.saga(saga_id)
+            if row is None and await find_tombstone(backend, saga_id) is None:
+                raise SagaNotFoundError(saga_id)
+            roots[row.root if row else saga_id] = None
+            self._savers.drop(saga_id)
+        if self._protection is not None:
+            self._protection.let_go()
+        return await forget(backend, list(roots), by=by)
 
     # -- inside
 

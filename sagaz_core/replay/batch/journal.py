@@ -12,6 +12,7 @@ from typing import Any, Final
 from sagaz_core.errors import (
     BatchChangedError,
     BatchNotFoundError,
+    DecryptionError,
     StorageError,
     UsageError,
 )
@@ -21,6 +22,7 @@ from sagaz_core.replay.batch.files import check_files, file_digests
 from sagaz_core.replay.batch.items import BatchItem, State
 from sagaz_core.replay.batch.options import BatchOptions, options_from
 from sagaz_core.replay.batch.selection import BatchSelection
+from sagaz_core.storage.batch_log import is_encrypted
 from sagaz_core.storage.storage import SnapshotStorage
 
 _log = logging.getLogger("sagaz")
@@ -107,6 +109,10 @@ async def read_journal(
     entry = await storage.get_batch(batch_id)
     if entry is None:
         raise BatchNotFoundError(batch_id)
+    if is_encrypted(entry.options):
+        raise DecryptionError(
+            f"what the batch {batch_id!r} overrides is encrypted; give the keys of the store"
+        )
     kept = dict(entry.options)
     check_files(kept.pop(_FILES, {}))
     begun = options_from(kept)

@@ -1,0 +1,78 @@
+"""Legal holds: families that are neither pruned nor forgotten, whatever their retention says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import ormsgpack
+
+from sagaz_core.errors import CorruptEntryError, StorageUnavailableError
+from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.codec import valid_text
+from sagaz_core.storage.times import from_micros, now_micros
+
+HOLD: Final = "hold"
+"""The kind of the documents."""
+
+_ATTEMPTS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a family is kept, and since when."""
+
+    root_id: str
+    at: datetime
+    by: str
+    reason: str
+
+
+async def find_hold(backend: Backend, root: str) -> Hold | None:
+    """Return the hold on a family; None: it is not held."""
+    record = await backend.get(HOLD, root)
+    return None if record is None else _hold_in(record)
+
+
+async def list_holds(backend: Backend) -> list[Hold]:
+    """Return all families that are held, the latest first."""
+    found = [_hold_in(record) for record in await backend.scan(HOLD)]
+    return [hold for hold in found if hold is not None]
+
+
+async def set_hold(backend: Backend, root: str, *, by: str, reason: str) -> None:
+    """Hold a family from now on; raises StorageUnavailableError."""
+    now = now_micros()
+    await _put(backend, root, ormsgpack.packb([now, valid_text(by), valid_text(reason)]))
+
+
+async def release_hold(backend: Backend, root: str) -> bool:
+    """End a hold; False: there was none."""
+    if await find_hold(backend, root) is None:
+        return False
+    await _put(backend, root, b"")
+    return True
+
+
+async def _put(backend: Backend, root: str, body: bytes) -> None:
+    for _ in range(_ATTEMPTS):
+        earlier = await backend.get(HOLD, root)
+        version = earlier.version if earlier else 0
+        record = RecordRow(
+            kind=HOLD, id=root, version=version + 1, saga=None, at=now_micros(), body=body
+        )
+        if await backend.put(record, expected_version=version):
+            return
+    raise StorageUnavailableError(f"the hold on {root!r} is being changed by others; try again")
+
+
+def _hold_in(record: RecordRow) -> Hold | None:
+    if not record.body:
+        # It was ended.
+        return None
+    try:
+        at, by, reason = ormsgpack.unpackb(record.body)
+        return Hold(root_id=record.id, at=from_micros(at), by=by, reason=reason)
+    except (ValueError, TypeError) as error:
+        raise CorruptEntryError(f"the hold on {record.id!r} cannot be decoded: {error}") from error
