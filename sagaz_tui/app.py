@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from textual.events import Key
 from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
@@ -90,6 +91,12 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
     async def on_unmount(self) -> None:
         """Give the store back."""
         await self.storage.close()
+
+    async def act_on(self, key: Key) -> None:
+        """Do what a key is bound to, the screen knowing when it came."""
+        if isinstance(self.screen, SagazScreen):
+            self.screen.input_at = key.time
+        await super().act_on(key)
 
     def post_display_hook(self) -> None:
         """Tell the screen that it has been painted."""

@@ -104,6 +104,7 @@ class Checkpoints:
         """Take in checkpoints that are new."""
         before = self.outline.head
         self.outline.read_on([_mark(row) for row in rows])
+        self.outline.note_at_once(_at_once(rows))
         self._conflicts += _conflicts(rows)
         if self.first is None and rows:
             self.first = rows[0]
@@ -122,8 +123,9 @@ class Checkpoints:
         self.version += 1
 
     def read_rows_before(self, first: int, rows: Sequence[CheckpointSummary]) -> None:
-        """Take in the kinds of earlier checkpoints, and where branches were in conflict."""
+        """Take in the kinds of earlier checkpoints, and what their branches did."""
         self._conflicts[:0] = _conflicts(rows)
+        self.outline.note_at_once(_at_once(rows))
         self.read_before(first, [_mark(row) for row in rows])
 
 
@@ -155,6 +157,11 @@ def _page_of(number: int) -> int:
 
 def _mark(row: CheckpointSummary) -> MarkRow:
     return MarkRow(row.sequence, row.kind, row.step_name)
+
+
+def _at_once(rows: Iterable[CheckpointSummary]) -> list[int]:
+    """Return where one step began or ended while another ran."""
+    return [row.sequence for row in rows if {*row.running_steps} - {row.step_name}]
 
 
 def _conflicts(rows: Iterable[CheckpointSummary]) -> list[tuple[int, str]]:

@@ -52,10 +52,22 @@ class KeysInOrder(App[None]):
         self._key_number += 1
         done = KeyDone(self._key_number)
         target = self.focused or self.screen
-        await super().on_event(self._typed.popleft())
+        key = self._typed.popleft()
+        if self.app_focus and getattr(self.focused, "only_binds_keys", False):
+            await self.act_on(key)
+        else:
+            await super().on_event(key)
         target.post_message(done)
         loop = asyncio.get_running_loop()
         self._give_up = loop.call_later(_PATIENCE, self.post_message, KeyDone(done.number))
+
+    async def act_on(self, key: Key) -> None:
+        """Do what a key is bound to where the keys go, at once.
+
+        Otherwise it goes from queue to queue up to this app before its bindings are looked at.
+        """
+        if not await self._check_bindings(key.key, priority=True):
+            await self._check_bindings(key.key)
 
     async def on_key_done(self, message: KeyDone) -> None:
         """Hand the next key on."""

@@ -41,6 +41,7 @@ class Outline:
         """From this number on all kinds are known."""
         self._ranks = bytearray()
         self._blocks = bytearray()
+        self._at_once = bytearray()
         self._deleted: list[int] = []
         self._failures: list[int] = []
         self._undone: list[MarkRow] = []
@@ -60,6 +61,7 @@ class Outline:
         """Take in that there are so many, of which nothing is known yet."""
         self._ranks = bytearray(head)
         self._blocks = bytearray(-(-head // _BLOCK))
+        self._at_once = bytearray(head)
         self.first_read = head + 1
 
     def read_before(self, first: int, marks: Iterable[MarkRow]) -> None:
@@ -75,10 +77,16 @@ class Outline:
         first, head = self.head + 1, marks[-1].seq
         self._ranks.extend(bytes(head - self.head))
         self._blocks.extend(bytes(-(-head // _BLOCK) - len(self._blocks)))
+        self._at_once.extend(bytes(head - len(self._at_once)))
         deleted, failures, undone = self._take(first, head, marks)
         self._deleted += deleted
         self._failures += failures
         self._undone += undone
+
+    def note_at_once(self, numbers: Iterable[int]) -> None:
+        """Take in at which of the checkpoints that are known several steps ran."""
+        for number in numbers:
+            self._at_once[number - 1] = 1
 
     def _take(
         self, first: int, last: int, marks: Iterable[MarkRow]
@@ -123,19 +131,20 @@ class Outline:
         """Return the kind of the checkpoint at a place."""
         return _kind(self._ranks[self.number_at(place) - 1])
 
-    def worst(self, first: int, last: int) -> Kind:
-        """Return the worst kind from place ``first`` to ``last``."""
+    def gathered(self, first: int, last: int) -> tuple[Kind, bool]:
+        """Return the worst kind from place ``first`` to ``last``, and whether several steps ran
+        at the same time somewhere there."""
         lo, hi = self.number_at(first) - 1, self.number_at(last)
+        at_once = 1 in self._at_once[lo:hi]
         start, stop = -(-lo // _BLOCK), hi // _BLOCK
         if start >= stop:
-            return _kind(max(self._ranks[lo:hi]))
-        return _kind(
-            max(
-                max(self._blocks[start:stop]),
-                max(self._ranks[lo : start * _BLOCK], default=0),
-                max(self._ranks[stop * _BLOCK : hi], default=0),
-            )
+            return _kind(max(self._ranks[lo:hi])), at_once
+        worst = max(
+            max(self._blocks[start:stop]),
+            max(self._ranks[lo : start * _BLOCK], default=0),
+            max(self._ranks[stop * _BLOCK : hi], default=0),
         )
+        return _kind(worst), at_once
 
     @property
     def first_undone(self) -> int:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from textual.events import Key, Resize
-from textual.screen import Screen
+from textual.screen import UPDATE_PERIOD, Screen
 from textual.widgets import Static
 from textual.worker import Worker
 
 from sagaz_tui.clipboard import copy_obstacle
+from sagaz_tui.compositor import LineCompositor
 from sagaz_tui.keys import Where
 from sagaz_tui.text import visible
 
 if TYPE_CHECKING:
+    from textual.binding import BindingsMap
+    from textual.dom import DOMNode
+    from textual.widget import Widget
+
     from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_tui.app import SagazApp
 
@@ -47,6 +53,41 @@ class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
 
     input_at: float = 0.0
     """When the key or click that is acted on arrived, on the clock of Textual's events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = LineCompositor()
+        self._bound: tuple[Widget | None, list[tuple[DOMNode, BindingsMap]]] | None = None
+        self._painted_at = 0.0
+
+    @property
+    def _binding_chain(self) -> list[tuple[DOMNode, BindingsMap]]:
+        """What is bound where, from the widget with the keys up: the same until they move.
+
+        Textual works it out twice for each key.
+        """
+        if self._bound is None or self._bound[0] is not self.focused:
+            self._bound = self.focused, super()._binding_chain
+        return self._bound[1]
+
+    def paint(self) -> None:
+        """Send what has changed to the terminal at once, not with the next frame.
+
+        No more often than there are frames, so that keys that come faster share one.
+        """
+        now = monotonic()
+        if now - self._painted_at >= UPDATE_PERIOD and not self._layout_required:
+            self._painted_at = now
+            self._on_timer_update()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is seen: on top, or below a screen that one can see through."""
+        above = self.app.screen_stack
+        here = next((place for place, screen in enumerate(above) if screen is self), len(above))
+        return here < len(above) and not any(
+            screen.styles.background.a == 1 for screen in above[here + 1 :]
+        )
 
     @property
     def sagaz(self) -> SagazApp:

@@ -78,7 +78,8 @@ class PaletteScreen(Sheet[str | None]):
         self._history = history
         self._shown: list[Command] = []
         self._go: Go | None = None
-        # Kept, not looked up: an answer may still come while the screen is taken down.
+        # Kept, not looked up: the screen may be taken down while it opens or an answer comes.
+        self._head = PaneHead("Palette")
         self._list = CommandList()
         self._input = PaletteInput(
             placeholder=HINT if history is not None else "what to do", compact=True
@@ -91,7 +92,7 @@ class PaletteScreen(Sheet[str | None]):
         """Lay the sheet out."""
         yield self.too_small()
         with Vertical(id="sheet"):
-            yield PaneHead("Palette")
+            yield self._head
             yield self._list
             with Horizontal(id="prompt"):
                 yield Static(" : ", markup=False)
@@ -101,7 +102,7 @@ class PaletteScreen(Sheet[str | None]):
 
     def on_mount(self) -> None:
         """Offer everything."""
-        self.query_one(PaneHead).set_active(True)
+        self._head.set_active(True)
         # What is found at once is not told of: each time it is painted makes it later.
         self.set_interval(_BETWEEN_PICTURES, self._show_progress)
         self._offer()

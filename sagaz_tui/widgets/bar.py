@@ -37,7 +37,7 @@ class Bar(Painted):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line."""
-        width = self.size.width
+        width = self.outer_size.width
         return paint_for(self, spread(self._left, self._right, width), width)
 
     async def on_click(self, event: Click) -> None:

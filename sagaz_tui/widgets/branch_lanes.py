@@ -32,6 +32,7 @@ def in_branch_lanes(track: Track, rows: Sequence[CheckpointSummary | None], lane
         track,
         stops=(*stops, *(stop for stop in track.stops if stop.lane == "undo")),
         links=(*links, *(link for link in track.links if link.lane == "undo")),
+        parallel=False,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, time
 from functools import partial
 from typing import Any, Final
@@ -30,6 +31,7 @@ from sagaz_tui.widgets.safe_text import clip, fit
 
 _ROOM_FOR_ORIGINS: Final = 50
 _MEASURED: Final = 500
+_LINES_KEPT: Final = 300
 
 
 class ContextTree(LinePane):
@@ -63,6 +65,8 @@ class ContextTree(LinePane):
         self._found: list[Path] = []
         self._needle = ""
         self._pins: tuple[str, ...] = ()
+        self._written: dict[Path, _Written] = {}
+        """Lines as they were written last: most keys are the same at the next checkpoint."""
 
     # -- what is shown
 
@@ -105,8 +109,15 @@ class ContextTree(LinePane):
         """Return a row and whether the cursor is on it."""
         row, width = self._rows[index], self.text_width
         selected = index == self._row
-        line = context_line(row, self._state, self._value_column, width, selected)
-        return line, selected and self.has_focus
+        right = _right_word(row, self._state, width)
+        shape = (self._value_column, width, selected, right)
+        written = self._written.get(row.path)
+        if written is None or not written.holds(row, shape):
+            if len(self._written) >= _LINES_KEPT:
+                self._written.clear()
+            line = _written_line(row, right, self._value_column, width, selected)
+            written = self._written[row.path] = _Written(row, shape, line)
+        return written.line, selected and self.has_focus
 
     def _rebuild(self) -> None:
         self._rows = rows_of(self._state, self._folding, self._pins)
@@ -234,6 +245,25 @@ class ContextTree(LinePane):
             self.post_message(self.KeyChosen(self.path))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Written:
+    """A line, and what it was written from."""
+
+    row: Row
+    shape: tuple[object, ...]
+    line: Line
+
+    def holds(self, row: Row, shape: tuple[object, ...]) -> bool:
+        """Whether a row would be written the same; values are compared by identity."""
+        mine = self.row
+        return (
+            mine.value is row.value
+            and (mine.label, mine.open, mine.change) == (row.label, row.open, row.change)
+            and (mine.more, mine.pinned) == (row.more, row.pinned)
+            and self.shape == shape
+        )
+
+
 def value_column(rows: list[Row]) -> int:
     """Return the column in which the values of these rows begin."""
     return max((2 * row.depth + cell_len(row.label) for row in rows[:_MEASURED]), default=0)
@@ -241,6 +271,10 @@ def value_column(rows: list[Row]) -> int:
 
 def context_line(row: Row, state: ContextState, column: int, width: int, selected: bool) -> Line:
     """Return one row, ``width`` cells wide: mark, fold, key, value, and a word at the right."""
+    return _written_line(row, _right_word(row, state, width), column, width, selected)
+
+
+def _written_line(row: Row, right: Line, column: int, width: int, selected: bool) -> Line:
     mark: Span = Span(" ")
     if row.change:
         sign, token = ("+", "added") if row.change == "added" else ("~", "changed")
@@ -254,7 +288,6 @@ def context_line(row: Row, state: ContextState, column: int, width: int, selecte
         )
     fold = {None: "  ", True: "▾ ", False: "▸ "}[row.open]
     column = min(column, max(width * 2 // 5, 8))
-    right = _right_word(row, state, width)
     if row.open:
         label = clip(row.label, max(width - 5 - cell_len(indent) - line_width(right), 3))
     else:

@@ -12,11 +12,13 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.context_rows import ContextState
 from sagaz_tui.widgets.context_tree import ContextTree
 from sagaz_tui.widgets.lineage_list import LineageList
+from sagaz_tui.widgets.painted import has_room
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline, TimelineState
@@ -53,33 +55,40 @@ class DebuggerPanes(Room):
     class LineageWanted(Message):
         """The lineage pane has been opened."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._scrubber = Scrubber(id="scrubber")
+        self._timeline = Timeline(id="timeline")
+        self._context_head = PaneHead("2 Context", id="context-head")
+        self.context = ContextTree(id="context")
+        """The context's tree."""
+        self._why = WhyPane(3, "error", "diff", "step", id="why")
+        self._why_diff = WhyPane(4, "diff", id="why-diff")
+        self._why_step = WhyPane(5, "step", id="why-step")
+        self._why_panes = (self._why, self._why_diff, self._why_step)
+
     def compose(self) -> ComposeResult:
         """Lay the panes out; which are open is the style sheet's affair."""
-        yield Scrubber(id="scrubber")
+        yield self._scrubber
         with Room(id="panes"):
             with Room(id="timeline-pane"):
                 yield PaneHead("1 Timeline", id="timeline-head")
-                yield Timeline(id="timeline")
+                yield self._timeline
             with Vertical(id="context-pane"):
-                yield PaneHead("2 Context", id="context-head")
-                yield ContextTree(id="context")
+                yield self._context_head
+                yield self.context
                 yield Input(id="search", placeholder="search keys and values", compact=True)
             with Vertical(id="why-column"):
-                yield WhyPane(3, "error", "diff", "step", id="why")
-                yield WhyPane(4, "diff", id="why-diff")
+                yield self._why
+                yield self._why_diff
             with Vertical(id="side-column"):
-                yield WhyPane(5, "step", id="why-step")
+                yield self._why_step
                 with Room(id="blame-pane"):
                     yield PaneHead("6 Blame", id="blame-head")
                     yield BlameList(id="blame")
                 with Room(id="lineage-pane"):
                     yield PaneHead("7 Lineage", id="lineage-head")
                     yield LineageList(id="lineage")
-
-    @property
-    def context(self) -> ContextTree:
-        """The context's tree."""
-        return self.query_one(ContextTree)
 
     @property
     def is_huge(self) -> bool:
@@ -96,18 +105,21 @@ class DebuggerPanes(Room):
         tabs: tuple[Tab, ...] = ("error", "diff", "step")
         if wide:
             tabs = ("error",) if huge else ("error", "step")
-        self.query_one("#why", WhyPane).offer(*tabs)
+        self._why.offer(*tabs)
         self._want_blame()
 
     # -- what is shown
 
     def show_place(self, place: ScrubberState) -> None:
         """Show where the cursor is."""
-        self.query_one(Scrubber).set_state(place)
+        self._scrubber.set_state(place)
         rows = TimelineState(
             place.checkpoints, place.cursor, place.start, place.version, place.mark
         )
-        self.query_one(Timeline).set_state(rows)
+        self._timeline.set_state(rows)
+        if self.is_attached and isinstance(self.screen, SagazScreen):
+            # Before anything is read for the other panes.
+            self.screen.paint()
 
     def show_moment(self, context: ContextState, why: WhyState) -> None:
         """Show what was true at a checkpoint."""
@@ -118,25 +130,24 @@ class DebuggerPanes(Room):
             if why.problem
             else f"{keys} key{'s' * (keys != 1)}, {context.added} new"
         )
-        head = self.query_one("#context-head", PaneHead)
-        head.set_title(f"2 Context @#{context.sequence}", [words])
-        for pane in self.query(WhyPane):
+        self._context_head.set_title(f"2 Context @#{context.sequence}", [words])
+        for pane in self._why_panes:
             pane.set_state(why)
         self._want_blame()
 
     def show_since(self, since: SinceMark | None) -> None:
         """Tell in the diffs what differs from a mark; None: from the checkpoint before."""
-        for pane in self.query(WhyPane):
+        for pane in self._why_panes:
             pane.set_since(since)
 
     def write_anew(self) -> None:
         """Write what was written ahead again: times are shown in another zone."""
-        for pane in self.query(WhyPane):
+        for pane in self._why_panes:
             pane.write_anew()
 
     def choose_diff(self) -> None:
         """Open the diff and keep to it."""
-        for pane in self.query(WhyPane):
+        for pane in self._why_panes:
             pane.choose("diff")
 
     @property
@@ -168,13 +179,13 @@ class DebuggerPanes(Room):
     def _open(self) -> list[Widget]:
         """The panes that can have the keys, in order."""
         panes = [
-            self.query_one(Timeline),
+            self._timeline,
             self.context,
             *self.query(WhyText),
             self.query_one("#blame", BlameList),
             self.query_one("#lineage", LineageList),
         ]
-        return [pane for pane in panes if _shown(pane)]
+        return [pane for pane in panes if has_room(pane)]
 
     def give_keys(self, number: int) -> None:
         """Give the keys to a pane by its number, to the last one if that is not open.
@@ -186,7 +197,7 @@ class DebuggerPanes(Room):
             return
         pane = panes[min(number, len(panes)) - 1]
         if number == 3 and pane.has_focus:
-            self.query_one("#why", WhyPane).action_next_tab()
+            self._why.action_next_tab()
         self.screen.set_focus(pane, scroll_visible=False)
 
     def give_keys_on(self, step: int) -> None:
@@ -215,7 +226,7 @@ class DebuggerPanes(Room):
         if search.display:
             self._close_search()
             return True
-        chosen = [pane for pane in self.query(WhyPane) if pane.tab_is_chosen]
+        chosen = [pane for pane in self._why_panes if pane.tab_is_chosen]
         for pane in chosen:
             pane.let_go()
         return bool(chosen)
@@ -245,7 +256,3 @@ class DebuggerPanes(Room):
         places = f"{event.found} place{'s' * (event.found != 1)}" if event.found else "nothing"
         text = f"{places} found for {visible(event.needle)}" + "; n N" * (event.found > 1)
         self.notify(text, markup=False, timeout=3)
-
-
-def _shown(widget: Widget) -> bool:
-    return all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))

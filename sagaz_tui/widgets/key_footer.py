@@ -61,7 +61,7 @@ class KeyFooter(Painted):
                 segments.append(Segment(_GAP, on))
             segments.append(Segment(text, on + Style(color=colours.live) + click))
             segments.append(Segment(f" {key.footer}", on + Style.parse(colours.muted) + click))
-        return Strip(segments).adjust_cell_length(self.size.width, on)
+        return Strip(segments).adjust_cell_length(self.outer_size.width, on)
 
     def on_mount(self) -> None:
         """Notice when somebody begins to type."""
@@ -80,7 +80,7 @@ class KeyFooter(Painted):
             ]
             for where in (self._where, _EVERYWHERE)
         )
-        while here and self._width([*here, *everywhere]) > self.size.width:
+        while here and self._width([*here, *everywhere]) > self.outer_size.width:
             here.pop()
         return [(key, self._first(key)) for key in [*here, *everywhere]]
 

@@ -9,7 +9,7 @@ from typing import Final, Literal, overload
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -142,6 +142,7 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
     }
     """
     can_focus = True
+    only_binds_keys = True
     ALLOW_MAXIMIZE = False
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -160,8 +161,8 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
 
     @property
     def text_width(self) -> int:
-        """The cells that a line has."""
-        return self.scrollable_content_region.width
+        """The cells that a line has: all but that of the scrollbar."""
+        return self.outer_size.width - self.scrollbar_size_vertical
 
     def resized(self) -> None:
         """Take in that :attr:`count` has changed."""
@@ -169,18 +170,19 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at ``y`` of the visible part."""
-        line, selected = self._drawn[y] = self._line_in_sight(y)
-        return paint_for(self, line, self.text_width, selected=selected)
+        top = round(self.scroll_offset.y)
+        line, selected = self._drawn[y] = self._line_at(top + y)
+        line = crop(line, self.text_width)
+        return paint_for(self, line, self.outer_size.width, selected=selected)
 
-    def _line_in_sight(self, y: int) -> tuple[Line, bool]:
-        index = round(self.scroll_offset.y) + y
+    def _line_at(self, index: int) -> tuple[Line, bool]:
         return self.line(index) if index < self.count else ((), False)
 
     def refresh_changed(self) -> None:
         """Redraw the lines in sight that would no longer look as they do."""
         top = round(self.scroll_offset.y)
         for y in range(self.scrollable_content_region.height):
-            if self._drawn.get(y) != self._line_in_sight(y):
+            if self._drawn.get(y) != self._line_at(top + y):
                 self.refresh_lines(top + y)
 
     def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
@@ -189,7 +191,7 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
         first = max(y_start, top)
         last = min(y_start + line_count, top + self.size.height) - 1
         if first <= last:
-            super().refresh_lines(first, last - first + 1)
+            self.refresh(Region(0, first - top, self.text_width, last - first + 1))
 
     def keep_in_sight(self, index: int, *, ahead: int = 0) -> None:
         """Scroll as little as brings a line into sight, and ``ahead`` lines more beyond it."""

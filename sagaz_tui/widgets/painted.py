@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -20,6 +21,7 @@ class Painted(Widget):
         super().__init__(id=id)
         self._kept: dict[int, Strip] = {}
         self._kept_width = 0
+        self._ground: Color | None = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return lines, of which only those that are not kept are painted."""
@@ -33,9 +35,13 @@ class Painted(Widget):
         return strips
 
     def _paint(self, y: int, width: int) -> Strip:
-        strip = self.render_line(y).adjust_cell_length(width, self.rich_style)
+        strip = self.render_line(y)
+        if strip.cell_length != width:
+            strip = strip.adjust_cell_length(width, self.rich_style)
         for each in self.get_line_filters():
-            strip = strip.apply_filter(each, self.background_colors[1])
+            if self._ground is None:
+                self._ground = self.background_colors[1]
+            strip = strip.apply_filter(each, self._ground)
         self._kept[y] = strip
         return strip
 
@@ -47,9 +53,21 @@ class Painted(Widget):
                     self._kept.pop(y, None)
         elif repaint:
             self._kept.clear()
-        return super().refresh(*regions, repaint=repaint, **options)
+        if options or not repaint or not self.is_mounted or not self.is_attached:
+            return super().refresh(*regions, repaint=repaint, **options)
+        # Straight to the screen: the way through this widget's queue takes as long as painting.
+        self._repaint_regions.update(regions or [self.outer_size.region])
+        self.screen._dirty_widgets.add(self)
+        self.screen.check_idle()
+        return self
 
     def notify_style_update(self) -> None:
         """Paint all again in other colours."""
         self._kept.clear()
+        self._ground = None
         super().notify_style_update()
+
+
+def has_room(widget: Widget) -> bool:
+    """Whether a widget has a place on the screen: neither it nor what it is in is hidden."""
+    return all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))

@@ -53,13 +53,13 @@ class PaneHead(Painted):
 
     def render_line(self, y: int) -> Strip:
         """Draw the rule."""
-        width = self.size.width
+        width = self.outer_size.width
         line = head_line(self._title, self._tabs, self._open, self._active, width)
         return paint_for(self, line, width)
 
     def on_click(self, event: Click) -> None:
         """Open the tab under the pointer."""
-        column = self.size.width - 2
+        column = self.outer_size.width - 2
         for index in reversed(range(len(self._tabs))):
             start = column - cell_len(self._tabs[index])
             if start <= event.x < column:

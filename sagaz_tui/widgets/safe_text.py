@@ -28,6 +28,10 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
         return shown
     if cells <= len(ellipsis):
         return ellipsis[:cells]
+    start = shown[: cells - len(ellipsis)]
+    if start.isascii():
+        # A cell each, as most of what is shown.
+        return start.rstrip() + ellipsis
     return set_cell_size(shown, min(cells - len(ellipsis), cell_len(shown))).rstrip() + ellipsis
 
 

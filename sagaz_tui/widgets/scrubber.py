@@ -75,9 +75,9 @@ class Scrubber(Painted):
             self._state = state
             if broader:
                 self.refresh(layout=True)
-            for y in range(max(self.size.height, HEIGHT)):
+            for y in range(max(self.outer_size.height, HEIGHT)):
                 if self._drawn.get(y) != self._line(y):
-                    self.refresh(Region(0, y, self.size.width, 1))
+                    self.refresh(Region(0, y, self.outer_size.width, 1))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return how many lines there are, as :func:`lanes_in` divides them up."""
@@ -87,8 +87,8 @@ class Scrubber(Painted):
     @property
     def track(self) -> Track:
         """The lanes as they are laid out for the widget's width."""
-        width = max(self.size.width - LABEL_WIDTH, 0)
-        lanes = len(lanes_in(self.size.height)) - 1
+        width = max(self.outer_size.width - LABEL_WIDTH, 0)
+        lanes = len(lanes_in(self.outer_size.height)) - 1
         wanted = (self._state.checkpoints, self._state.version, width, lanes)
         if self._laid_out_for != wanted:
             self._track = laid_out(self._state.checkpoints, width, lanes)
@@ -98,11 +98,11 @@ class Scrubber(Painted):
     def render_line(self, y: int) -> Strip:
         """Draw one of the lines."""
         line = self._drawn[y] = self._line(y)
-        return paint_for(self, line, self.size.width)
+        return paint_for(self, line, self.outer_size.width)
 
     def _line(self, y: int) -> Line:
-        state, track, width = self._state, self.track, self.size.width
-        lanes = lanes_in(self.size.height)
+        state, track, width = self._state, self.track, self.outer_size.width
+        lanes = lanes_in(self.outer_size.height)
         if y < len(lanes):
             # As long as the cursor stays in a cell, the lanes are as they were.
             cell = track.columns[state.cursor] if track.stops else 0
@@ -177,7 +177,9 @@ def _stop_piece(stop: Stop, state: ScrubberState) -> tuple[int, Span]:
     here = stop.first <= state.cursor <= stop.last
     if stop.first > state.cursor and token != "fail":
         token = "future"
-    return stop.column, Span(glyph(stop.kind), token, bold=here)
+    ordinary = stop.kind in ("before_step", "after_step")
+    drawn: GlyphName = "parallel" if stop.parallel and ordinary else stop.kind
+    return stop.column, Span(glyph(drawn), token, bold=here)
 
 
 def _link_piece(link: Link, state: ScrubberState) -> tuple[int, Span]:
@@ -207,7 +209,7 @@ def _cursor_line(state: ScrubberState, track: Track, width: int) -> Line:
         at = LABEL_WIDTH + track.columns[state.mark]
         if at != pieces[0][0]:
             pieces.append((at, Span(glyph("mark"), "changed", True)))
-    if any(link.parallel for link in track.links):
+    if track.parallel:
         names.append("parallel")
     words = "".join(f"{glyph(name)} = {word(name)} " for name in names)
     if max(column for column, _ in pieces) + 1 + len(words) >= width:

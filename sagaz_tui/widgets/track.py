@@ -29,6 +29,7 @@ class Stop:
     """A cell with one checkpoint, or with several where there are more than cells.
 
     ``first`` and ``last`` are indexes into the checkpoints, ``kind`` the worst among them.
+    ``parallel``: of several, during some of which steps ran at the same time.
     """
 
     column: int
@@ -36,6 +37,7 @@ class Stop:
     kind: Kind
     first: int
     last: int
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,15 @@ class Spread(Sequence[int]):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """All lanes, laid out. ``columns`` gives each checkpoint's column, by its place."""
+    """All lanes, laid out. ``columns`` gives each checkpoint's column, by its place.
+
+    ``parallel``: some of it is drawn as steps that ran at the same time.
+    """
 
     stops: tuple[Stop, ...]
     links: tuple[Link, ...]
     columns: Sequence[int]
+    parallel: bool = False
 
     def nearest(self, column: int) -> int:
         """Return the place of the checkpoint that stands nearest to a column."""
@@ -196,7 +202,8 @@ def _placed(
             column = start + cell_len(text)
         stops.append(Stop(column, lane, kind, place, place))
         column += 1
-    return Track(tuple(stops), tuple(links), tuple(stop.column for stop in stops))
+    columns = tuple(stop.column for stop in stops)
+    return Track(tuple(stops), tuple(links), columns, any(link.parallel for link in links))
 
 
 def _gathered(outline: Outline, width: int) -> Track:
@@ -209,6 +216,9 @@ def _gathered(outline: Outline, width: int) -> Track:
             ("undo", max(first, undone), last),
         )
         stops += [
-            Stop(column, lane, outline.worst(lo, hi), lo, hi) for lane, lo, hi in lanes if lo <= hi
+            Stop(column, lane, kind, lo, hi, at_once)
+            for lane, lo, hi in lanes
+            if lo <= hi
+            for kind, at_once in (outline.gathered(lo, hi),)
         ]
-    return Track(tuple(stops), (), columns)
+    return Track(tuple(stops), (), columns, any(stop.parallel for stop in stops))

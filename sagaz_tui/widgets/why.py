@@ -15,6 +15,7 @@ from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.diff_lines import diff_heading, diff_lines
 from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.painted import has_room
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.side_by_side import side_by_side
 from sagaz_tui.widgets.why_lines import error_lines, step_lines
@@ -88,6 +89,7 @@ class WhyPane(Vertical):
         self._beside = False
         self._since: SinceMark | None = None
         self._state: WhyState | None = None
+        self._from_top = False
         self._head = PaneHead(f"{number} Why")
         self._text = WhyText(id=f"{id}-text")
 
@@ -201,7 +203,9 @@ class WhyPane(Vertical):
 
     def _write(self, *, from_top: bool) -> None:
         state = self._state
-        if state is None:
+        self._from_top |= from_top
+        # What is not open is written as soon as it is: it gets another size then.
+        if state is None or not has_room(self):
             return
         tab = self.open_tab
         changes = self._since.changes if self._since else state.changes
@@ -216,7 +220,8 @@ class WhyPane(Vertical):
             lines = why_diff(state, self._since, width, beside=self._beside)
         else:
             lines = why_lines(state, tab, width, library=self._library)
-        self._text.set_lines(lines, from_top=from_top)
+        self._text.set_lines(lines, from_top=self._from_top)
+        self._from_top = False
 
 
 _READING: Final[Line] = (Span(" reading…", "muted"),)

@@ -48,7 +48,8 @@ def error_lines(
     lines += [(Span(f"   {text}"),) for text in message]
     for number, raised in enumerate(read_traceback(checkpoint.error.traceback)):
         if number:
-            lines.append((Span(f" caused by {visible(raised.headline)}", "fail"),))
+            cause = wrap(f"caused by {raised.headline}", max(width - 2, 1), _HEAD_LINES)
+            lines += [(Span(f" {part}", "fail"),) for part in cause]
         lines += _frame_lines(raised, width, library, key)
     return lines
 

@@ -61,7 +61,7 @@ def test_an_outline_knows_every_place_and_the_worst_kind_between_two(
     first = data.draw(st.integers(0, len(marks) - 1))
     last = data.draw(st.integers(first, len(marks) - 1))
     worst = max((mark.kind for mark in marks[first : last + 1]), key=BADNESS.index)
-    assert outline.worst(first, last) == worst
+    assert outline.gathered(first, last)[0] == worst
     failures = [m.seq for m in marks if m.kind in ("step_failed", "compensation_failed")]
     here = marks[first].seq
     assert outline.failure_near(here, 1) == min((n for n in failures if n > here), default=None)
@@ -78,7 +78,7 @@ def test_reading_on_leads_to_what_reading_at_once_does(marks: list[MarkRow], cut
     assert len(outline) == len(whole)
     assert [outline.kind_at(place) for place in places] == [whole.kind_at(n) for n in places]
     assert outline.first_undone == whole.first_undone
-    assert outline.worst(0, len(marks) - 1) == whole.worst(0, len(marks) - 1)
+    assert outline.gathered(0, len(marks) - 1) == whole.gathered(0, len(marks) - 1)
 
 
 def rows(first: int, last: int) -> list[CheckpointSummary]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.base import EntryRow, MarkRow
@@ -194,13 +195,13 @@ async def test_a_jump_marks_no_more_lines_to_be_redrawn_than_are_in_sight(
     async with looking(backend) as pilot:
         timeline = pilot.app.screen.query_one("Timeline")
         noted: list[int] = []
-        set_dirty = timeline._styles_cache.set_dirty
+        refresh = timeline.refresh
 
-        def watched(*regions: Region) -> None:
+        def watched(*regions: Region, **options: Any) -> Widget:
             noted.extend(region.height for region in regions)
-            set_dirty(*regions)
+            return refresh(*regions, **options)
 
-        timeline._styles_cache.set_dirty = watched  # type: ignore[method-assign]
+        timeline.refresh = watched  # type: ignore[method-assign, assignment]
         press(pilot, "g")
         await until_painted(pilot, "2 Context @#1 ")
         press(pilot, "G")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,6 +143,19 @@ def test_what_ran_at_the_same_time_is_drawn_double() -> None:
     assert run == " run   ○──fraud──○══stock══●──●──○──offer──●"
     assert cursor.endswith("═ = at the same time")
     assert drawn(state, 30)[0] == " run   ○───○═══●───●───○───●"
+
+
+def test_gathered_cells_show_that_steps_ran_at_the_same_time() -> None:
+    rows = list(long_run(400))
+    rows[202] = replace(rows[202], running_steps=("step_202",))
+    run, _, cursor, _ = drawn(state_of(rows, 0), 80)
+    at = LABEL_WIDTH + 202 * (80 - LABEL_WIDTH) // 400
+    assert run == " run   " + "".join("═" if n == at else "○" for n in range(LABEL_WIDTH, 80))
+    assert cursor.endswith("═ = at the same time")
+    assert to_ascii(run)[at] == "="
+    rows[202] = replace(rows[202], kind="step_failed")
+    assert drawn(state_of(rows, 0), 80)[0][at] == "✗"
+    assert not any("═" in line for line in drawn(state_of(long_run(400), 0), 80))
 
 
 def test_one_step_after_another_has_no_double_line() -> None:

@@ -41,6 +41,12 @@ def test_a_narrow_pane_wraps_the_error_and_puts_code_below_its_place() -> None:
     ]
 
 
+def test_a_long_cause_is_wrapped() -> None:
+    narrow = texts(error_lines(FAILURE, FAILURE, 30, library=False))
+    assert " caused by ConnectionError:" in narrow
+    assert " refused" in narrow
+
+
 def test_library_frames_are_shown_when_asked_for() -> None:
     shown = "\n".join(texts(error_lines(FAILURE, FAILURE, 70, library=True)))
     assert "gateway/client.py:88 run" in shown
