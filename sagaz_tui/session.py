@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -281,13 +281,18 @@ class SagaSession:
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, None, before, problem=str(error))
         if before is None:
-            changes, weight = await asyncio.to_thread(_compare, {}, snapshot.state)
+            state = snapshot.state
+            changes, weight = await asyncio.to_thread(_compare, {}, state, state)
             return Moment(sequence, snapshot, None, changes, weight=weight)
         try:
             earlier = await self._state(before)
         except (CorruptEntryError, SnapshotNotFoundError) as error:
             return Moment(sequence, snapshot, before, problem=f"#{before}: {error}")
-        changes, weight = await asyncio.to_thread(_compare, earlier.state, snapshot.state)
+        touches = await self._storage.list_changes(self.saga_id, first=before + 1, last=sequence)
+        states = earlier.state, snapshot.state
+        changes, weight = await asyncio.to_thread(
+            _compare, *states, {touch.key for touch in touches}
+        )
         if before in self._moments:
             snapshot = _sharing(snapshot, earlier, changes)
         else:
@@ -367,22 +372,46 @@ def _is_top(path: str) -> bool:
     return path.count("/") == 1
 
 
+def changes_among(
+    before: Mapping[str, Any], after: Mapping[str, Any], keys: Container[str]
+) -> tuple[Difference, ...]:
+    """Return how two states differ, given the keys that were set or removed between them.
+
+    The others are equal, and may be large: they are not looked at.
+    """
+    old, new = (
+        {key: value for key, value in state.items() if key in keys} for state in (before, after)
+    )
+    return tuple(diff(old, new))
+
+
+def set_since(earlier: Moment, later: Moment) -> set[str]:
+    """Return the keys that were set after one checkpoint and up to a later one, or removed."""
+    if earlier.snapshot is None or later.snapshot is None:
+        return set()
+    state = later.snapshot.state
+    return {
+        *(key for key in state if later.set_at.get(key, later.sequence) > earlier.sequence),
+        *(key for key in earlier.snapshot.state if key not in state),
+    }
+
+
 def _compare(
-    before: Mapping[str, Any], after: Mapping[str, Any]
+    before: Mapping[str, Any], after: Mapping[str, Any], keys: Container[str]
 ) -> tuple[tuple[Difference, ...], int]:
-    return tuple(diff(before, after)), _weigh(after)
+    return changes_among(before, after, keys), _weigh(after)
 
 
 def _weigh(state: Any) -> int:
     """Count values and characters, no further than it takes to know that there are many."""
-    weight, waiting = 0, [state]
+    weight, waiting = 1, [state]
     while waiting and weight < _HEAVY:
         value = waiting.pop()
-        weight += 1
-        if isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            waiting += value
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            weight += len(value)
+            # Of a container that is heavy by itself nothing more needs to be counted.
+            if weight < _HEAVY:
+                waiting += value.values() if isinstance(value, dict) else value
         elif isinstance(value, (str, bytes)):
             weight += len(value) // 100
-    return weight
+    return min(weight, _HEAVY)

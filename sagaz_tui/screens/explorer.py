@@ -11,7 +11,6 @@ from textual.css.query import NoMatches
 from textual.events import ScreenResume
 
 from sagaz_core.errors import NotFoundError, StorageError
-from sagaz_core.history.diff import diff
 from sagaz_core.model import MISSING
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.destination import Destinations, Progress
@@ -21,6 +20,7 @@ from sagaz_tui.keys import keys_called
 from sagaz_tui.screens.blame import BlameScreen, values_in_sight
 from sagaz_tui.screens.history import PATIENCE, HistoryScreen
 from sagaz_tui.screens.lineage import LineageScreen
+from sagaz_tui.session import changes_among, set_since
 from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
 from sagaz_tui.widgets.blame_list import BlameList
@@ -199,7 +199,8 @@ class ExplorerScreen(HistoryScreen):
         if before.snapshot is None or after.snapshot is None:
             return SinceMark(mark, sequence, (), problem)
         states = before.snapshot.state, after.snapshot.state
-        return SinceMark(mark, sequence, tuple(await asyncio.to_thread(diff, *states)))
+        changes = await asyncio.to_thread(changes_among, *states, set_since(before, after))
+        return SinceMark(mark, sequence, changes)
 
     # ------------------------------------------------------------ other runs
 

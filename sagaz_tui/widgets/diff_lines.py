@@ -20,6 +20,8 @@ _SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
     "type_changed": ("~", "changed"),
 }
 _MEASURED: Final = 500
+_AT_ONCE: Final = 4_096
+"""Characters compared at a time: longer texts are not copied for it."""
 
 
 def diff_heading(sequence: int, before: int | None, causes: Mapping[str, str | None]) -> str:
@@ -111,10 +113,13 @@ def from_first_difference(before: Any, after: Any, room: int) -> tuple[Any, Any]
 def common_length(before: str, after: str) -> int:
     """Return how many characters two texts have in common at their beginning."""
     low, high = 0, min(len(before), len(after))
+    while low < high and before[low : low + _AT_ONCE] == after[low : low + _AT_ONCE]:
+        low += _AT_ONCE
+    high = min(low + _AT_ONCE, high)
     while low < high:
         middle = (low + high + 1) // 2
         if before[low:middle] == after[low:middle]:
             low = middle
         else:
             high = middle - 1
-    return low
+    return min(low, high)

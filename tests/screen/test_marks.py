@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from sagaz_core.errors import StorageUnavailableError
-from sagaz_core.history.diff import diff
 from sagaz_core.model import Difference
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.screens.blame import BlameScreen
+from sagaz_tui.session import changes_among
 from sagaz_tui.widgets.lines import line_text, line_width
 from sagaz_tui.widgets.scrubber import ScrubberState, scrubber_line
 from sagaz_tui.widgets.side_by_side import CHANGES_SHOWN, side_by_side
@@ -87,16 +87,16 @@ async def test_a_held_key_never_compares_twice_at_once_and_ends_with_the_last(
     together: list[bool] = []
     go_on = threading.Event()
 
-    def slow(before: Any, after: Any) -> list[Difference]:
+    def slow(before: Any, after: Any, keys: set[str]) -> tuple[Difference, ...]:
         together.append(not going.acquire(blocking=False))
         go_on.wait(10)
         going.release()
-        return diff(before, after)
+        return changes_among(before, after, keys)
 
     async with debugging(store, "count_1") as pilot:
         press(pilot, "g", "m")
         await until_painted(pilot, "M = mark")
-        monkeypatch.setattr("sagaz_tui.screens.explorer.diff", slow)
+        monkeypatch.setattr("sagaz_tui.screens.explorer.changes_among", slow)
         press(pilot, "'")
         for number in (2, 3, 4):
             press(pilot, "l")

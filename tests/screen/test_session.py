@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from sagaz_core.errors import SagaNotFoundError
-from sagaz_core.model import SagaSnapshot
+from sagaz_core.history.diff import diff
+from sagaz_core.model import Difference, SagaSnapshot
 from sagaz_core.storage.backends import InMemorySnapshotStorage
-from sagaz_tui.session import SagaSession
+from sagaz_core.storage.reader import StoreReader
+from sagaz_tui.session import SagaSession, changes_among, set_since
 from tests.screen.recorded import counting_snapshots, order_snapshots, record
 
 
@@ -19,6 +22,11 @@ class CountingStorage(InMemorySnapshotStorage):
     def __init__(self) -> None:
         super().__init__()
         self.read: list[int] = []
+
+    @property
+    def masked(self) -> StoreReader:
+        """Itself: nothing here is secret."""
+        return self
 
     async def get_checkpoint(
         self, saga_id: str, sequence: int, *, steps: bool = True
@@ -123,6 +131,44 @@ async def test_of_heavy_checkpoints_only_a_few_are_kept_and_none_read_ahead() ->
             assert session.unread_near(sequence, 1) == []
         kept = [sequence for sequence in range(1, 13) if session.known(sequence)]
         assert kept == [8, 9, 10, 11, 12]
+
+
+async def test_only_what_was_set_meanwhile_is_compared(
+    storage: CountingStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[set[str]] = []
+
+    def noted(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+        compared.append(before.keys() | after.keys())
+        return diff(before, after)
+
+    monkeypatch.setattr("sagaz_tui.session.diff", noted)
+    session = SagaSession(storage, "count_1")
+    await session.refresh()
+    earlier, later = await session.moment(5), await session.moment(30)
+    assert compared == [{"count"}, {"count"}]
+    assert earlier.snapshot is not None
+    assert later.snapshot is not None
+    assert set_since(earlier, later) == {"count"}
+    states = earlier.snapshot.state, later.snapshot.state
+    assert changes_among(*states, set_since(earlier, later)) == tuple(diff(*states))
+
+
+async def test_what_was_removed_is_set_since_too() -> None:
+    async with InMemorySnapshotStorage() as storage:
+        states: list[dict[str, Any]] = [
+            {"lock": "w-7", "same": 1}, {"same": 1}, {"new": 2, "same": 1}
+        ]  # fmt: skip
+        snapshots = [
+            SagaSnapshot(saga_id="o", saga_name="O", kind="manual", context=context)
+            for context in states
+        ]
+        await record(storage, snapshots)
+        session = SagaSession(storage, "o")
+        await session.refresh()
+        first, last = await session.moment(1), await session.moment(3)
+        assert set_since(first, last) == {"lock", "new"}
+        assert [change.path for change in (await session.moment(2)).changes] == ["/lock"]
 
 
 async def test_only_what_is_new_is_read_again(storage: CountingStorage) -> None:
