@@ -240,15 +240,27 @@ class DebuggerScreen(ExplorerScreen):
             try:
                 if kill:
                     replay.kill()
+                    self._say(
+                        f"killed; `sagaz resume {visible(self.saga_id)}` goes on with it once its "
+                        "lease has run out"
+                    )
                 else:
                     replay.stop()
                     self._stopping = replay.pid
                     step = visible(", ".join(replay.under_way)) or "what is under way"
                     self._say(f"it stops once {step} has ended, and then undoes what it did")
+                    self._show_title()
             except CannotStopError as error:
                 self._say(str(error))
 
         self.app.push_screen(StopScreen(replay, kill=kill), answered)
+
+    def _quiet_words(self) -> str:
+        """What is to be known of a run that writes nothing just now."""
+        view = self._view
+        if self._stopping is not None and view is not None and view.saga.status == "executing":
+            return "stopping"
+        return super()._quiet_words()
 
     # ------------------------------------------------------------ log
 

@@ -64,12 +64,15 @@ async def test_x_lets_the_step_end_and_then_undoes_what_was_done(store: Snapshot
         await ask(pilot, "stop after charge and undo 2 steps?")
         press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
-        await until_painted(pilot, "it stops once charge has ended")
+        await until_painted(pilot, "it stops once charge has ended", "stopping  LIVE")
         await ask(pilot, "charge happened would be")
         press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
         Path("gateway-answers").touch()
         await until_painted(pilot, "■ failed", "rolled back")
+        assert "stopping" not in painted(pilot.app).splitlines()[0]
+        press(pilot, "p")
+        await until_painted(pilot, "Log ─", "undone reserve", "asked to stop after the steps")
         assert ledger()[2:] == ["reserved", "charged", "refunded", "released"]
         await ended(store)
 
@@ -91,6 +94,7 @@ async def test_a_second_x_can_kill_it(store: SnapshotStorage) -> None:
             return False
 
         await until(pilot, is_gone, "its end")
+        await until_painted(pilot, f"killed; `sagaz resume {REPLAY}`")
         assert ledger()[2:] == ["reserved", "charged"]
 
 
