@@ -76,6 +76,7 @@ def copy_and_kill(
         deadline = time.monotonic() + 30
         while copying.poll() is None and checkpoints(target) < after:
             assert time.monotonic() < deadline
+            time.sleep(0.002)
         if copying.poll() is None:
             os.kill(copying.pid, signum)
         _, said = copying.communicate()
@@ -90,7 +91,7 @@ def go_on(command: Command, source: Path, target: Path) -> None:
     assert told(target) == told(source)
 
 
-@pytest.mark.parametrize("after", [1, 40, 250, 400])
+@pytest.mark.parametrize("after", [40, 400])
 def test_the_next_copy_goes_on_from_there(
     command: Command, source: Path, tmp_path: Path, after: int
 ) -> None:

@@ -31,7 +31,7 @@ REFUSED = (
 )
 """Words for the one that comes second, by how late it comes."""
 
-ROUNDS = pytest.mark.parametrize("rounds", [10, pytest.param(100, marks=pytest.mark.torture)])
+ROUNDS = pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=pytest.mark.torture)])
 
 
 @pytest.fixture(params=["sqlite", "redis"])

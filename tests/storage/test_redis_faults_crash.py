@@ -25,7 +25,7 @@ from tests.storage.redis_recording_process import (
     redis_nursery,
 )
 
-ROUNDS = pytest.mark.parametrize("rounds", [5, pytest.param(50, marks=pytest.mark.torture)])
+ROUNDS = pytest.mark.parametrize("rounds", [2, pytest.param(50, marks=pytest.mark.torture)])
 ENDED = ("completed", "failed")
 
 

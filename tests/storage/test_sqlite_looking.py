@@ -57,8 +57,18 @@ def count_as(looker: Looker) -> int:
 # ---------------------------------------------------------------- everything that looks, works
 
 
-@pytest.mark.parametrize("folder_too", [True, False], ids=["in a locked folder", "in an open one"])
-@pytest.mark.parametrize("end", get_args(End))
+@pytest.mark.parametrize(
+    ("end", "folder_too"),
+    [
+        *(pytest.param(end, True, id=f"{end}-in a locked folder") for end in get_args(End)),
+        pytest.param("killed", False, id="killed-in an open one"),
+        *(
+            pytest.param(end, False, id=f"{end}-in an open one", marks=pytest.mark.torture)
+            for end in get_args(End)
+            if end != "killed"
+        ),
+    ],
+)
 def test_whoever_may_only_read_sees_everything_however_the_store_was_left(
     folder: Path, end: End, folder_too: bool
 ) -> None:
