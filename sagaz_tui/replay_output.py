@@ -21,7 +21,7 @@ from sagaz_tui.text import visible_lines
 
 _REQUEST: Final = re.compile(r"screen-[0-9a-f]{16}")
 _KEPT_DAYS: Final = 30
-_MOST: Final = 1 << 18
+_MOST: Final = 1 << 16
 _LINE_ENDS: Final = re.compile(r"\r\n|\r")
 
 
@@ -93,7 +93,7 @@ def output_size(log: Path) -> int:
 
 
 def read_output(log: Path) -> Output:
-    """Return the end of a replay's output: a quarter of a megabyte at most.
+    """Return the end of a replay's output: 64 KiB at most.
 
     Raises:
         OSError: it cannot be read.

@@ -119,7 +119,7 @@ def test_of_huge_output_only_the_end_is_read(tmp_path: Path) -> None:
         file.write(b"".join(b"line %d\n" % number for number in range(100_000)))
     output = read_output(log)
     assert output.lines[-1] == "line 99999"
-    assert 10_000 < len(output.lines) < 30_000
+    assert 3_000 < len(output.lines) < 10_000
     assert output.lines[0].startswith("line ")
     assert output.left_out + sum(len(line) + 1 for line in output.lines) == output.size
 
