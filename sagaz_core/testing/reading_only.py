@@ -132,6 +132,11 @@ def _writes(storage: SnapshotStorage, saved: list[str]) -> dict[str, Callable[[]
         "acquire_lease": lambda: storage.acquire_lease("a", owner="a", holder="a~r1"),
         "save_replay_log": lambda: storage.save_replay_log(_entry()),
         "save_batch": lambda: storage.save_batch(_batch()),
+        "record_event": lambda: storage.record_event("a", "looked at", by="a"),
+        "hold": lambda: storage.hold("a", by="a", reason="a lawsuit"),
+        "release_hold": lambda: storage.release_hold("a", by="a"),
+        "forget": lambda: storage.forget(["a"], by="a"),
+        "rotate_keys": storage.rotate_keys,
     }
 
 

@@ -134,7 +134,7 @@ async def test_one_that_was_removed_since_it_was_found_is_skipped() -> None:
     def remove(event: BatchEvent) -> None:
         if event.kind == "batch_started" and event.batch_id is not None:
             removed.append("order_1")
-            storage.backend._delete("order_1")  # type: ignore[attr-defined]
+            storage.backend._delete("order_1", False)  # type: ignore[attr-defined]
 
     report = await BatchReplay(storage, context_override=FIXED).run(on_event=remove)
     assert removed == ["order_1"]
