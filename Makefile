@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test torture bench screenshots keys format clean
+.PHONY: demo test torture bench screenshots pictures keys format clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("sagaz needs Python 3.11 or later: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
@@ -38,6 +38,10 @@ bench: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/python screenshots/make.py
+
+# Takes the pictures anew that the tests compare each screen with; look at the diff.
+pictures: $(READY)
+	$(BIN)/pytest -q -n auto tests/screen/pictures --rewrite-pictures
 
 # Writes the table of keys into the README, from the one place that defines them.
 keys: $(READY)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sagaz_core.model import Attempt, SagaSnapshot, StepError, StepRecord
 from sagaz_core.storage.storage import SnapshotStorage
+from screenshots.recording_sold import record_sold
 
 NOW = datetime(2026, 7, 3, 3, 12, 7, tzinfo=UTC)
 ORDER = "order_8841"
@@ -53,7 +54,7 @@ async def record(storage: SnapshotStorage) -> None:
         await _failed(storage, 8600 + number, _outage(number), _kind(number))
     for number, age in enumerate((940, 811, 640, 522, 391, 287, 205, 168, 131)):
         await _failed(storage, 8820 + 2 * number, age, _kind(number))
-    await _settled(storage, "order_8837", 118)
+    await record_sold(storage, NOW - timedelta(seconds=118))
     await _running(storage, "order_8842", 4)
     for snapshot in order():
         await storage.save_snapshot(snapshot)
@@ -151,19 +152,6 @@ async def _failed(
                 **more,  # type: ignore[arg-type]
             )
         )
-
-
-async def _settled(storage: SnapshotStorage, saga_id: str, age: float) -> None:
-    await storage.save_snapshot(
-        SagaSnapshot(
-            saga_id=saga_id,
-            saga_name="OrderSaga",
-            snapshot_id=f"{saga_id}-1",
-            kind="completed",
-            status="completed",
-            created_at=NOW - timedelta(seconds=age),
-        )
-    )
 
 
 async def _running(storage: SnapshotStorage, saga_id: str, age: float) -> None:

@@ -15,6 +15,7 @@ from sagaz_tui.settings import CHOICES
 from sagaz_tui.theme import (
     GLYPHS,
     THEMES,
+    VEIL,
     AsciiFilter,
     glyph,
     palette_for,
@@ -22,6 +23,7 @@ from sagaz_tui.theme import (
     to_ascii,
 )
 from sagaz_tui.widgets.lines import Span, Token, paint
+from tests.screen.pictures.painting import PAIRS
 
 
 def contrast(one: str, other: str) -> float:
@@ -39,19 +41,37 @@ def luminance(colour: str) -> float:
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-@pytest.mark.parametrize("selected", [False, True])
-@pytest.mark.parametrize("name", [name for name in PALETTES if name != "ansi"])
-def test_every_text_can_be_read_on_its_ground_and_on_the_cursor_row(
-    name: str, selected: bool
-) -> None:
+READABLE = [name for name in PALETTES if name != "ansi"]
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_all_text_that_is_painted_can_be_read_on_its_ground(name: str) -> None:
+    # The pictures of the screen have no other pairs.
+    for text, ground in PAIRS:
+        colours = [getattr(PALETTES[name], each) for each in (text, ground)]
+        assert contrast(*colours) >= (7.0 if name == "contrast" else 4.5), (text, ground)
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_what_lies_behind_a_sheet_can_still_be_made_out(name: str) -> None:
+    ground = Color.parse(PALETTES[name].bg)
+    for pair in PAIRS:
+        text, under = (Color.parse(getattr(PALETTES[name], each)) for each in pair)
+        veiled = [colour.blend(ground, VEIL).hex for colour in (text, under)]
+        assert contrast(*veiled) >= 3.0, pair
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_on_the_cursor_row_quiet_text_is_as_bright_as_the_rest(name: str) -> None:
     line = tuple(Span(token, token) for token in get_args(Token))
-    strip = paint(line, 200, PALETTES[name], selected=selected)
-    for text, style, _ in strip:
+    palette = PALETTES[name]
+    for text, style, _ in paint(line, 200, palette, selected=True):
         assert style is not None
         assert style.color is not None
         assert style.bgcolor is not None
-        least = 7.0 if name == "contrast" else 4.5
-        assert contrast(style.color.name, style.bgcolor.name) >= least, text
+        assert style.bgcolor.name == palette.cursor
+        quiet = text in ("muted", "future") or not text.strip()
+        assert style.color.name == getattr(palette, "text" if quiet else text)
 
 
 def test_in_the_terminals_own_colours_the_cursor_row_is_reversed() -> None:
