@@ -8,7 +8,7 @@ from typing import Final
 from sagaz_core.history.lineage import Branch
 
 DRAWN_DEPTH: Final = 12
-"""Deeper branches are drawn at this depth, with their depth as a number before them."""
+"""How deep branches are drawn where there is room."""
 
 
 def from_words(branch: Branch) -> str:
@@ -26,22 +26,25 @@ def who_words(branch: Branch) -> str:
     return ": ".join(filter(None, (by, branch.reason)))
 
 
-def stems(branches: Sequence[Branch]) -> Iterator[tuple[str, str]]:
-    """Yield what stands before each run's own line, and before the lines below that."""
+def stems(branches: Sequence[Branch], drawn: int = DRAWN_DEPTH) -> Iterator[tuple[str, str]]:
+    """Yield what stands before each run's own line, and before the lines below that.
+
+    Branches deeper than ``drawn`` are drawn at that depth, with their own as a number.
+    """
     followed = _followed(branches)
     rails: list[str] = []
     for index, branch in enumerate(branches):
         depth = branch.depth
         del rails[max(depth - 1, 0) :]
-        stem = "".join(rails[: DRAWN_DEPTH - 1])
+        stem = "".join(rails[: drawn - 1])
         if depth:
             stem += "├─ " if followed[index] else "└─ "
             rails.append("│  " if followed[index] else "   ")
-        if depth > DRAWN_DEPTH:
+        if depth > drawn:
             stem += f"({depth}) "
         grew = index + 1 < len(branches) and branches[index + 1].depth > depth
-        down = "│" if grew and depth < DRAWN_DEPTH else " "
-        yield stem, "".join(rails[:DRAWN_DEPTH]) + down
+        down = "│" if grew and depth < drawn else " "
+        yield stem, "".join(rails[:drawn]) + down
 
 
 def _followed(branches: Sequence[Branch]) -> list[bool]:

@@ -211,6 +211,10 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("lineage.open", "enter", "open that saga", "lineage", "open"),
     Key("lineage.down", "j,down", "next run of the family", "lineage", "next", action="move(1)"),
     Key("lineage.up", "k,up", "run before", "lineage", action="move(-1)"),
+    Key("lineage.ten-down", "ctrl+d,pagedown", "ten runs down", "lineage", action="move(10)"),
+    Key("lineage.ten-up", "ctrl+u,pageup", "ten runs up", "lineage", action="move(-10)"),
+    Key("lineage.first", "g,home", "the first run", "lineage"),
+    Key("lineage.last", "G,end", "the last run", "lineage"),
     Key("lineage.copy", "y", "copy the saga's id", "lineage", "copy"),
     # ------------------------------------------------------------------ compare
     Key("compare.next", "l,right,j,down", "next step of both", "compare", "step", action="move(1)"),

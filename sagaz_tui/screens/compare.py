@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
@@ -19,6 +20,7 @@ from sagaz_tui.widgets.comparison_list import ComparisonList
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
+from sagaz_tui.widgets.safe_text import clip_middle
 from sagaz_tui.widgets.saga_title import link_words, saga_words
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class CompareScreen(SagazScreen[None]):
     def on_resize(self, event: Resize) -> None:
         """Lay rows and details side by side where there is room."""
         self.set_class(event.size.width >= HUGE, "-huge")
+        self._show_titles()
         self.call_after_refresh(self._show_details, from_top=False)
 
     # ------------------------------------------------------------ reading
@@ -191,7 +194,9 @@ class CompareScreen(SagazScreen[None]):
             if saga is None:
                 left += (Span(f" {visible(saga_id)}", "text", bold=True),)
             else:
-                left += saga_words(saga, None)
+                # What tells two runs apart stays in sight, and so does how each stands.
+                short = clip_middle(saga.saga_id, max(self.size.width // 2 - 8, 24))
+                left += saga_words(replace(saga, saga_id=short), None)
                 took = short_duration((saga.updated_at - saga.started_at).total_seconds())
                 right = (Span(f"{took} ", "muted"),)
             if self._is_ghost(saga_id):

@@ -15,6 +15,7 @@ from sagaz_tui.widgets.lines import LaterLines, Line, Span
 from sagaz_tui.widgets.safe_text import wrap
 
 _ERROR_LINES: Final = 3
+_ENDED: Final = frozenset({"completed", "failed", "timed_out", "cancelled"})
 
 
 def detail_lines(row: ComparedRow, found: Comparison, width: int) -> Sequence[Line]:
@@ -45,6 +46,8 @@ def _heading(row: ComparedRow) -> str:
         return "only one of the two runs has this step"
     if step.a.restored or step.b.restored:
         return "it was taken over, so what it set is not compared"
+    if not {step.a.outcome, step.b.outcome} <= _ENDED:
+        return "it has not ended in both runs, so what it set is not compared"
     return "what it set is the same"
 
 

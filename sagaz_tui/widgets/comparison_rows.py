@@ -15,7 +15,7 @@ from sagaz_tui.text import short_duration, visible
 from sagaz_tui.theme import GlyphName, glyph
 from sagaz_tui.widgets.checkpoints import times
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, line_width
-from sagaz_tui.widgets.safe_text import fit
+from sagaz_tui.widgets.safe_text import clip_middle, fit
 
 Side = tuple[Span, ...]
 """How one run fared, in a glyph and a few words."""
@@ -157,9 +157,15 @@ def columns_for(rows: Sequence[ComparedRow], width: int) -> Columns:
 
 def head_line(a: str, b: str, columns: Columns) -> Line:
     """Return the heading of the columns; ``a`` and ``b`` are the runs' ids."""
-    text = f"   {fit('STEP', columns.name)}  {fit(a, columns.side)} {fit(b, columns.side)} "
+    sides = " ".join(_filled_id(each, columns.side) for each in (a, b))
+    text = f"   {fit('STEP', columns.name)}  {sides} "
     time = fit("TIME", columns.time) + " " if columns.time else ""
     return (Span(f"{text}{time}DIFFERS", "muted"),)
+
+
+def _filled_id(text: str, width: int) -> str:
+    kept = clip_middle(text, width)
+    return kept + " " * (width - cell_len(kept))
 
 
 def row_line(row: ComparedRow, columns: Columns, *, lit: bool) -> Line:

@@ -11,17 +11,23 @@ from textual.events import Click
 from textual.message import Message
 
 from sagaz_core.model import SagaSummary
-from sagaz_tui.family_tree import from_words, stems, who_words
+from sagaz_tui.family_tree import DRAWN_DEPTH, from_words, stems, who_words
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import short_age, visible
 from sagaz_tui.theme import GlyphName, glyph
 from sagaz_tui.widgets.diff_lines import difference_line, difference_of, path_width
-from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
+from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, line_width, spread
+from sagaz_tui.widgets.safe_text import clip_middle
 
 if TYPE_CHECKING:
     from sagaz_core.history.lineage import Branch, Lineage
     from sagaz_tui.screens.base import SagazScreen
 
+_RUN_CELLS: Final = 54
+"""What a run's own line needs beside what is drawn before it."""
+_LEAST_ID: Final = 14
+_FROM_CELLS: Final = 4
+"""So much is left at least for where it grew from, if only for the sign that it was cut."""
 _STATES: Final[dict[str, tuple[GlyphName, Token]]] = {
     "failed": ("step_failed", "fail"),
     "completed": ("completed", "ok"),
@@ -140,6 +146,14 @@ class LineageList(LinePane):
         self.keep_in_sight(ends - 1)
         self.keep_in_sight(here)
 
+    def action_first(self) -> None:
+        """Light the first run."""
+        self.action_move(-len(self._first))
+
+    def action_last(self) -> None:
+        """Light the last run."""
+        self.action_move(len(self._first))
+
     def action_open(self) -> None:
         """Ask to open the run that is lit."""
         if self.chosen is not None:
@@ -154,8 +168,9 @@ class LineageList(LinePane):
 
 def lineage_lines(family: Lineage, width: int, now: datetime) -> Iterator[tuple[int, Line]]:
     """Yield the lines of a family, each with the place of the branch that it is about."""
+    drawn = min(max((width - _RUN_CELLS) // 3, 2), DRAWN_DEPTH)
     for place, ((stem, below), branch) in enumerate(
-        zip(stems(family.branches), family.branches, strict=True)
+        zip(stems(family.branches, drawn), family.branches, strict=True)
     ):
         yield place, _run_line(stem, branch, width, now, here=branch.saga.saga_id == family.saga_id)
         differences = [difference_of(change) for change in branch.override]
@@ -170,14 +185,20 @@ def lineage_lines(family: Lineage, width: int, now: datetime) -> Iterator[tuple[
 def _run_line(stem: str, branch: Branch, width: int, now: datetime, *, here: bool) -> Line:
     saga = branch.saga
     sign, token = _STATES[saga.status]
-    left = (
-        Span(stem, "future"),
-        Span(f"{glyph(sign)} ", token),
-        Span(visible(saga.saga_id), "live" if here else "text", bold=True),
+    first = (Span(stem, "future"), Span(f"{glyph(sign)} ", token))
+    status = (
         Span(f"  {saga.status}", token),
         *((Span(", rolled back", "muted"),) if saga.compensation == "completed" else ()),
         *((Span(", rollback FAILED", "fail"),) if saga.compensation == "failed" else ()),
-        Span(f"  {visible(from_words(branch))}", "muted"),
     )
     age = short_age((now - saga.started_at).total_seconds())
-    return spread(left, (Span(f"{'here  ' if here else ''}{age} ago ", "muted"),), width)
+    right = (Span(f"{'here  ' if here else ''}{age} ago ", "muted"),)
+    room = width - line_width((*first, *status, *right)) - _FROM_CELLS
+    saga_id = clip_middle(saga.saga_id, max(room, _LEAST_ID))
+    left = (
+        *first,
+        Span(saga_id, "live" if here else "text", bold=True),
+        *status,
+        Span(f"  {visible(from_words(branch))}", "muted"),
+    )
+    return spread(left, right, width)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from sagaz_tui.text import visible
+
+_BOTH_ENDS: Final = 8
+"""Cells from which on a text that is cut can keep both of its ends."""
 
 
 def safe_text(text: str, style: str = "") -> Content:
@@ -33,6 +38,17 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
         # A cell each, as most of what is shown.
         return start.rstrip() + ellipsis
     return set_cell_size(shown, min(cells - len(ellipsis), cell_len(shown))).rstrip() + ellipsis
+
+
+def clip_middle(text: str, cells: int) -> str:
+    """Return ``text`` as :func:`clip` does, but cut in its middle: what tells ids apart is at
+    their end."""
+    shown = visible(text)
+    if cell_len(shown) <= cells or cells < _BOTH_ENDS:
+        return clip(text, cells)
+    end = shown[::-1]
+    kept = set_cell_size(end, min((cells - 1) * 2 // 3, cell_len(end)))[::-1].lstrip()
+    return clip(text, cells - cell_len(kept)) + kept
 
 
 def fit(text: str, cells: int, ellipsis: str = "…") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -260,6 +261,34 @@ async def test_a_saga_that_is_not_there_is_named(store: SnapshotStorage) -> None
     async with app.run_test(size=(80, 24)) as pilot:
         app.push_screen(CompareScreen("parcel_1", "parcel_9"))
         await until_painted(pilot, "no saga 'parcel_9' in this store")
+
+
+async def test_a_step_that_goes_on_is_not_said_to_have_set_the_same(
+    store: SnapshotStorage,
+) -> None:
+    found = await compare(store, "parcel_1", "parcel_1~r1")
+    (row,) = [row for row in rows_of(found) if row.name == "charge"]
+    assert row.step is not None
+    assert row.step.b is not None
+    begun = replace(row.step, b=replace(row.step.b, outcome="unfinished"), changes=())
+    lines = [
+        line_text(line) for line in detail_lines(replace(row, step=begun, changes=()), found, 80)
+    ]
+    assert lines[-1] == " it has not ended in both runs, so what it set is not compared"
+
+
+async def test_long_ids_keep_in_sight_what_tells_them_apart_and_how_they_stand(
+    store: SnapshotStorage,
+) -> None:
+    long = f"checkout-eu-central-1-{'0' * 60}-parcel"
+    await fail_parcel(store, long)
+    await replay_parcel(store, long)
+    async with comparing(store, long, f"{long}~r1") as pilot:
+        first, second = painted(pilot.app).splitlines()[:2]
+        assert re.search(r" a  checkout.*….*-parcel  ReplayedParcel  ✗ failed", first)
+        assert re.search(r" b  checkout.*….*-parcel~r1  ReplayedParcel  ✓ completed", second)
+        head = next(line for line in painted(pilot.app).splitlines() if "STEP" in line)
+        assert re.search(r"a .*…\S*-parcel b .*…\S*parcel~r1 ", head)
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 160])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from sagaz_core.errors import StorageUnavailableError
@@ -110,6 +112,30 @@ async def test_a_replay_that_was_made_meanwhile_is_there_on_coming_back(
         await replay_parcel(store, "parcel_2")
         press(pilot, "escape")
         await until_painted(pilot, "✓ parcel_2~r1  completed")
+
+
+@pytest.mark.parametrize("width", [60, 78, 118])
+async def test_many_and_deep_replays_of_a_long_id_differ_in_what_is_shown(
+    store: SnapshotStorage, width: int
+) -> None:
+    saga = (await lineage("parcel_1", store)).branches[0].saga
+    root = f"checkout-eu-central-1-{'0' * 80}"
+    branches = tuple(
+        Branch(
+            saga=replace(saga, saga_id=f"{root}~r{number}", parent_id=root, parent_sequence=2),
+            depth=depth,
+            from_step="charge",
+            override=(),
+            initiated_by="",
+            reason=None,
+        )
+        for number, depth in enumerate([1] * 200 + list(range(2, 60)), 1)
+    )
+    family = Lineage(saga_id=root, root_id=root, branches=branches)
+    shown = [line_text(line) for _, line in lineage_lines(family, width, utc_now())]
+    assert all(f"~r{number}  failed" in line for number, line in enumerate(shown, 1))
+    assert all(cell_len(line) <= width for line in shown)
+    assert "(59) ✗" in shown[-1]
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 160])
