@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from sagaz_core.errors import NotFoundError, SagazError, StorageError, UsageError
+from sagaz_core.errors import DecryptionError, NotFoundError, SagazError, StorageError, UsageError
 from sagaz_tui.text import visible_lines
 
 DONE: Final = 0
@@ -20,6 +20,7 @@ _CODES: Final[tuple[tuple[type[SagazError], int], ...]] = (
     (UsageError, USAGE),
     (NotFoundError, NOT_FOUND),
     (StorageError, STORAGE),
+    (DecryptionError, STORAGE),
 )
 
 

@@ -75,11 +75,11 @@ def saga_filters(
         "name": name,
         "prefix": prefix,
         "since": parse_optional_time(since, "--since"),
-        "tags": _tags(tag or ()),
+        "tags": parse_tags(tag or ()),
     }
 
 
-def _tags(texts: Sequence[str]) -> dict[str, str]:
+def parse_tags(texts: Sequence[str]) -> dict[str, str]:
     from sagaz_core.errors import UsageError
 
     tags: dict[str, str] = {}

@@ -14,6 +14,8 @@ from sagaz_tui.cli import (
     copy,
     demo,
     doctor,
+    forget,
+    keys,
     lineage,
     prune,
     replay,
@@ -46,6 +48,8 @@ app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
 app.command("prune")(prune.prune_store)
 app.command("doctor")(doctor.examine)
+app.command("forget")(forget.forget_sagas)
+app.add_typer(keys.group, name="keys")
 app.command("demo")(demo.run_demo)
 app.command("config")(config.show_settings)
 
