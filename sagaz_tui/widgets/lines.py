@@ -178,6 +178,11 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
     def _line_at(self, index: int) -> tuple[Line, bool]:
         return self.line(index) if index < self.count else ((), False)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Have a scrollbar that comes stand where the pane does, which may have moved before."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def refresh_changed(self) -> None:
         """Redraw the lines in sight that would no longer look as they do."""
         top = round(self.scroll_offset.y)

@@ -264,6 +264,8 @@ async def test_hostile_text_is_only_text(tmp_path: Path) -> None:
 async def test_following_stays_on_the_last_checkpoint(store: SnapshotStorage) -> None:
     async with debugging(store, "count_1") as pilot:
         await until_painted(pilot, "LIVE", "#60/60")
+        rows = pilot.app.screen.query_one(Timeline)
+        assert rows.vertical_scrollbar.position == rows.scroll_y > 0
         await record(store, counting_snapshots(1, first=61))
         await until_painted(pilot, "▌61 ○ before step_061", "2 Context @#61", "LIVE")
 

@@ -13,7 +13,7 @@ from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.replay_output import Output, new_output, new_request_id
 from sagaz_tui.settings import Settings
-from sagaz_tui.widgets.replay_log import ReplayLog, log_lines
+from sagaz_tui.widgets.replay_log import LogText, ReplayLog, log_lines
 from tests.screen.looking import painted, press, texts, until, until_painted
 from tests.screen.replayed import fail_parcel, replay_parcel
 
@@ -44,6 +44,8 @@ async def test_the_log_is_followed_at_its_end_and_stands_still_while_it_is_read(
         await until_painted(pilot, "p log")
         press(pilot, "p")
         await until_painted(pilot, "Log ─", "line 39", "following", "G follow")
+        text = pilot.app.screen.query_one(LogText)
+        assert text.vertical_scrollbar.position == text.max_scroll_y > 0
         write(log, "and \x1b[2J one more", "‮the last")
         await until_painted(pilot, "\\x1b[2J one more", "\\u202ethe last")
         press(pilot, "k", "up", "j", "down", "ctrl+u")
