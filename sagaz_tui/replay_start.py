@@ -42,10 +42,18 @@ async def start_near(storage: SnapshotStorage, saga_id: str, sequence: int) -> S
     return next((start for start in reversed(starts) if start.sequence <= sequence), None)
 
 
-async def start_of(storage: SnapshotStorage, saga_id: str, step: str, until: int) -> Start | None:
-    """Return the start at a step that failed at checkpoint ``until``."""
+async def start_of(
+    storage: SnapshotStorage, saga_id: str, step: str, until: int, *, thorough: bool = True
+) -> Start | None:
+    """Return the start at a step that failed at checkpoint ``until``.
+
+    Where the step's beginning was not recorded, a search for it goes through the whole history;
+    unless it is to be ``thorough`` it is given up early.
+    """
     end: int | None = None
     async for mark in _backward(storage, saga_id, until - 1):
+        if not thorough and mark.seq <= until - _PAGE:
+            return None
         if mark.kind == "before_step" and mark.step == step:
             return await _newest(storage, saga_id, Start(step, mark.seq))
         if end is None and mark.kind in FORWARD_KINDS:

@@ -68,7 +68,10 @@ class SagaView:
     failure: CheckpointSummary | None = None
     """The latest failed step."""
     start: Start | None = None
-    """Where a replay begins: at the step that failed, or at which the run was interrupted."""
+    """Where a replay begins: at the step that failed, or at which the run was interrupted.
+
+    None: there is none, or in a long history none has been found yet.
+    """
 
 
 class SagaSession:

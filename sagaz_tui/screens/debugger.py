@@ -120,6 +120,9 @@ class DebuggerScreen(ExplorerScreen):
         """The replay start; for a saga that did not fail, at the step of the cursor."""
         try:
             await asyncio.wait_for(self._ready.wait(), _PATIENCE)
+            if self._view and self._view.failure and self.start is None:
+                # Of a long history the start may not have been found yet.
+                await asyncio.wait_for(self._whole.wait(), _PATIENCE)
         except TimeoutError:
             self._say("this saga has not been read yet; try again in a moment")
             return None
