@@ -59,7 +59,8 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         self.now = clock
         self._ascii_filter = AsciiFilter()
         self._saga_id = saga_id
-        self._warned_of = ""
+        self._warned: tuple[str, int] = ("", 0)
+        """The last warning, and how many keys had been typed when it was given."""
         for name in list(self.available_themes):
             self.unregister_theme(name)
         for theme in THEMES:
@@ -144,6 +145,15 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         key = keys_called("quit", self.settings.keys) or keys_called("quit-typing", {})
         self.notify(f"{key} quits", markup=False, timeout=3)
 
+    def was_warned(self, warning: str) -> bool:
+        """Whether the key just before this one was answered with a warning; this one is now.
+
+        A warning that was given long ago is none: who has gone on since has not agreed to it.
+        """
+        before, count = self._warned
+        self._warned = (warning, self.key_count)
+        return warning == before and self.key_count - count <= 1
+
     async def action_quit(self) -> None:
         """Leave; asked twice if something would be lost."""
         reasons = [
@@ -151,9 +161,8 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
             for screen in self.screen_stack
             if isinstance(screen, SagazScreen) and screen.reason_to_stay
         ]
-        warning = ", ".join(reasons)
-        if warning and warning != self._warned_of:
-            self._warned_of = warning
-            self.notify(f"{warning}; q again quits", markup=False, severity="warning")
+        warning = f"{', '.join(reasons)}; q again quits"
+        if reasons and not self.was_warned(warning):
+            self.notify(warning, markup=False, severity="warning")
             return
         self.exit()

@@ -37,6 +37,11 @@ class KeysInOrder(App[None]):
         self._key_in_hand = False
         self._give_up: asyncio.TimerHandle | None = None
 
+    @property
+    def key_count(self) -> int:
+        """How many keys have been handed on, the one that is acted on among them."""
+        return self._key_number
+
     async def on_event(self, event: Event) -> None:
         """Line keys up; let everything else through."""
         if isinstance(event, Key) and not event.is_forwarded:

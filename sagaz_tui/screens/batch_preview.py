@@ -86,7 +86,6 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         """The saga as which edits are read, the first that would run before there were any."""
         self._trouble = ""
         self._file_trouble = ""
-        self._warned = False
         self._shown_at: float | None = None
 
     def compose(self) -> ComposeResult:
@@ -272,7 +271,6 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
     @on(EditLine.Changed)
     def take_edits(self) -> None:
         """Plan it with what is staged now."""
-        self._warned = False
         edits = self._edit.edits
         request = replace(
             self.request,
@@ -342,13 +340,13 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def action_back(self) -> None:
         """Close what is open, then leave; asks about staged edits."""
+        warning = f"{self.reason_to_stay}; esc again leaves"
         if self._edit.typing:
             self._edit.close()
         elif self._file_row.display:
             self._close_file()
-        elif self.reason_to_stay and not self._warned:
-            self._warned = True
-            self._say(f"{self.reason_to_stay}; esc again leaves")
+        elif self.reason_to_stay and not self.sagaz.was_warned(warning):
+            self._say(warning)
         else:
             self.dismiss(None)
 

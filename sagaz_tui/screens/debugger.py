@@ -50,7 +50,6 @@ class DebuggerScreen(ExplorerScreen):
         self._picked: Start | None = None
         """The start that the person picked in a plan."""
         self._used: tuple[StagedEdit, ...] = ()
-        self._warned_of = ""
         self._stopping: int | None = None
         """The process that was asked to stop."""
         self._log_file: Path | None = None
@@ -101,16 +100,15 @@ class DebuggerScreen(ExplorerScreen):
 
     def action_back(self) -> None:
         """Close what is open, then go back to the screen below; asks about staged edits."""
-        reason = self.reason_to_stay
+        warning = f"{self.reason_to_stay}; esc again leaves"
         if self._edit.typing:
             self._edit.close()
         elif self._replay_log.display:
             self._replay_log.close()
         elif self._let_go():
             return
-        elif reason and reason != self._warned_of:
-            self._warned_of = reason
-            self._say(f"{reason}; esc again leaves")
+        elif self.reason_to_stay and not self.sagaz.was_warned(warning):
+            self._say(warning)
         else:
             self.dismiss(None)
 
