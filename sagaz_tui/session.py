@@ -187,10 +187,14 @@ class SagaSession:
         number = view.checkpoints.outline.latest_failed_step
         # Steps that were under way when one failed may have ended since, which moves it on.
         moves = self.view is not None and self.view.saga.status == "executing"
-        if number is not None and (failure is None or failure.sequence != number or moves):
+        known = failure is not None and failure.sequence == number and start is not None
+        if number is not None and (not known or moves):
             failure, start = await self._row(view.checkpoints, number), None
             if failure is not None and failure.step_name is not None:
-                start = await start_of(self._storage, self.saga_id, failure.step_name, number)
+                whole = view.checkpoints.outline.first_read <= 1
+                start = await start_of(
+                    self._storage, self.saga_id, failure.step_name, number, thorough=whole
+                )
         if failure is None and last is not None:
             interrupted = view.saga.status == "interrupted"
             start = await self.start_near(last.sequence) if interrupted else None

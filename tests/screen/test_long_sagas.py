@@ -219,3 +219,23 @@ async def test_a_start_that_was_not_recorded_is_looked_for_once_all_is_read(
     assert backend.marks_read <= 1_000
     found = await start_of(storage, "long", "unrecorded", MANY - 2)
     assert found == Start("unrecorded", MANY - 3)
+
+
+async def test_opening_a_long_saga_does_not_wait_for_such_a_start(
+    backend: CountingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[bool] = []
+
+    async def noted(*_: object, thorough: bool) -> Start | None:
+        searched.append(thorough)
+        return Start("a", 1) if thorough else None
+
+    monkeypatch.setattr("sagaz_tui.session.start_of", noted)
+    session = SagaSession(SnapshotStorage(backend), "long")
+    await session.refresh()
+    assert session.view is not None
+    assert session.view.start is None
+    async for _ in session.read_earlier():
+        assert searched == [False]
+    assert searched == [False, True]
+    assert session.view.start == Start("a", 1)
