@@ -17,6 +17,8 @@ from sagaz_tui.widgets.replay_log import LogText, ReplayLog, log_lines
 from tests.screen.looking import painted, press, texts, until, until_painted
 from tests.screen.replayed import fail_parcel, replay_parcel
 
+TOO_SMALL = ["too", "small:", "make", "it", "40x10"]
+
 
 @asynccontextmanager
 async def looking(saga_id: str, request_id: str | None = None) -> AsyncIterator[Pilot[None]]:
@@ -63,6 +65,10 @@ async def test_the_log_is_followed_at_its_end_and_stands_still_while_it_is_read(
         log.unlink()
         await until_painted(pilot, "cannot be read: No such file")
         await close_both_ways(pilot)
+        press(pilot, "p", "e")
+        await until_painted(pilot, "Log ─", "key=value")
+        await pilot.resize_terminal(39, 9)
+        await until(pilot, lambda: painted(pilot.app).split() == TOO_SMALL, "that alone")
 
 
 async def close_both_ways(pilot: Pilot[None]) -> None:
