@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final
-
-_SCREEN_ALONE: Final[tuple[list[str], ...]] = ([], ["tui"])
+from typing import Any
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -14,7 +12,8 @@ def run(arguments: Sequence[str]) -> int:
     from sagaz_core.errors import SagazError
 
     try:
-        return _open_at_once() if _wants_screen(arguments) else _obey(arguments)
+        asked = _asked_of_screen(arguments)
+        return _obey(arguments) if asked is None else _open_at_once(asked)
     except SagazError as error:
         from sagaz_tui.cli.exits import exit_code, say
 
@@ -22,19 +21,18 @@ def run(arguments: Sequence[str]) -> int:
         return exit_code(error)
 
 
-def _wants_screen(arguments: Sequence[str]) -> bool:
-    """Whether nothing is asked for but the screen, and there is a terminal to show it."""
+def _asked_of_screen(arguments: Sequence[str]) -> dict[str, Any] | None:
+    """What is asked of the screen, if that is all and there is a terminal to show it."""
     from sagaz_tui.opening import obstacle
+    from sagaz_tui.screen_arguments import screen_arguments
 
-    return list(arguments) in _SCREEN_ALONE and obstacle() is None
+    return screen_arguments(arguments) if obstacle() is None else None
 
 
-def _open_at_once() -> int:
-    """Open the screen without reading a command line: that alone takes a quarter of the start."""
-    from sagaz_tui.opening import run_screen
-    from sagaz_tui.settings import load_settings
+def _open_at_once(asked: dict[str, Any]) -> int:
+    from sagaz_tui.opening import open_screen
 
-    return run_screen(load_settings())
+    return open_screen(**asked)
 
 
 def _obey(arguments: Sequence[str]) -> int:

@@ -21,6 +21,32 @@ def obstacle() -> str | None:
     return None
 
 
+def open_screen(
+    saga_id: str | None = None,
+    *,
+    read_only: bool = False,
+    ascii_only: bool = False,
+    theme: str | None = None,
+    storage: str | None = None,
+    storage_url: str | None = None,
+) -> int:
+    """Run the screen as a command line asks; return the exit code.
+
+    Raises:
+        SagazError: what was asked is not possible; the sentence says why.
+    """
+    from sagaz_tui.settings import load_settings
+
+    if saga_id is not None:
+        from sagaz_core.storage.listing import check_saga_id
+
+        check_saga_id(saga_id)
+    settings = load_settings(
+        storage=storage, storage_url=storage_url, read_only=read_only, theme=theme
+    )
+    return run_screen(settings, saga_id, ascii_only=ascii_only)
+
+
 def run_screen(settings: Settings, saga_id: str | None = None, *, ascii_only: bool = False) -> int:
     """Run the screen until it is left; return the exit code.
 

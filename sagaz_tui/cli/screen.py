@@ -25,14 +25,18 @@ def open_screen(
 ) -> None:
     """Open the screen: the saga list, or one saga's debugger."""
     from sagaz_core.errors import UsageError
-    from sagaz_tui.opening import obstacle, run_screen
-    from sagaz_tui.settings import load_settings
+    from sagaz_tui import opening
 
-    if reason := obstacle():
+    if reason := opening.obstacle():
         instead = f"sagaz show {saga_id}" if saga_id else "sagaz sagas"
         raise UsageError(f"{reason}, so the screen cannot open; `{instead}` shows it as text")
-    settings = load_settings(
-        storage=storage, storage_url=storage_url, read_only=read_only, theme=theme
+    code = opening.open_screen(
+        saga_id,
+        read_only=read_only,
+        ascii_only=ascii_only,
+        theme=theme,
+        storage=storage,
+        storage_url=storage_url,
     )
-    if code := run_screen(settings, saga_id, ascii_only=ascii_only):
+    if code:
         raise typer.Exit(code)
