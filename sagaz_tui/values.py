@@ -34,7 +34,7 @@ def type_word(value: Any) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether JSON has this value's type, so that its text alone says what it is."""
+    """Whether a value's text alone says what it is: JSON has its type, or it is a mask."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int):
@@ -153,7 +153,7 @@ def json_form(value: Any) -> Any:
         return {"$tuple": [json_form(item) for item in value]}
     if isinstance(value, (set, frozenset)):
         return {f"${type_word(value)}": [json_form(item) for item in sorted(value, key=value_text)]}
-    if is_plain(value):
+    if is_plain(value) and not isinstance(value, Masked):
         return value
     return _tagged(value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -308,6 +308,28 @@ class SnapshotStorage(StoreReader):
         if self._protection is None:
             raise DecryptionError("there is no key to rotate to; give the keys, the new one first")
         return await rotate(backend, self._protection, reencrypt=reencrypt, on_saga=on_saga)
+
+    async def reveal(
+        self, saga_id: str, paths: Collection[tuple[str, ...]], *, by: str
+    ) -> StoreReader:
+        """Return the store as it is shown, with some of a saga's secrets as they are.
+
+        That they were asked for is on record before any is given.
+
+        Args:
+            saga_id: the saga.
+            paths: keys and indices that lead to them; a result's begins with its step.
+            by: who asks.
+
+        Raises:
+            NotAllowedError: the settings forbid it.
+            SagaNotFoundError: there is no such saga.
+        """
+        from sagaz_core.storage.revealing import RevealingReader
+
+        self.require("reveal")
+        await self.record_event(saga_id, "revealed", by=by, details={"paths": list(paths)})
+        return RevealingReader(self, saga_id, paths)
 
     async def hold(self, saga_id: str, *, by: str, reason: str) -> None:
         """Keep a saga's family from now on, whatever its retention says; it cannot be forgotten.

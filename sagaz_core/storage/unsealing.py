@@ -43,6 +43,8 @@ class StateOpener:
         masks: bool,
     ) -> None:
         self.key = key
+        self.revealed: frozenset[Path] = frozenset()
+        """Where secrets are given as they are all the same."""
         self._saga_id = saga_id
         self._protection = protection
         self._missing = missing
@@ -77,13 +79,14 @@ class StateOpener:
     def _value(self, side: int, key: str, value: Any) -> Any:
         def found(part: Any, path: Path) -> Any:
             if isinstance(part, Sealed):
-                if not self._masks:
+                if not self._masks or path in self.revealed:
                     return self._decrypted(side, path, part)
                 reveal = partial(self._revealed, side, path, part)
                 return Masked(part.length, part.fingerprint, reveal)
             if (
                 self._masks
                 and self._protection is not None
+                and path not in self.revealed
                 and not isinstance(part, Masked)
                 and self._protection.fields.hold(path)
             ):

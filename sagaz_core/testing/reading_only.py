@@ -133,6 +133,7 @@ def _writes(storage: SnapshotStorage, saved: list[str]) -> dict[str, Callable[[]
         "save_replay_log": lambda: storage.save_replay_log(_entry()),
         "save_batch": lambda: storage.save_batch(_batch()),
         "record_event": lambda: storage.record_event("a", "looked at", by="a"),
+        "reveal": lambda: storage.reveal("a", [("x",)], by="a"),
         "hold": lambda: storage.hold("a", by="a", reason="a lawsuit"),
         "release_hold": lambda: storage.release_hold("a", by="a"),
         "forget": lambda: storage.forget(["a"], by="a"),

@@ -16,7 +16,7 @@ from sagaz_core.model import (
     StepError,
     utc_now,
 )
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
@@ -93,7 +93,7 @@ class Story:
     family: list[SagaSummary]
 
 
-async def load_story(store: SnapshotStorage, saga_id: str) -> Story:
+async def load_story(store: StoreReader, saga_id: str) -> Story:
     """Read a saga's story.
 
     Raises:

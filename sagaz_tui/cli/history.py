@@ -8,7 +8,7 @@ from typing import Any
 from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.history.time_travel import SagaTimeTravel
 from sagaz_core.model import HistoricalState
-from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 from sagaz_tui.cli.describe import error_data, state_rows
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
@@ -16,7 +16,7 @@ from sagaz_tui.cli.times import time_text
 from sagaz_tui.values import json_form, value_text
 
 
-async def load_state(store: SnapshotStorage, saga_id: str, moment: datetime) -> HistoricalState:
+async def load_state(store: StoreReader, saga_id: str, moment: datetime) -> HistoricalState:
     """Return a saga's state at a moment.
 
     Raises:

@@ -33,6 +33,12 @@ StorageUrlOption = Annotated[
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Lines of text, a table, or JSON on stdout.")
 ]
+RevealOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reveal", metavar="PATH", help="Show this secret as it is; that is put on record."
+    ),
+]
 SagaIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The saga's id.", callback=checked_id)
 ]

@@ -9,6 +9,7 @@ import typer
 from sagaz_tui.cli.options import (
     FormatOption,
     LimitOption,
+    RevealOption,
     SagaIdArgument,
     StorageOption,
     StorageUrlOption,
@@ -149,6 +150,7 @@ def time_travel(
         str, typer.Option("--at", metavar="TIME", help="2024-12-15T10:30:00Z, or '2h ago'.")
     ],
     key: Annotated[str | None, typer.Option("--key", help="Only this key of the context.")] = None,
+    reveal: RevealOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
@@ -157,12 +159,18 @@ def time_travel(
     from sagaz_core.errors import NotFoundError
     from sagaz_tui.cli.history import load_state, print_state, print_value, state_data
     from sagaz_tui.cli.output import emit_json
-    from sagaz_tui.cli.stores import look
+    from sagaz_tui.cli.stores import look_revealing
     from sagaz_tui.cli.times import parse_time
     from sagaz_tui.values import json_form
 
     moment = parse_time(at, "--at")
-    state = look(storage, storage_url, lambda store: load_state(store, saga_id, moment))
+    state = look_revealing(
+        storage,
+        storage_url,
+        saga_id,
+        reveal or (),
+        lambda store: load_state(store, saga_id, moment),
+    )
     if key is None:
         if format == "json":
             emit_json(state_data(state))

@@ -17,6 +17,7 @@ from sagaz_tui.cli.filters import (
 from sagaz_tui.cli.options import (
     FormatOption,
     LimitOption,
+    RevealOption,
     SagaIdArgument,
     StorageOption,
     StorageUrlOption,
@@ -106,6 +107,7 @@ async def _first_where(
 
 def show_saga(
     saga_id: SagaIdArgument,
+    reveal: RevealOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
@@ -113,9 +115,11 @@ def show_saga(
     """Show one saga: how it ended, its checkpoints, its context, its replays."""
     from sagaz_tui.cli.describe import load_story, print_story, story_data
     from sagaz_tui.cli.output import emit_json
-    from sagaz_tui.cli.stores import look
+    from sagaz_tui.cli.stores import look_revealing
 
-    story = look(storage, storage_url, lambda store: load_story(store, saga_id))
+    story = look_revealing(
+        storage, storage_url, saga_id, reveal or (), lambda store: load_story(store, saga_id)
+    )
     if format == "json":
         emit_json(story_data(story))
     else:

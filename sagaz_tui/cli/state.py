@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from sagaz_tui.cli.options import FormatOption, SagaIdArgument, StorageOption, StorageUrlOption
+from sagaz_tui.cli.options import (
+    FormatOption,
+    RevealOption,
+    SagaIdArgument,
+    StorageOption,
+    StorageUrlOption,
+)
 
 _HELP = "Number of a checkpoint: 3 or #3."
 
@@ -16,6 +22,7 @@ def show_diff(
     saga_id: SagaIdArgument,
     a: Annotated[str, typer.Argument(metavar="A", help=_HELP)],
     b: Annotated[str, typer.Argument(metavar="B", help=_HELP)],
+    reveal: RevealOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
@@ -25,11 +32,15 @@ def show_diff(
     from sagaz_tui.cli.changes import difference_data, difference_line, difference_rows
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit, emit_json, emit_rows
-    from sagaz_tui.cli.stores import look
+    from sagaz_tui.cli.stores import look_revealing
 
     first, second = _sequence(a), _sequence(b)
-    differences = look(
-        storage, storage_url, lambda store: diff_checkpoints(store, saga_id, first, second)
+    differences = look_revealing(
+        storage,
+        storage_url,
+        saga_id,
+        reveal or (),
+        lambda store: diff_checkpoints(store, saga_id, first, second),
     )
     if format == "json":
         emit_json([difference_data(difference) for difference in differences])
@@ -53,6 +64,7 @@ def _sequence(text: str) -> int:
 def show_blame(
     saga_id: SagaIdArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="A key of the context.")],
+    reveal: RevealOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
@@ -62,9 +74,11 @@ def show_blame(
     from sagaz_core.history.blame import blame
     from sagaz_tui.cli.changes import blame_data, blame_rows
     from sagaz_tui.cli.output import emit_json, emit_rows
-    from sagaz_tui.cli.stores import look
+    from sagaz_tui.cli.stores import look_revealing
 
-    entries = look(storage, storage_url, lambda store: blame(store, saga_id, key))
+    entries = look_revealing(
+        storage, storage_url, saga_id, reveal or (), lambda store: blame(store, saga_id, key)
+    )
     if not entries:
         raise NotFoundError(
             f"saga {saga_id!r} never had a key {key!r}; `sagaz show` lists the keys it has"

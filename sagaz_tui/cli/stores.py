@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.url import open_storage
 from sagaz_tui.secrecy import compliance_of
@@ -37,6 +38,30 @@ def look(
             return await question(store)
 
     return asyncio.run(ask())
+
+
+def look_revealing(
+    storage: str | None,
+    storage_url: str | None,
+    saga_id: str,
+    reveal: Sequence[str],
+    question: Callable[[StoreReader], Awaitable[Answer]],
+) -> Answer:
+    """Ask a store a question, whose answer gives some of a saga's secrets as they are.
+
+    It is opened for writing then: that somebody asked for them is put on record.
+    """
+    if not reveal:
+        return look(storage, storage_url, question)
+
+    async def ask(store: SnapshotStorage) -> Answer:
+        from sagaz_core.replay.pointer import split_pointer, to_pointer
+        from sagaz_core.saga.process import process_owner
+
+        paths = [tuple(split_pointer(to_pointer(place))) for place in reveal]
+        return await question(await store.reveal(saga_id, paths, by=process_owner()))
+
+    return change(storage, storage_url, ask)
 
 
 def change(
