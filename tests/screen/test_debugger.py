@@ -328,19 +328,26 @@ class ShakyStorage(InMemorySnapshotStorage):
             raise StorageUnavailableError("the store is gone; wait for it")
 
 
-async def test_a_lost_store_leaves_what_was_read_and_comes_back_by_itself() -> None:
+async def test_a_lost_store_leaves_what_was_read_and_is_gone_on_with_once_it_is_back() -> None:
+    before, after = order_snapshots()[:4], order_snapshots()[4:]
     async with ShakyStorage() as storage:
-        await record(storage, order_snapshots())
+        await record(storage, before)
         async with debugging(storage) as pilot:
-            storage.down = True
-            await until_painted(pilot, "stale", "retry in 1 s", "2 Context @#3", "tok_old")
             press(pilot, "h")
-            await until_painted(pilot, "▌2 ○ before charge", "2 Context @#2")
+            await until_painted(pilot, "2 Context @#2")
+            storage.down = True
+            await until_painted(pilot, "stale", "retry in 1 s", "2 Context @#2", "tok_old")
+            press(pilot, "l")
+            await until_painted(pilot, "▌3 ✗ charge failed", "2 Context @#3")
+            press(pilot, "h", "e", *"payment_token=new", "enter")
+            await until_painted(pilot, "stale", "from charge @#2", '"tok_old" → "new"')
             press(pilot, "R")
             await until_painted(pilot, "the store is out of reach")
             assert isinstance(pilot.app.screen, DebuggerScreen)
+            await record(storage, after)
             storage.down = False
-            await until_painted(pilot, "LIVE")
+            await until_painted(pilot, "+2 new", "6 ■ failed", "1 staged")
+            await until_painted(pilot, "▌2 ○ before charge", "2 Context @#2")
 
 
 async def test_a_damaged_checkpoint_says_so_and_its_neighbours_are_shown(tmp_path: Path) -> None:
