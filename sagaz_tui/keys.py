@@ -142,14 +142,6 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("debugger.failure-before", "F", "failure before", "debugger", action="failure(-1)"),
     Key("debugger.blame", "b", "who set this key, and every value it had", "debugger", "blame"),
     Key("debugger.lineage", "t", "this saga and all its replays as a tree", "debugger"),
-    Key(
-        "debugger.compare",
-        "c",
-        "a saga beside its newest replay, a replay beside its original",
-        "debugger",
-        "compare",
-    ),
-    Key("debugger.log", "p", "what this replay's process prints", "debugger", "log"),
     Key("debugger.mark", "m", "mark this checkpoint, or take its mark away", "debugger"),
     Key("debugger.mark-diff", "'", "what differs between the mark and the cursor", "debugger"),
     Key("debugger.edit", "e", "set a value for the replay", "debugger", "edit"),
@@ -160,6 +152,14 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("debugger.replay", "R", "replay", "debugger", "replay…"),
     Key(
         "debugger.cancel", "X", "stop and undo a replay, or a resumed saga; again: kill", "debugger"
+    ),
+    Key("debugger.log", "p", "what this replay's process prints", "debugger", "log"),
+    Key(
+        "debugger.compare",
+        "c",
+        "a saga beside its newest replay, a replay beside its original",
+        "debugger",
+        "compare",
     ),
     Key(
         "debugger.change",
