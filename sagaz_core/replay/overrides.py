@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +38,8 @@ class Override:
 
     pointer: str
     operator: Operator
-    raw: str
+    raw: str = field(repr=False)
+    """It may be a secret: no traceback shows it."""
 
     def __str__(self) -> str:
         tokens = split_pointer(self.pointer)

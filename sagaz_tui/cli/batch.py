@@ -18,7 +18,7 @@ from sagaz_tui.cli.filters import (
     UntilOption,
     WhereOption,
 )
-from sagaz_tui.cli.options import FormatOption, StorageOption, StorageUrlOption
+from sagaz_tui.cli.options import FormatOption, SecretOption, StorageOption, StorageUrlOption
 
 _GOING_ON: Final = {
     *("resume", "concurrency", "rate", "stop_after_failures", "no_canary", "in_doubt", "yes"),
@@ -76,6 +76,7 @@ def replay_batch(
             'nothing), or .jsonl with {"saga_id": ..., "overrides": {...}} in each line.',
         ),
     ] = None,
+    secret: SecretOption = None,
     unset: Annotated[
         list[str] | None,
         typer.Option("--unset", metavar="K", help="Remove a key or /pointer. May be repeated."),
@@ -195,6 +196,7 @@ def replay_batch(
         from_step=from_step,
         overrides=tuple(override or ()),
         overrides_from=overrides,
+        secrets=tuple(secret or ()),
         override_file=override_file,
         unset=tuple(unset or ()),
         allow_type=tuple(allow_type or ()),

@@ -29,6 +29,7 @@ from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import tell
+from sagaz_tui.cli.secret_overrides import ask_secrets, warn_of_secrets
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
 
@@ -43,6 +44,7 @@ class BatchWish:
     from_step: str | None = None
     overrides: tuple[str, ...] = ()
     overrides_from: str | None = None
+    secrets: tuple[str, ...] = ()
     override_file: str | None = None
     saga_overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ def carry_out(wish: BatchWish, storage: str | None, storage_url: str | None, for
     settings = load_settings(storage=storage, storage_url=storage_url)
     if not (wish.only_looks or wish.resume):
         check_reason(settings, wish.reason)
+    warn_of_secrets(settings, wish.overrides)
     store = open_existing(settings, read_only=wish.only_looks)
     # What the sagas' own code prints must not end up within our JSON.
     with contextlib.redirect_stdout(sys.stderr):
@@ -120,7 +123,10 @@ def _batch(wish: BatchWish, settings: Settings, store: SnapshotStorage) -> Batch
         store,
         wish.selection,
         from_step=wish.from_step,
-        overrides=collect_overrides(wish.overrides, wish.overrides_from),
+        overrides=(
+            *collect_overrides(wish.overrides, wish.overrides_from),
+            *ask_secrets(wish.secrets),
+        ),
         unset=wish.unset,
         allow_type=wish.allow_type,
         saga_overrides=(

@@ -33,6 +33,14 @@ StorageUrlOption = Annotated[
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Lines of text, a table, or JSON on stdout.")
 ]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="K[=VAR]",
+        help="Set a secret: you are asked for it, or it is in this variable of the environment.",
+    ),
+]
 RevealOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,6 +11,7 @@ from sagaz_tui.cli.options import (
     LimitOption,
     RevealOption,
     SagaIdArgument,
+    SecretOption,
     StorageOption,
     StorageUrlOption,
 )
@@ -44,6 +45,7 @@ def run_replay(
             help="A JSON object of values to set, from a file or from stdin (-).",
         ),
     ] = None,
+    secret: SecretOption = None,
     unset: Annotated[
         list[str] | None,
         typer.Option("--unset", metavar="K", help="Remove a key or /pointer. May be repeated."),
@@ -124,6 +126,7 @@ def run_replay(
         from_step=from_step,
         overrides=tuple(override or ()),
         overrides_from=overrides,
+        secrets=tuple(secret or ()),
         unset=tuple(unset or ()),
         allow_type=tuple(allow_type or ()),
         reason=reason,

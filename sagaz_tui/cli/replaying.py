@@ -22,6 +22,7 @@ from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
 from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
+from sagaz_tui.cli.secret_overrides import ask_secrets, warn_of_secrets
 from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
 from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.settings import Settings, load_settings
@@ -35,6 +36,7 @@ class Wish:
     from_step: str
     overrides: tuple[str, ...] = ()
     overrides_from: str | None = None
+    secrets: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
     allow_type: tuple[str, ...] = ()
     reason: str | None = None
@@ -61,7 +63,9 @@ def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: 
     settings = load_settings(storage=storage, storage_url=storage_url)
     if not (wish.dry_run or wish.simulate):
         check_reason(settings, wish.reason)
+    warn_of_secrets(settings, wish.overrides)
     overrides = collect_overrides(wish.overrides, wish.overrides_from)
+    overrides += ask_secrets(wish.secrets)
     # What the saga's own code prints must not end up within our JSON.
     with contextlib.redirect_stdout(sys.stderr):
         result = asyncio.run(_in_store(wish, settings, overrides))
