@@ -32,6 +32,7 @@ PLAN = (
     Step("plan.up", "k", "from charge, restored"),
     Step("plan.down", "down", gone("from charge, restored")),
     Step("plan.up", "up", "from charge, restored"),
+    Step("plan.copy", "f6", copied("sagaz replay run parcel_1 --from-step charge")),
     Step("plan.undone", "u", "restored in name only"),
     Step("plan.undone", "f3", "here, press u"),
     Step("", "u", "enter runs 3 steps"),
