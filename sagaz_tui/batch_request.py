@@ -6,8 +6,15 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from sagaz_core.replay.overrides import Override, parse_override
+
+InDoubt = Literal["retry", "skip"] | None
+"""What happens with steps in doubt: they run again, or are taken as done; None: neither."""
+
+IN_DOUBT_WAYS: Final[tuple[InDoubt, ...]] = (None, "retry", "skip")
+"""In the order in which a key goes through them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class BatchRequest:
     allow_type: tuple[str, ...] = ()
     saga_overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
     override_file: str = ""
+    in_doubt: InDoubt = None
     reason: str | None = None
 
 
@@ -33,6 +41,7 @@ def request_text(request: BatchRequest) -> str:
             "saga_ids": request.saga_ids,
             "overrides": [str(each) for each in request.overrides],
             "allow_type": request.allow_type,
+            "in_doubt": request.in_doubt,
             "saga_overrides": {
                 saga_id: [str(each) for each in some]
                 for saga_id, some in request.saga_overrides.items()
@@ -48,6 +57,7 @@ def read_request(text: str) -> BatchRequest:
         saga_ids=tuple(document["saga_ids"]),
         overrides=tuple(map(parse_override, document["overrides"])),
         allow_type=tuple(document["allow_type"]),
+        in_doubt=document["in_doubt"],
         saga_overrides={
             saga_id: tuple(map(parse_override, some))
             for saga_id, some in document["saga_overrides"].items()
@@ -64,5 +74,7 @@ def as_command(request: BatchRequest) -> str:
         words += ["--allow-type", pointer]
     if request.override_file:
         words += ["--override-file", request.override_file]
+    if request.in_doubt is not None:
+        words += ["--in-doubt", request.in_doubt]
     ids = "\n".join(request.saga_ids)
     return f"{shlex.join(words)} <<'IDS'\n{ids}\nIDS\n"

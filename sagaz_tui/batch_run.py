@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from sagaz_tui.batch_progress import BatchProgress, ItemState
-from sagaz_tui.batch_request import BatchRequest, request_text
+from sagaz_tui.batch_request import BatchRequest, InDoubt, request_text
 from sagaz_tui.planning import in_thread
 from sagaz_tui.private_folder import runtime_folder, runtime_place
 from sagaz_tui.replay_process import last_words, run_apart
@@ -66,6 +66,7 @@ async def _preview(
             overrides=request.overrides,
             allow_type=request.allow_type,
             saga_overrides=request.saga_overrides,
+            in_doubt=request.in_doubt,
             saga_factory=load_all_code(settings, None),
         )
         return preview_of(await batch.dry_run(on_event=on_event))
@@ -101,13 +102,23 @@ class BatchRun:
         return cls._apart(settings, words, request_text(request))
 
     @classmethod
-    def resume(cls, settings: Settings, batch_id: str, *, canary: bool) -> BatchRun:
-        """Go on with what is left of a batch; ``canary``: one has to succeed before the others.
+    def resume(
+        cls, settings: Settings, batch_id: str, *, canary: bool, in_doubt: InDoubt
+    ) -> BatchRun:
+        """Go on with what is left of a batch.
+
+        Args:
+            settings: which store and whose code.
+            batch_id: the batch.
+            canary: whether one has to succeed before the others.
+            in_doubt: what happens with steps in doubt.
 
         Raises:
             UnsafeFolderError: there is no place for its output.
         """
         words = [f"--resume={batch_id}", *(() if canary else ("--no-canary",))]
+        if in_doubt is not None:
+            words.append(f"--in-doubt={in_doubt}")
         run = cls._apart(settings, words, "")
         run.progress.batch_id = batch_id
         return run

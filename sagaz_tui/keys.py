@@ -331,6 +331,13 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("batch.run", "enter", "run it", "batch", "run"),
     Key("batch.edit", "e,f5", "set a value in all of them", "batch", "edit"),
     Key("batch.file", "f,f6", "set values in single ones, from a file", "batch", "file"),
+    Key(
+        "batch.in-doubt",
+        "i,f3",
+        "steps in doubt: leave out, run them again, or take them as done",
+        "batch",
+        "in doubt",
+    ),
     Key("batch.undo", "z,f7", "take the last staged edit back", "batch"),
     Key("batch.redo", "Z,f8", "stage it again", "batch"),
     Key("batch.down", "j,down", "scroll down", "batch", action="move(1)"),
@@ -353,6 +360,13 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     # ------------------------------------------------------------------ going on with a batch
     Key("resume.confirm", "enter", "go on", "resume", "go on"),
+    Key(
+        "resume.in-doubt",
+        "i,f3",
+        "steps in doubt: leave them, run them again, or take them as done",
+        "resume",
+        "in doubt",
+    ),
     # ------------------------------------------------------------------ batches of the store
     Key("batches.open", "enter", "open the batch", "batches", "open"),
     Key("batches.down", "j,down", "next batch", "batches", "next", action="move(1)"),

@@ -81,6 +81,7 @@ def wish_of_screen(source: str, *, reason: str | None, yes: bool) -> BatchWish:
         selection=BatchSelection(saga_ids=asked.saga_ids),
         overrides=tuple(map(str, asked.overrides)),
         saga_overrides=asked.saga_overrides,
+        in_doubt=asked.in_doubt,
         allow_type=asked.allow_type,
         reason=reason,
         yes=yes,

@@ -14,7 +14,7 @@ from sagaz_tui.batch_journal import JournaledBatch
 from sagaz_tui.batch_run import BatchRun
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.screens.batch_resume import BatchResumeScreen, needs_no_canary
+from sagaz_tui.screens.batch_resume import BatchResumeScreen, Resumption
 from sagaz_tui.stopping import CannotStopError
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
@@ -178,8 +178,10 @@ class BatchScreen(SagazScreen[None]):
 
     @property
     def _goes_on(self) -> bool:
-        """Whether it is over with some of its sagas left."""
-        return self.followed.over and self._entry is not None and bool(self.followed.progress.left)
+        """Whether it is over with some of its sagas left, or in doubt."""
+        progress = self.followed.progress
+        left = progress.left or progress.counts["in_doubt"]
+        return self.followed.over and self._entry is not None and bool(left)
 
     def _show_end_words(self) -> None:
         """Say why it is over, where it ended otherwise than well."""
@@ -212,8 +214,11 @@ class BatchScreen(SagazScreen[None]):
             self._words.show((Span(text, "muted"),))
         else:
             key = keys_called("progress.resume", self.sagaz.settings.keys)
-            left = self.followed.progress.left
-            text = f" goes on with the {f'{left:,} that are' if left > 1 else 'one that is'} left"
+            progress = self.followed.progress
+            left, what = progress.left, "left"
+            if not left:
+                left, what = progress.counts["in_doubt"], "in doubt"
+            text = f" goes on with the {f'{left:,} that are' if left > 1 else 'one that is'} {what}"
             self._words.show((Span(f" {key}", "live", bold=True), Span(text, "text")))
 
     def _while_running(self) -> str:
@@ -276,13 +281,14 @@ class BatchScreen(SagazScreen[None]):
         else:
             self.app.push_screen(BatchResumeScreen(self.followed.progress), self._resume)
 
-    def _resume(self, yes: bool | None) -> None:
+    def _resume(self, how: Resumption | None) -> None:
         batch_id = self.followed.progress.batch_id
-        if not yes or batch_id is None:
+        if how is None or batch_id is None:
             return
         try:
-            canary = not needs_no_canary(self.followed.progress)
-            run = BatchRun.resume(self.sagaz.settings, batch_id, canary=canary)
+            run = BatchRun.resume(
+                self.sagaz.settings, batch_id, canary=how.canary, in_doubt=how.in_doubt
+            )
         except SagazError as error:
             self._say(str(error))
         else:

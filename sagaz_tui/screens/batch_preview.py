@@ -14,7 +14,7 @@ from textual.events import DescendantFocus, Event, Resize
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import SagazError, UsageError
-from sagaz_tui.batch_request import BatchRequest, as_command
+from sagaz_tui.batch_request import IN_DOUBT_WAYS, BatchRequest, as_command
 from sagaz_tui.batch_run import BatchRun, make_preview
 from sagaz_tui.editor import editor_command
 from sagaz_tui.keys import bindings_for, keys_called
@@ -160,7 +160,8 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         elif self._file_row.display:
             self._footer.show("file")
         else:
-            self._footer.show("batch", leave_out=("batch.run",) if refusal else ())
+            meaningless = {"batch.run": bool(refusal), "batch.in-doubt": not self._is_in_doubt}
+            self._footer.show("batch", leave_out=[key for key, none in meaningless.items() if none])
         if self._typing_elsewhere:
             self._ask(())
         elif self._preview is not None or self._trouble:
@@ -323,6 +324,20 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         self._let_be_typed()
 
     # ------------------------------------------------------------------ other keys
+
+    def action_in_doubt(self) -> None:
+        """Choose the next of what can be done with steps in doubt."""
+        if self._is_in_doubt:
+            at = IN_DOUBT_WAYS.index(self.request.in_doubt)
+            following = IN_DOUBT_WAYS[(at + 1) % len(IN_DOUBT_WAYS)]
+            self._plan_anew(replace(self.request, in_doubt=following))
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether there is something to choose."""
+        skipped = self._preview.skipped if self._preview is not None else ()
+        chosen = self.request.in_doubt is not None
+        return chosen or any(item.state == "in_doubt" for item in skipped)
 
     def action_move(self, by: int) -> None:
         """Scroll."""

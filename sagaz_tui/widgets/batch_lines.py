@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
     from sagaz_tui.batch_request import BatchRequest
 
+_IN_DOUBT: Final = {
+    "retry": "steps in doubt run again",
+    "skip": "steps in doubt are taken as done",
+}
 _SKIPPED: Final = 200
 _REASON_LINES: Final = 4
 _ERRORS: Final = 10
@@ -62,6 +66,8 @@ def preview_lines(preview: BatchPreview, width: int, request: BatchRequest) -> l
         count = len(request.saga_overrides)
         words = f" {request.override_file} sets values in {count:,} of them, each its own"
         lines.append((Span(clip(words, width), "changed"),))
+    if request.in_doubt is not None:
+        lines.append((Span(f" {_IN_DOUBT[request.in_doubt]}", "changed"),))
     lines.append(())
     if preview.samples:
         head = " The first of them" if preview.runs > len(preview.samples) else " They are"

@@ -13,13 +13,14 @@ from textual.strip import Strip
 
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
+from sagaz_tui.batch_request import BatchRequest
 from sagaz_tui.screens.batch import BatchScreen
 from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanPane
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.settings import Settings
-from tests.cli.batch_shop import PostedParcel
+from tests.cli.batch_shop import PostedParcel, StuckOrder
 from tests.end_to_end.shop import ShopSaga
 from tests.screen.looking import painted, press, until, until_painted
 from tests.screen.planned import ledger
@@ -38,18 +39,22 @@ async def orders(store: SnapshotStorage) -> SnapshotStorage:
     return store
 
 
-@asynccontextmanager
-async def marked(
-    storage: SnapshotStorage, filter: str = "", keys: tuple[str, ...] = ("R",), **more: Any
-) -> AsyncIterator[Pilot[None]]:
-    """The list with all that match marked, and the batch of them on top, by these keys."""
-    settings = Settings(
+def settings(**more: Any) -> Settings:
+    """Settings that name the modules of the orders and of the parcel."""
+    return Settings(
         storage_url="sqlite:///sagaz.db",
         sagas=("tests.end_to_end.shop", "tests.cli.batch_shop"),
         sources={"sagas": "the test"},
         **more,
     )
-    app = SagazApp(storage, settings, ascii=False)
+
+
+@asynccontextmanager
+async def marked(
+    storage: SnapshotStorage, filter: str = "", keys: tuple[str, ...] = ("R",), **more: Any
+) -> AsyncIterator[Pilot[None]]:
+    """The list with all that match marked, and the batch of them on top, by these keys."""
+    app = SagazApp(storage, settings(**more), ascii=False)
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         await until_painted(pilot, "1 Failed 4", "▌✗ parcel_7")
         press(pilot, "/", *filter, "enter", "*")
@@ -239,6 +244,37 @@ async def test_a_value_that_fits_none_of_them_leaves_them_out_with_the_reason(
         # The parcel, as which edits are read, has no such key, and takes any type.
         press(pilot, "e", *"order_id:=5", "enter")
         await until_painted(pilot, "1 of 4 would run", "3 are left out", "enter replays it")
+
+
+async def test_those_in_doubt_are_left_out_until_it_is_said_what_they_did(
+    orders: SnapshotStorage,
+) -> None:
+    await StuckOrder({}, saga_id="stuck", snapshot_storage=orders).execute()
+    app = SagazApp(orders, settings(production="PROD-EU"), ascii=False)
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+        asked = BatchRequest(("order_9", "stuck"))
+        app.push_screen(BatchPreviewScreen(asked), lambda run: app.push_screen(BatchScreen(run)))
+        await until_painted(pilot, "1 of 2 would run", "1 is left out", "F3 in doubt")
+        press(pilot, "f3")
+        await until_painted(pilot, "steps in doubt run again", "2 of 2 would run")
+        press(pilot, "f3", "f3")
+        await until_painted(pilot, "1 is left out", "Type 1 and why")
+        await until(pilot, lambda: pilot.app.screen.focused, "the line to type in")
+        press(pilot, *"1 gateway is back", "enter")
+        await until_painted(
+            pilot,
+            "COMPLETED",
+            "✓ 1 succeeded",
+            "? 1 in doubt",
+            "R goes on with the one that is in doubt",
+        )
+        press(pilot, "R")
+        await until_painted(pilot, "One is in doubt", "F3: say what is to be done", "Type 0")
+        press(pilot, "f3")
+        await until_painted(pilot, "F3: take them as done", "Type 1")
+        press(pilot, "1", "enter")
+        # It runs again, and is no further for it.
+        await until_painted(pilot, "COMPLETED", "✗ 1 failed", "✓ 1 succeeded")
 
 
 async def test_a_store_opened_to_look_only_replays_nothing(orders: SnapshotStorage) -> None:

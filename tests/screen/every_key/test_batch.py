@@ -19,6 +19,7 @@ from sagaz_tui.batch_request import BatchRequest
 from sagaz_tui.batch_run import BatchRun
 from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.settings import Settings
+from tests.screen.every_key.test_replaying import StuckKeyParcel
 from tests.screen.every_key.walking import EVERYWHERE, Step, chosen, copied, gone, leave, walk
 from tests.screen.looking import until_painted
 from tests.screen.replayed import fail_parcel
@@ -57,6 +58,8 @@ BATCHES = (
     Step("batches.open", "enter", "INTERRUPTED"),
     Step("progress.copy", "Y", copied("sagaz replay batch --resume batch-b")),
     Step("progress.resume", "R", "Go on with the batch"),
+    Step("resume.in-doubt", "i", "those steps run again"),
+    Step("resume.in-doubt", "f3", "those steps are taken as done"),
     Step("resume.confirm", "enter", "RUNNING"),
 )
 PROGRESS = (
@@ -67,7 +70,11 @@ PROGRESS = (
     Step("progress.stop", "X", "STOPPING"),
     Step("progress.open", "enter", "parcel_1~r1 is not in this store"),
 )
-WALKS = (PREVIEW, BATCHES, PROGRESS, (Step("batch.run", "enter", "3 of 9"),))
+DOUBT = (
+    Step("batch.in-doubt", "i", "steps in doubt run again"),
+    Step("batch.in-doubt", "f3", "steps in doubt are taken as done"),
+)
+WALKS = (PREVIEW, BATCHES, PROGRESS, DOUBT, (Step("batch.run", "enter", "3 of 9"),))
 
 
 class Endless(BatchRun):
@@ -90,18 +97,21 @@ async def parcels(
     Path("each.csv").write_text("saga_id,token\nparcel_2,t2\n")
     run = endless(tmp_path)
     monkeypatch.setattr(BatchRun, "start", lambda *_: run)
-    monkeypatch.setattr(BatchRun, "resume", lambda *_, canary: run)
+    monkeypatch.setattr(BatchRun, "resume", lambda *_, **how: run)
     async with SQLiteSnapshotStorage("s.db") as storage:
         for number in range(1, 13):
             await fail_parcel(storage, f"parcel_{number}")
         await fail_parcel(storage, "left")
+        await StuckKeyParcel({}, saga_id="stuck", snapshot_storage=storage).execute()
         stopped = BatchReplay(storage, BatchSelection(saga_ids=("left",)))
         await stopped.run()
         (entry,) = await storage.list_batches()
         ago = entry.started_at - timedelta(hours=1)
         await storage.save_batch(replace(entry, status="stopped", started_at=ago))
         items = (*entry.items, ("parcel_1", "ReplayedParcel", "charge", None))
-        begun = replace(entry, batch_id="batch-b", items=items, status="running")
+        begun = replace(
+            entry, batch_id="batch-b", items=items, status="running", counts={"in_doubt": 1}
+        )
         await storage.save_batch(replace(begun, started_at=ago + timedelta(minutes=1)))
     # As the program opens it: whatever the keys do, nothing can be written.
     async with SQLiteSnapshotStorage("s.db", read_only=True) as storage:
@@ -111,12 +121,15 @@ async def parcels(
 async def test_before_it_runs_under_way_and_over(parcels: SnapshotStorage) -> None:
     app = SagazApp(parcels, Settings(storage_url="sqlite:///s.db"), ascii=False)
     async with app.run_test(size=(90, 12), notifications=True) as pilot:
-        await until_painted(pilot, "1 Failed 1")
+        await until_painted(pilot, "1 Failed 14")
         await walk(pilot, BATCHES)
         await walk(pilot, (Step("", "escape", gone("RUNNING")),))
+        app.push_screen(BatchPreviewScreen(BatchRequest(("stuck",))))
+        await until_painted(pilot, "There is nothing to run.", "i in doubt")
+        await walk(pilot, (*DOUBT, Step("", "escape", gone("in doubt"))))
         app.push_screen(BatchPreviewScreen(BatchRequest(IDS)), app.screen._batch_started)
         await until_painted(pilot, "12 of 12 would run", "enter replays")
-        await walk(pilot, (*EVERYWHERE, *PREVIEW, *WALKS[-1], *EVERYWHERE, *PROGRESS))
+        await walk(pilot, (*EVERYWHERE, *PREVIEW, *WALKS[-1], *EVERYWHERE[:-1], *PROGRESS))
         await leave(pilot)
 
 
