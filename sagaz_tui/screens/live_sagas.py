@@ -34,7 +34,7 @@ from sagaz_tui.widgets.saga_bars import (
     views_line,
 )
 from sagaz_tui.widgets.saga_rows import Layout, head_line
-from sagaz_tui.widgets.saga_table import SagaTable, notice
+from sagaz_tui.widgets.saga_table import SagaTable
 
 if TYPE_CHECKING:
     from sagaz_tui.widgets.saga_preview import SagaPreview
@@ -336,8 +336,8 @@ class LiveSagas(SagazScreen[None]):
                 self._question, self._counts, self.sagaz.storage.name, complete=complete
             )
         elif self._trouble:
-            texts = (visible(self._trouble), "It is tried again by itself.")
-        self.table.set_notice(notice(*texts))
+            texts = (self._trouble, "It is tried again by itself.")
+        self.table.set_notice(texts)
 
     def on_resize(self, event: Resize) -> None:
         """Show the selected saga beside the rows where there is room for it."""

@@ -91,7 +91,7 @@ class EditLine(Vertical):
     EditLine TextPane { height: auto; max-height: 4; }
     EditLine #typing { height: 2; }
     EditLine #prompt-row { height: 1; }
-    EditLine #prompt { width: 3; color: $s-live; }
+    EditLine #prompt { width: 4; color: $s-live; }
     EditLine EditInput {
         height: 1; width: 1fr; border: none; padding: 0; background: $s-cursor; color: $s-text;
     }
@@ -123,7 +123,7 @@ class EditLine(Vertical):
         self._input = EditInput(self)
         self._hint = Static("", id="hint", markup=False)
         self._typing = Vertical(
-            Horizontal(Static("e>", id="prompt", markup=False), self._input, id="prompt-row"),
+            Horizontal(Static(" e>", id="prompt", markup=False), self._input, id="prompt-row"),
             self._hint,
             id="typing",
         )
@@ -199,6 +199,7 @@ class EditLine(Vertical):
         unfit = sum(bool(edit.problem) for edit in self.edits)
         notes = [f"{unfit} no longer fit{'s' * (unfit == 1)}"] if unfit else []
         self._head.set_title(self._base.title, [*notes, f"{count} staged"])
+        self._head.set_active(self.typing)
         self._write_staged()
 
     def on_resize(self) -> None:

@@ -185,4 +185,5 @@ def empty_words(
     if not counts.all:
         return (f"No saga is recorded in {visible(store)} yet.", "Each shows here as it runs.")
     words = "Nothing has failed." if question.view == "failed" else "Nothing is running."
-    return (f"{words} 3 shows all {counts.all:,} sagas.",)
+    every = f"all {counts.all:,} sagas" if counts.all > 1 else "the one saga that there is"
+    return (f"{words} 3 shows {every}.",)

@@ -10,9 +10,12 @@ from textual.message import Message
 
 from sagaz_core.model import SagaSummary
 from sagaz_tui.widgets.lines import Line, LinePane, Span
+from sagaz_tui.widgets.safe_text import wrap
 from sagaz_tui.widgets.saga_rows import Layout, age_text, lay_out, saga_line
 
 _SAMPLE = 200
+_INDENT = "   "
+_SENTENCE_LINES = 6
 _AHEAD = 40
 
 
@@ -73,7 +76,9 @@ class SagaTable(LinePane, can_focus=False):
         self._painted: str | None = None
         self._told: SagaSummary | None = None
         self._ages: dict[int, str] = {}
+        self._sentences: tuple[str, ...] = ()
         self._notice: tuple[Line, ...] = ()
+        """The sentences as lines of this width."""
         self._step_head = "STEP"
         self._layout = Layout(())
 
@@ -142,10 +147,11 @@ class SagaTable(LinePane, can_focus=False):
                 self.refresh_line(place)
         self._tell_choice()
 
-    def set_notice(self, lines: Sequence[Line]) -> None:
+    def set_notice(self, sentences: Sequence[str]) -> None:
         """Say this where there are no rows."""
-        if tuple(lines) != self._notice:
-            self._notice = tuple(lines)
+        if tuple(sentences) != self._sentences:
+            self._sentences = tuple(sentences)
+            self._write_notice()
             if not self._rows:
                 self.refresh()
 
@@ -235,6 +241,7 @@ class SagaTable(LinePane, can_focus=False):
     def on_resize(self) -> None:
         """Give the columns what room there is now."""
         self._lay_out()
+        self._write_notice()
         if self._selected is not None:
             self.keep_in_sight(self._places[self._selected])
         self._ask_for_more()
@@ -260,6 +267,11 @@ class SagaTable(LinePane, can_focus=False):
             self._layout = layout
             self.post_message(self.LaidOut(layout))
 
+    def _write_notice(self) -> None:
+        width = max(self.text_width - len(_INDENT) - 1, 1)
+        parts = (part for text in self._sentences for part in wrap(text, width, _SENTENCE_LINES))
+        self._notice = ((), *((Span(_INDENT + part, "muted"),) for part in parts))
+
     def _ask_for_more(self) -> None:
         if self.near_end:
             self.post_message(self.WantsMore())
@@ -267,8 +279,3 @@ class SagaTable(LinePane, can_focus=False):
     def _in_sight(self, place: int) -> bool:
         top = round(self.scroll_offset.y)
         return top <= place < top + self.size.height
-
-
-def notice(*lines: str) -> tuple[Line, ...]:
-    """Give a few words as lines for an empty list."""
-    return ((), *((Span("   " + text, "muted"),) for text in lines))

@@ -262,7 +262,7 @@ async def test_no_failure_says_how_many_there_are(tmp_path: Path) -> None:
     async with SQLiteSnapshotStorage(tmp_path / "fine.db") as storage:
         await complete(storage, "order_1")
         async with listing(storage) as pilot:
-            await until_painted(pilot, "Nothing has failed. 3 shows all 1 sagas.")
+            await until_painted(pilot, "Nothing has failed. 3 shows the one saga that there is.")
 
 
 class Flaky(SnapshotStorage):

@@ -11,7 +11,7 @@ from tests.screen.test_debugger import debugging
 
 def same_start(screen: str) -> bool:
     """Whether the line is open, and still for the checkpoint of the failed step."""
-    return "\ne> " in screen and "Edits for the replay from charge @#2" in screen
+    return "\n e> " in screen and "Edits for the replay from charge @#2" in screen
 
 
 AROUND = (
