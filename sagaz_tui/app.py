@@ -30,7 +30,7 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
     Args:
         storage: where to look; the screen itself never writes to it.
         settings: labels, keys, and where the sagas' code is.
-        saga_id: open this saga's debugger at once, the list one layer below.
+        saga_id: open this saga's debugger at once; the way back leads to the list.
         ascii: draw with ASCII alone; None: as the terminal's locale says.
         clock: tells the time, timezone-aware.
     """
@@ -79,15 +79,19 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         return [*filters, self._ascii_filter] if self.ascii else filters
 
     def get_default_screen(self) -> Screen[None]:
-        """The saga list lies below everything else."""
-        return SagasScreen()
+        """The saga list lies below everything else; below a saga opened at once it comes later."""
+        return SagasScreen() if self._saga_id is None else Screen()
 
     def on_mount(self) -> None:
         """Open the saga that was asked for."""
         if self._saga_id is not None:
             from sagaz_tui.screens.debugger import DebuggerScreen
 
-            self.push_screen(DebuggerScreen(self._saga_id))
+            self.push_screen(DebuggerScreen(self._saga_id), self._show_list)
+
+    def _show_list(self, result: None) -> None:
+        """Show the list, in which nobody has looked yet."""
+        self.push_screen(SagasScreen())
 
     async def on_unmount(self) -> None:
         """Give the store back."""
