@@ -91,7 +91,7 @@ ANSI: Final = Palette(
     removed="red",
     changed="yellow",
     undo="magenta",
-    live="blue",
+    live="bright_blue",
     ghost="cyan",
     secret="yellow",
 )

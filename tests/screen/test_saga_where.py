@@ -10,6 +10,7 @@ import pytest
 
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.saga_filter import parse_filter
 from tests.screen.failures import TIMEOUT, fail
@@ -110,6 +111,10 @@ class Patient(SnapshotStorage):
     """A real store of which one saga is read only when it is let."""
 
     held: asyncio.Event | None = None
+
+    @property
+    def masked(self) -> StoreReader:
+        return self
 
     async def get_latest_snapshot(
         self, saga_id: str, before_step: str | None = None
