@@ -281,9 +281,7 @@ class DebuggerScreen(ExplorerScreen):
             )
 
     async def _find_log(self) -> None:
-        await self._ready.wait()
-        is_replay = self._view is not None and self._view.saga.parent_id is not None
-        if is_replay and self._log_file is None:
+        if self._log_file is None:
             # The screen may be taken down meanwhile.
             with suppress(StorageError, NoMatches):
                 entry = await self.sagaz.storage.get_replay_log(self.saga_id)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from sagaz_core.model import ReplayLogEntry
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.replay_output import Output, new_output, new_request_id
@@ -89,6 +90,27 @@ async def test_what_no_screen_started_has_no_log(saga_id: str) -> None:
         assert "p log" not in painted(pilot.app)
         press(pilot, "p")
         await until_painted(pilot, f"no log of {saga_id} here")
+
+
+async def test_a_replay_that_has_recorded_nothing_yet_has_its_log() -> None:
+    request_id = new_request_id()
+    write(new_output(request_id), "Traceback (most recent call last):")
+    async with InMemorySnapshotStorage() as storage:
+        await fail_parcel(storage)
+        named = ReplayLogEntry(
+            replay_id="parcel_1~r1",
+            original_saga_id="parcel_1",
+            from_step="charge",
+            snapshot_id=None,
+            sequence=2,
+            request_id=request_id,
+        )
+        await storage.save_replay_log(named)
+        app = SagazApp(storage, Settings(), "parcel_1~r1", ascii=False)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until_painted(pilot, "is not in this store, or not yet", "p log")
+            press(pilot, "p")
+            await until_painted(pilot, "Log ─", "Traceback (most recent call last):")
 
 
 def test_long_lines_are_folded_and_what_is_left_out_is_told() -> None:
