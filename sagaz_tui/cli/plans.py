@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from sagaz_core.model import (
@@ -14,6 +15,7 @@ from sagaz_core.model import (
     StepFate,
 )
 from sagaz_core.replay.plan_data import plan_data
+from sagaz_core.storage.reader import StoreReader
 from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Row, emit, emit_facts, emit_rows
@@ -133,6 +135,13 @@ def print_outcome(result: ReplayResult) -> None:
 
 def _lost_words(errors: int) -> str:
     return f"{errors} values or checkpoints could not be recorded" if errors else ""
+
+
+async def masked_result(store: StoreReader, result: ReplayResult | None) -> ReplayResult | None:
+    """Return what came of a replay as it may be shown: whoever ran it has its context plain."""
+    if result is None:
+        return None
+    return replace(result, context=await store.mask((), result.context))
 
 
 def result_data(result: ReplayResult) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sagaz_tui.cli.exits import DONE, FAILED
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.overrides import collect_overrides
-from sagaz_tui.cli.plans import print_outcome, print_plan, result_data
+from sagaz_tui.cli.plans import masked_result, print_outcome, print_plan, result_data
 from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
@@ -99,9 +99,12 @@ async def _in_store(
             raise SagaNotFoundError(wish.saga_id)
         factory = load_code(settings, saga.saga_name, wish.factory)
         replay = SagaReplay(wish.saga_id, store, saga_factory=factory)
-        if wish.dry_run or wish.simulate:
-            return await _from_checkpoint(replay, wish, overrides)
-        return await _followed(store, replay, wish, overrides)
+        result = (
+            await _from_checkpoint(replay, wish, overrides)
+            if wish.dry_run or wish.simulate
+            else await _followed(store, replay, wish, overrides)
+        )
+        return await masked_result(store, result)
 
 
 async def _from_checkpoint(

@@ -14,7 +14,7 @@ from sagaz_tui.cli.code import load_code
 from sagaz_tui.cli.exits import DONE, FAILED, say
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
-from sagaz_tui.cli.plans import print_outcome, result_data
+from sagaz_tui.cli.plans import masked_result, print_outcome, result_data
 from sagaz_tui.cli.progress import Progress, tell
 from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
 from sagaz_tui.cli.stores import check_existing, open_existing
@@ -58,7 +58,8 @@ async def _in_store(
             return await SagaReplay(saga_id, store).resume()
         made_by = load_code(settings, saga.saga_name, factory)
         replay = SagaReplay(saga_id, store, saga_factory=made_by)
-        return await _followed(store, replay, in_doubt, saga.checkpoints)
+        result = await _followed(store, replay, in_doubt, saga.checkpoints)
+        return await masked_result(store, result)
 
 
 async def _followed(
