@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from screenshots.make import FOLDER, PICTURES, take
+from screenshots.make import FOLDER, take
+from screenshots.pictures import PICTURES
 from screenshots.recording import record
 
 

@@ -7,18 +7,15 @@ import difflib
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime, tzinfo
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.times import to_micros
-from screenshots.recording import NOW, record
+from screenshots.recording import record
 from screenshots.recording_replay import record_replay
+from screenshots.stillness import STILL
 from tests.screen.looking import PATIENCE
 from tests.screen.pictures.painting import STRAY, picture_of
 
@@ -71,22 +68,13 @@ async def _compare(pilot: Pilot[None], path: Path) -> None:
 @pytest.fixture(autouse=True)
 def time_stands_still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let it be the same moment in the same zone, wherever the pictures are looked at."""
-    monkeypatch.setattr(Input, "_toggle_cursor", lambda line: None)
-    monkeypatch.setattr("sagaz_core.model.values.datetime", _Still)
-    still = SimpleNamespace(time_ns=lambda: 1000 * to_micros(NOW))
-    for module in ("times", "backends.memory"):
-        monkeypatch.setattr(f"sagaz_core.storage.{module}.time", still)
+    for name, value in STILL.items():
+        monkeypatch.setattr(name, value)
     with monkeypatch.context() as patched:
         patched.setenv("TZ", "UTC")
         time.tzset()
         yield
     time.tzset()
-
-
-class _Still(datetime):
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        return NOW
 
 
 @pytest.fixture(scope="session")
