@@ -84,6 +84,17 @@ class Terminal:
         """The screen as lines of text."""
         return "\n".join(self.emulator.display)
 
+    @property
+    def is_grey(self) -> bool:
+        """Whether everything so far came in shades of grey, of which each part is alike."""
+        mixed = rb"[34]8;2;(\d+);(\d+);(\d+)"
+        by_number = re.search(
+            rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]", re.sub(mixed, b"0", self.sent)
+        )
+        return by_number is None and all(
+            red == green == blue for red, green, blue in re.findall(mixed, self.sent)
+        )
+
     def type(self, keys: str) -> None:
         """Type keys, counting their bytes, in one write."""
         data = keys.encode()
@@ -103,7 +114,7 @@ class Terminal:
         self.stream.feed(data)
         return True
 
-    def wait_for(self, what: str | Callable[[str], bool], timeout: float = 20.0) -> str:
+    def wait_for(self, what: str | Callable[[str], bool], timeout: float = 60.0) -> str:
         """Wait until the screen shows a pattern or satisfies a condition; return the screen."""
         shown = what if callable(what) else lambda text: re.search(what, text) is not None
         deadline = time.monotonic() + timeout
@@ -112,7 +123,7 @@ class Terminal:
                 raise AssertionError(f"never shown: {what!r}\n{self.text}")
         return self.text
 
-    def wait_for_end(self, timeout: float = 20.0) -> int | None:
+    def wait_for_end(self, timeout: float = 60.0) -> int | None:
         """Wait until the program has ended; return its exit code."""
         deadline = time.monotonic() + timeout
         while self.pump():

@@ -33,19 +33,29 @@ def test_the_screen_opens_on_a_store_that_may_only_be_read(tmp_path: Path, end: 
         assert terminal.wait_for_end() == 0
 
 
-def test_the_screen_says_that_its_store_has_gone_and_goes_on_when_it_is_back(
-    tmp_path: Path,
-) -> None:
+def test_the_screen_follows_a_store_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     path, away = tmp_path / "sagaz.db", tmp_path / "away.db"
     with written(path, "closed"):
         pass
     with Terminal([SAGAZ, "tui", "s"], cwd=tmp_path) as terminal:
         terminal.type("G")
-        terminal.wait_for("LIVE")
+        terminal.wait_for("#5/5")
+        with written_on(path) as writer:
+            writer.save()
+            terminal.wait_for(r"#6/6 before_step step_1(?s:.*)▌6 ○ before step_1")
+            terminal.wait_for("LIVE")
         path.rename(away)
-        terminal.wait_for("stale")
+        terminal.wait_for(r"stale.*retry in")
+        assert "LIVE" not in terminal.text
+        # What was read stays, and can be looked at.
+        terminal.type("h")
+        terminal.wait_for(r"#5/6(?s:.*)2 Context @#5(?s:.*)n +5 ")
         away.rename(path)
+        terminal.wait_for(lambda text: "stale" not in text)
+        terminal.type("G")
         terminal.wait_for("LIVE")
         with written_on(path) as writer:
             writer.save()
-            terminal.wait_for("#6/6")
+            terminal.wait_for(r"#7/7 before_step step_1(?s:.*)2 Context @#7(?s:.*)n +1 ")
+        terminal.type("qq")
+        assert terminal.wait_for_end() == 0
