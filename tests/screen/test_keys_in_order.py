@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from sagaz_tui.keys_in_order import KeysInOrder
@@ -34,6 +38,7 @@ class OrderApp(KeysInOrder):
     def __init__(self) -> None:
         super().__init__()
         self.counted = 0
+        self.five = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         yield Static("nothing")
@@ -47,9 +52,35 @@ class OrderApp(KeysInOrder):
 
     def action_count(self) -> None:
         self.counted += 1
+        if self.counted == 5:
+            self.five.set()
 
     def on_input_submitted(self) -> None:
         self.screen.set_focus(None)
+
+
+class Busy(Widget, can_focus=True):
+    """A widget that binds keys and handles none itself, and is held up for a while."""
+
+    BINDINGS = [Binding("d", "double", "double")]  # noqa: RUF012 - Textual declares it so
+    only_binds_keys = True
+
+    class Hold(Message):
+        """Be held up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = asyncio.Event()
+        self.over = asyncio.Event()
+
+    async def on_busy_hold(self) -> None:
+        self.held.set()
+        await self.over.wait()
+
+    def action_double(self) -> None:
+        app = self.app
+        assert isinstance(app, OrderApp)
+        app.counted *= 2
 
 
 def typed(pilot: Pilot[None]) -> str:
@@ -75,3 +106,19 @@ async def test_many_keys_cost_little_each() -> None:
     async with app.run_test() as pilot:
         press(pilot, *"+" * 1000)
         await until(pilot, lambda: app.counted == 1000, "all counted")
+
+
+async def test_a_pane_that_only_binds_keys_holds_up_none_of_them() -> None:
+    app = OrderApp()
+    async with app.run_test() as pilot:
+        busy = Busy()
+        await app.mount(busy)
+        app.screen.set_focus(busy)
+        busy.post_message(Busy.Hold())
+        await busy.held.wait()
+        press(pilot, "+", "+", "d", "+")
+        try:
+            # Not by the pilot, which waits for every widget.
+            await asyncio.wait_for(app.five.wait(), 5)
+        finally:
+            busy.over.set()

@@ -18,10 +18,11 @@ from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp
-from sagaz_tui.replay_start import Start, start_of
+from sagaz_tui.replay_start import Start
 from sagaz_tui.screens.history import HistoryScreen
-from sagaz_tui.session import SagaSession
+from sagaz_tui.session import Moment, SagaSession
 from sagaz_tui.settings import Settings
+from sagaz_tui.widgets.why import WhyText
 from tests.screen.looking import painted, press, until, until_painted
 
 MANY = 12_000
@@ -166,6 +167,45 @@ async def test_the_screen_follows_the_cursor_from_end_to_end(backend: CountingBa
         await until(pilot, lambda: painted(pilot.app).splitlines()[1].count("✗") == 2, "both")
 
 
+async def test_where_the_cursor_is_shows_before_anything_is_read_for_it(
+    backend: CountingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with looking(backend) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, HistoryScreen)
+        await until(pilot, screen._whole.is_set, "all kinds known")
+        seen: list[str] = []
+        moment, displayed = screen._session.moment, screen.displayed
+
+        async def read(sequence: int) -> Moment:
+            seen.append(f"read {sequence}")
+            return await moment(sequence)
+
+        def painted_now() -> None:
+            displayed()
+            words = painted(pilot.app).splitlines()[4].split()
+            seen.append(f"painted {words[0]}")
+
+        monkeypatch.setattr(screen._session, "moment", read)
+        monkeypatch.setattr(screen, "displayed", painted_now)
+        # As if it were not painted a moment ago, or the key would share the next frame.
+        screen._painted_at = 0.0
+        press(pilot, "h")
+        await until_painted(pilot, f"2 Context @#{MANY - 3} ", f"Why @#{MANY - 3} ")
+        assert seen[:2] == [f"painted #{MANY - 3}/{MANY}", f"read {MANY - 3}"]
+
+
+async def test_a_pane_that_is_not_open_is_written_once_it_is(backend: CountingBackend) -> None:
+    async with looking(backend) as pilot:
+        press(pilot, "h")
+        await until_painted(pilot, f"2 Context @#{MANY - 3} ")
+        beside = pilot.app.screen.query_one("#why-diff-text", WhyText)
+        assert beside.count == 0
+        await pilot.resize_terminal(140, 30)
+        await until_painted(pilot, f"4 Diff 1 @#{MANY - 3} ", "~ /number")
+        assert beside.count > 0
+
+
 async def test_rows_scrolled_to_are_read(backend: CountingBackend) -> None:
     async with looking(backend) as pilot:
         timeline = pilot.app.screen.query_one("Timeline")
@@ -208,34 +248,3 @@ async def test_a_jump_marks_no_more_lines_to_be_redrawn_than_are_in_sight(
         await until_painted(pilot, f"2 Context @#{MANY} ")
         assert noted
         assert max(noted) <= timeline.size.height
-
-
-async def test_a_start_that_was_not_recorded_is_looked_for_once_all_is_read(
-    backend: CountingBackend,
-) -> None:
-    storage = SnapshotStorage(backend)
-    backend.start_over()
-    assert await start_of(storage, "long", "unrecorded", MANY - 2, thorough=False) is None
-    assert backend.marks_read <= 1_000
-    found = await start_of(storage, "long", "unrecorded", MANY - 2)
-    assert found == Start("unrecorded", MANY - 3)
-
-
-async def test_opening_a_long_saga_does_not_wait_for_such_a_start(
-    backend: CountingBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    searched: list[bool] = []
-
-    async def noted(*_: object, thorough: bool) -> Start | None:
-        searched.append(thorough)
-        return Start("a", 1) if thorough else None
-
-    monkeypatch.setattr("sagaz_tui.session.start_of", noted)
-    session = SagaSession(SnapshotStorage(backend), "long")
-    await session.refresh()
-    assert session.view is not None
-    assert session.view.start is None
-    async for _ in session.read_earlier():
-        assert searched == [False]
-    assert searched == [False, True]
-    assert session.view.start == Start("a", 1)
