@@ -18,7 +18,7 @@ from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp
-from sagaz_tui.replay_start import Start
+from sagaz_tui.replay_start import Start, start_of
 from sagaz_tui.screens.history import HistoryScreen
 from sagaz_tui.session import Moment, SagaSession
 from sagaz_tui.settings import Settings
@@ -248,3 +248,34 @@ async def test_a_jump_marks_no_more_lines_to_be_redrawn_than_are_in_sight(
         await until_painted(pilot, f"2 Context @#{MANY} ")
         assert noted
         assert max(noted) <= timeline.size.height
+
+
+async def test_a_start_that_was_not_recorded_is_looked_for_once_all_is_read(
+    backend: CountingBackend,
+) -> None:
+    storage = SnapshotStorage(backend)
+    backend.start_over()
+    assert await start_of(storage, "long", "unrecorded", MANY - 2, thorough=False) is None
+    assert backend.marks_read <= 1_000
+    found = await start_of(storage, "long", "unrecorded", MANY - 2)
+    assert found == Start("unrecorded", MANY - 3)
+
+
+async def test_opening_a_long_saga_does_not_wait_for_such_a_start(
+    backend: CountingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[bool] = []
+
+    async def noted(*_: object, thorough: bool) -> Start | None:
+        searched.append(thorough)
+        return Start("a", 1) if thorough else None
+
+    monkeypatch.setattr("sagaz_tui.session.start_of", noted)
+    session = SagaSession(SnapshotStorage(backend), "long")
+    await session.refresh()
+    assert session.view is not None
+    assert session.view.start is None
+    async for _ in session.read_earlier():
+        assert searched == [False]
+    assert searched == [False, True]
+    assert session.view.start == Start("a", 1)
