@@ -98,6 +98,9 @@ async def starts_of(storage: SnapshotStorage, saga_id: str) -> list[Start]:
     for sequence in reversed([*unknown, *([last.seq] if last else [])]):
         for step in await _startable(storage, saga_id, steps, sequence):
             starts.setdefault(step, sequence)
+    if begun is not None and last is not None:
+        # Where it is not recorded which steps there are, the last one that was begun is known.
+        starts.setdefault(begun, last.seq)
     return sorted((Start(*each) for each in starts.items()), key=lambda start: start.sequence)
 
 

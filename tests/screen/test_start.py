@@ -27,6 +27,7 @@ from sagaz_tui.session import SagaSession
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.edit_line import EditLine
 from tests.screen.looking import painted, press, until, until_painted
+from tests.screen.recorded import order_snapshots, record
 
 
 class MovedStart(Saga):
@@ -226,6 +227,13 @@ async def test_an_edit_that_does_not_fit_the_new_start_stays_and_says_why() -> N
         await move_start(pilot, "j", to="weigh", at_first="fill")
         await until_painted(pilot, "~ /cart/0")
         assert "no longer" not in painted(pilot.app)
+
+
+async def test_where_the_steps_are_not_recorded_the_one_that_failed_can_be_started_at() -> None:
+    async with InMemorySnapshotStorage() as storage:
+        store: SnapshotStorage = storage
+        await record(store, order_snapshots())
+        assert [each.step for each in await starts_of(store, "order_1")] == ["reserve", "charge"]
 
 
 async def test_nothing_is_chosen_before_the_steps_are_there() -> None:
