@@ -147,7 +147,7 @@ async def test_help_tells_of_this_screen_first_and_closes_by_escape(
 
 
 def test_help_shows_every_key_as_it_is_remapped_and_every_sign() -> None:
-    lines = "\n".join(texts(help_lines("plan", {"plan.confirm": "x"}, ascii=False)))
+    lines = "\n".join(texts(help_lines("plan", {"plan.confirm": "x"}, 200, ascii=False)))
     assert lines.index("Plan\n") < lines.index("Everywhere") < lines.index("Saga list")
     assert "   x                       run it" in lines
     assert "✗                       failed" in lines
