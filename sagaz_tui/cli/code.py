@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from sagaz_core.errors import SagaFactoryError, UsageError
 from sagaz_core.replay.factory import SagaFactory, load_factory
+from sagaz_tui.cli.changed_code import fresh_code
 from sagaz_tui.settings import Settings
 
 
@@ -25,9 +26,10 @@ def load_code(settings: Settings, saga_name: str, factory: str | None) -> SagaFa
     Raises:
         UsageError: a module cannot be imported, or has no such factory.
     """
-    _import_sagas(settings)
-    chosen = factory or settings.factories.get(saga_name)
-    return None if chosen is None else _load(chosen)
+    with fresh_code(settings.code_folders):
+        _import_sagas(settings)
+        chosen = factory or settings.factories.get(saga_name)
+        return None if chosen is None else _load(chosen)
 
 
 def load_all_code(
@@ -46,10 +48,11 @@ def load_all_code(
     Raises:
         UsageError: a module cannot be imported, or has no such factory.
     """
-    _import_sagas(settings)
-    if factory is not None:
-        return _load(factory)
-    return {name: _load(chosen) for name, chosen in settings.factories.items()}
+    with fresh_code(settings.code_folders):
+        _import_sagas(settings)
+        if factory is not None:
+            return _load(factory)
+        return {name: _load(chosen) for name, chosen in settings.factories.items()}
 
 
 def _import_sagas(settings: Settings) -> None:

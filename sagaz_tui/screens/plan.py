@@ -311,7 +311,7 @@ class PlanScreen(SagazScreen[str | None]):
             self._starting = False
             self._trouble = error
             if self.is_attached:
-                await self._make()
+                await self._make_again(self.plan.digest)
             else:
                 self._tell_failed(error)
         else:
@@ -321,6 +321,18 @@ class PlanScreen(SagazScreen[str | None]):
                 self._started = started
             else:
                 self.app.notify(f"{visible(started)} has begun", markup=False)
+
+    async def _make_again(self, refused: str) -> None:
+        """Make the plan anew, in place of one that no longer was what would have run."""
+        await self._make()
+        same = self.plan is not None and self.plan.digest == refused
+        if same and "the plan changed" in str(self._trouble):
+            self.notify(
+                "this screen plans the same again: code is installed that it has not loaded; "
+                "start it anew",
+                markup=False,
+                timeout=10,
+            )
 
     def _tell_failed(self, error: SagazError) -> None:
         place = f"; see {error.log}" if isinstance(error, ReplayNotStartedError) else ""

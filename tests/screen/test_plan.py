@@ -17,6 +17,7 @@ from textual.strip import Strip
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui import planning, replay_process
 from sagaz_tui.app import SagazApp
+from sagaz_tui.cli.code import load_code
 from sagaz_tui.screens.help import HelpScreen
 from sagaz_tui.screens.plan import PlanPane, PlanScreen
 from sagaz_tui.screens.sagas import SagasScreen
@@ -190,6 +191,40 @@ async def test_a_plan_that_no_longer_holds_starts_nothing_and_is_made_anew(
         assert ledger() == ["reserved", "released"]
 
 
+CHANGING = """
+from sagaz_core import Saga
+
+class ChangingOrder(Saga):
+    async def build(self):
+        await self.add_step("pay", self.pay)
+    async def pay(self, ctx):
+        raise ConnectionError("no answer")
+"""
+
+
+async def test_code_that_was_changed_meanwhile_is_planned_with_and_runs(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    file = Path("changing_order.py")
+    file.write_text(CHANGING)
+    named = replace(settings(), sagas=("changing_order",))
+    load_code(named, "ChangingOrder", None)
+    saga = sys.modules["changing_order"].ChangingOrder({}, saga_id="c_1", snapshot_storage=store)
+    await saga.execute()
+    async with planning_in(store, saga_id="c_1", step="pay", settings=named) as pilot:
+        await until_painted(pilot, "enter runs 1 step")
+        file.write_text(CHANGING.replace('raise ConnectionError("no answer")', "return 1"))
+        press(pilot, "enter")
+        await until_painted(pilot, "the plan changed: code", "code changed since", "enter runs 1")
+        press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.started == ["c_1~r1"], "the replay")
+        while (await store.list_replays("c_1"))[0].outcome == "running":
+            await pilot.pause()
+        assert (await store.list_replays("c_1"))[0].outcome == "success"
+
+
 async def test_a_replay_that_cannot_be_started_leaves_the_plan_standing_and_says_why(
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -216,6 +251,16 @@ async def test_what_a_process_printed_that_never_began_a_replay_can_be_read_whol
         await until_painted(pilot, "Did not start", "No module named 'not_there_at_all'")
         await until_painted(pilot, "What its process printed", "one word before", "Traceback (most")
         await until_painted(pilot, "enter runs 3 steps")
+
+
+async def test_where_only_a_new_screen_would_see_the_change_that_is_said(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_instead(monkeypatch, "exit('sagaz: the plan changed: code; look at the new plan first')")
+    async with planning_in(store) as pilot:
+        await until_painted(pilot, "enter runs 3 steps")
+        press(pilot, "enter")
+        await until_painted(pilot, "the plan changed: code", "this screen plans the same again")
 
 
 async def test_what_the_person_s_own_code_raised_stands_below_why_there_is_no_plan(
