@@ -16,7 +16,11 @@ from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span
 
 _ONLY_REAL: Final = frozenset(
-    f"debugger.{verb}" for verb in ("lineage", "edit", "undo", "redo", "plan", "rehearse", "replay")
+    f"debugger.{verb}"
+    for verb in (
+        *("lineage", "edit", "undo", "redo", "plan", "rehearse", "replay"),
+        *("cancel", "log"),
+    )
 )
 """What can be done with a saga that is in the store, and not with a rehearsal."""
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sagaz_core.model import BatchLogEntry
+from sagaz_core.replay.batch.standing import read_standing
 from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_tui.batch_journal import JournaledBatch
 from sagaz_tui.batch_progress import BatchProgress
 from sagaz_tui.batch_run import BatchRequest, BatchRun
 from sagaz_tui.screens.batch import BatchScreen
@@ -33,6 +35,12 @@ async def test_what_it_would_do(shop: Path, matches: Matches) -> None:
         press(pilot, "R")
         await matches(pilot, "batch-preview")
         await in_each_theme(pilot, matches, "batch-preview")
+        press(pilot, "e", *"retry:=2")
+        await matches(pilot, "batch-edit")
+        press(pilot, "enter", "f")
+        await matches(pilot, "batch-file")
+        press(pilot, *"nowhere.csv", "enter")
+        await matches(pilot, "batch-edited")
     async with opened(shop, production="PROD-EU") as pilot:
         await show(pilot, BatchPreviewScreen(BatchRequest(("order_8841",))))
         await matches(pilot, "batch-in-production")
@@ -94,6 +102,18 @@ async def test_those_of_a_store_and_going_on_with_one(matches: Matches) -> None:
             progress.total, progress.done = 1499, 874
             await pilot.app.push_screen(BatchResumeScreen(progress))
             await matches(pilot, "batch-resume")
+            await pilot.app.pop_screen()
+            progress.counts["in_doubt"] = 3
+            await pilot.app.push_screen(BatchResumeScreen(progress))
+            press(pilot, "i")
+            await matches(pilot, "batch-resume-in-doubt")
+            for name in ("interrupted", "elsewhere"):
+                if name == "elsewhere":
+                    await storage.acquire_lease("batch-2", owner="ana@far:4711", holder="batch-2")
+                (entry, *_) = await storage.list_batches()
+                standing = await read_standing(storage, entry)
+                await show(pilot, BatchScreen(JournaledBatch(storage, standing)))
+                await matches(pilot, f"batch-{name}")
 
 
 def told(kind: str, done: int, **more: Any) -> str:

@@ -47,6 +47,8 @@ async def test_the_plan_its_start_and_its_rehearsal(shop: Path, matches: Matches
         await matches(pilot, "rehearsal")
         press(pilot, "enter")
         await matches(pilot, "ghost")
+        press(pilot, "c")
+        await matches(pilot, "ghost-compared")
 
 
 async def test_plans_that_need_more_or_cannot_run(replayed: Path, matches: Matches) -> None:
