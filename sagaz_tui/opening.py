@@ -32,11 +32,15 @@ def open_screen(
 ) -> int:
     """Run the screen as a command line asks; return the exit code.
 
+    In the place of a saga's id the path of an exported file may stand: it is opened to look.
+
     Raises:
         SagazError: what was asked is not possible; the sentence says why.
     """
     from sagaz_tui.settings import load_settings
 
+    if saga_id is not None and storage is None and storage_url is None and os.path.isfile(saga_id):
+        storage_url, saga_id, read_only = saga_id, None, True
     if saga_id is not None:
         from sagaz_core.storage.listing import check_saga_id
 

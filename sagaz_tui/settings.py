@@ -135,6 +135,11 @@ def load_settings(
     )
 
 
+def file_url(path: Path) -> str:
+    """Return the address of an SQLite file."""
+    return _as_url(str(path.absolute()))
+
+
 def mask_url(url: str) -> str:
     """Return a storage URL without its password."""
     password = urlsplit(url).password

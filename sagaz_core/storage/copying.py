@@ -75,6 +75,7 @@ async def copy_sagas(
     target: SnapshotStorage,
     *,
     progress: Callable[[CopyProgress], None] | None = None,
+    journals: bool = True,
     **filters: Any,
 ) -> CopyReport:
     """Copy the sagas that match, with their families, and read every checkpoint back.
@@ -87,6 +88,7 @@ async def copy_sagas(
         source: where from; it is only read, and may be in use.
         target: where to; it is made if it is not there.
         progress: called as it goes on, in the event loop.
+        journals: copy the journals of the batches too that replayed them.
         filters: those of :meth:`StoreReader.list_sagas`.
 
     Raises:
@@ -99,7 +101,7 @@ async def copy_sagas(
         raise UsageError(f"{source.name} cannot be copied into itself; name another target")
     await source.open()
     copy = _Copy(source.backend, await target._writable(), query, progress)
-    return await copy.run()
+    return await copy.run(journals=journals)
 
 
 class _Copy:
@@ -124,10 +126,11 @@ class _Copy:
         self._large: set[str] = set()
         """Roots of families of several sagas, each of which may come up."""
 
-    async def run(self) -> CopyReport:
+    async def run(self, *, journals: bool) -> CopyReport:
         self._total = sum((await self._source.tally(self._query, "status")).values())
         self._tell()
-        await self._batches.open()
+        if journals:
+            await self._batches.open()
         roots: dict[str, None] = {}
         async for row in every_saga(self._source, self._query):
             if row.root not in self._large:

@@ -24,11 +24,10 @@ from sagaz_core.storage.batch_log import (
     unpack_batch,
 )
 from sagaz_core.storage.batch_secrets import decrypt_batch, encrypt_batch
-from sagaz_core.storage.capture import Packed
-from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import pack, unpack
 from sagaz_core.storage.protection import Protection, SagaKey, provider_part
-from sagaz_core.storage.sealing import CONTEXT, RESULTS, place_of
+from sagaz_core.storage.reencoding import Reencoding
+from sagaz_core.storage.sealing import place_of
 from sagaz_core.storage.walking import every_saga
 
 _ATTEMPTS = 10
@@ -155,8 +154,9 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     check_entries(old, saga_id, None, entries)
     check_row(old, row, entries[-1].mac if entries else None)
     new = await protection.new_key(saga_id, old.since)
-    again = _Reencryption(saga_id, old, new)
-    changed = [again.next(entry) for entry in entries]
+    reencryption = _Reencryption(saga_id, old, new)
+    reencoding = Reencoding(reencryption.change, reencryption.sign)
+    changed = [reencoding.next(entry) for entry in entries]
     head = changed[-1] if changed else None
     keyed = row._replace(wrapped_key=new.wrapped, keyframe=head.keyframe if head else row.keyframe)
     keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
@@ -166,49 +166,29 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
 
 
 class _Reencryption:
-    """One saga's chain encoded anew under another key."""
+    """One saga's secrets under another key."""
 
     def __init__(self, saga_id: str, old: SagaKey, new: SagaKey) -> None:
         self._saga_id = saga_id
         self._old = old
         self._new = new
-        self._reading = Chain()
-        self._writing = Chain()
-        self._keyframe = 0
-        self._code: bytes | None = None
         self._sealed: dict[tuple[int, Path, Sealed], Sealed] = {}
 
-    def next(self, entry: EntryRow) -> EntryRow:
-        state = self._reading.apply(entry.body or b"")
-        link = self._writing.encode(
-            State(
-                self._side(CONTEXT, state.context),
-                self._side(RESULTS, state.results),
-                tuple(state.completed),
-                tuple(state.compensated),
-            )
-        )
-        self._writing.accept(link)
-        if link.is_keyframe:
-            self._keyframe = entry.seq
-        entry = entry._replace(keyframe=self._keyframe, body=link.body, mac=None)
-        if entry.seq >= self._new.since:
-            code = entry_code(self._new.key, self._saga_id, self._code, entry)
-            entry = entry._replace(mac=code)
-            self._code = code
-        return entry
+    def change(self, side: int, key: str, packed: bytes) -> bytes:
+        """Return a value's bytes with each secret in it under the new key."""
+        if SIGN not in packed:
+            return packed
 
-    def _side(self, side: int, values: Packed) -> Packed:
-        return {
-            key: self._value(side, key, packed) if SIGN in packed else packed
-            for key, packed in values.items()
-        }
-
-    def _value(self, side: int, key: str, packed: bytes) -> bytes:
         def found(part: Any, path: Path) -> Any:
             return self._under_new_key(side, path, part) if isinstance(part, Sealed) else part
 
         return pack(replace_inside(unpack(packed), (key,), found))
+
+    def sign(self, entry: EntryRow, before: bytes | None) -> EntryRow:
+        """Return an entry with its authentication code."""
+        if entry.seq < self._new.since:
+            return entry
+        return entry._replace(mac=entry_code(self._new.key, self._saga_id, before, entry))
 
     def _under_new_key(self, side: int, path: Path, sealed: Sealed) -> Sealed:
         # The same bytes each time, so that what did not change does not seem to.

@@ -52,6 +52,6 @@ SagaIdArgument = Annotated[
 ]
 OptionalSagaIdArgument = Annotated[
     str | None,
-    typer.Argument(metavar="ID", help="Open this saga's debugger.", callback=checked_id),
+    typer.Argument(metavar="ID", help="A saga to debug, or a file that export has written."),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]

@@ -9,6 +9,7 @@ import typer
 from sagaz_tui.cli import (
     audit,
     batch,
+    bundles,
     compare,
     config,
     copy,
@@ -46,6 +47,8 @@ app.command("search")(search.search_saga)
 app.command("resume")(resume.resume_saga)
 app.command("tui")(screen.open_screen)
 app.command("copy")(copy.copy_store)
+app.command("export")(bundles.export_saga)
+app.command("import")(bundles.import_bundle)
 app.command("prune")(prune.prune_store)
 app.command("doctor")(doctor.examine)
 app.command("forget")(forget.forget_sagas)
