@@ -21,6 +21,11 @@ _BACKWARD: Final[frozenset[Kind]] = frozenset(
 )
 """From the first of these on, a saga no longer goes forward."""
 
+NO_START: Final = (
+    "no step can start: no checkpoint of the way forward was recorded; let the saga record before "
+    "each step from now on"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Start:

@@ -19,7 +19,7 @@ from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import Where, bindings_for
 from sagaz_tui.replay_output import find_output
 from sagaz_tui.replay_process import ReplayRequest
-from sagaz_tui.replay_start import Start
+from sagaz_tui.replay_start import NO_START, Start, starts_of
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
@@ -126,11 +126,13 @@ class DebuggerScreen(ExplorerScreen):
             return None
         try:
             start = self.start or await self._session.start_near(self._cursor.sequence)
+            anywhere = start or await starts_of(self.sagaz.storage, self.saga_id)
         except StorageError:
             self._say("the store cannot be read now; try again once it answers")
             return None
         if start is None:
-            self._say(f"no step begins at or before #{self._cursor.sequence}; go to one that does")
+            here = f"no step begins at or before #{self._cursor.sequence}; go to one that does"
+            self._say(here if anywhere else NO_START)
         return start
 
     # ------------------------------------------------------------ edits

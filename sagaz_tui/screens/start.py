@@ -8,7 +8,7 @@ from textual.events import Resize
 
 from sagaz_core.errors import SagazError
 from sagaz_tui.keys import bindings_for
-from sagaz_tui.replay_start import Start, starts_of
+from sagaz_tui.replay_start import NO_START, Start, starts_of
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.command_list import CommandList
@@ -64,11 +64,7 @@ class StartScreen(Sheet[Start | None]):
             self._list.set_note(visible(str(error)), "changed")
             return
         if not self._starts:
-            text = (
-                "no step can start: no checkpoint of the way forward was recorded; let the saga "
-                "record before each step from now on"
-            )
-            self._list.set_note(text, "changed")
+            self._list.set_note(NO_START, "changed")
             return
         self._list.set_entries([(visible(each.step), f"#{each.sequence}") for each in self._starts])
         self._list.move(

@@ -156,6 +156,19 @@ async def test_the_starts_are_those_that_a_plan_has_whatever_was_recorded(
                 assert await start_of(storage, "m_1", "s3", mark.seq) in starts
 
 
+async def test_where_nothing_can_start_that_is_said() -> None:
+    only_ends = ReplayConfig(enable_snapshots=True, snapshot_strategy="on_completion")
+    config = SagaConfig(replay_config=only_ends)
+    async with InMemorySnapshotStorage() as storage:
+        context = {"by_hand": [], "fails": ""}
+        await MovedByHand(context, saga_id="m_1", config=config, snapshot_storage=storage).execute()
+        app = SagazApp(storage, Settings(), "m_1", ascii=False)
+        async with app.run_test(size=(120, 24), notifications=True) as pilot:
+            await until_painted(pilot, "1 Timeline", "completed")
+            press(pilot, "d")
+            await until_painted(pilot, "no step can start: no checkpoint of the way forward")
+
+
 class MovedWhileOpen(Saga):
     """One of two branches fails, and the other one ends when it may."""
 
