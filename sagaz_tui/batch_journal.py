@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from sagaz_core.model import BatchLogEntry, utc_now
-from sagaz_core.saga.process import host_name
+from sagaz_core.process import host_name
 from sagaz_tui.batch_progress import BatchProgress, ItemState
 from sagaz_tui.stopping import CannotStopError
 from sagaz_tui.text import visible

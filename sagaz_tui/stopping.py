@@ -11,7 +11,7 @@ from typing import Final
 
 from sagaz_core.errors import SagazError
 from sagaz_core.model import RunInfo, SagaSnapshot
-from sagaz_core.saga.process import host_name
+from sagaz_core.process import host_name
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.text import visible
 

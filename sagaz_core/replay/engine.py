@@ -9,9 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 from sagaz_core.config import RECORDING_BY_DEFAULT, SagaConfig
 from sagaz_core.errors import StoreLostError
 from sagaz_core.model import RunInfo, SagaResult
+from sagaz_core.process import host_name
 from sagaz_core.saga.copying import copy_mapping
 from sagaz_core.saga.origin import Origin
-from sagaz_core.saga.process import host_name
 from sagaz_core.saga.recorder import SagaRecorder
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.start import StartPoint

@@ -25,12 +25,12 @@ from sagaz_core.model import (
     StepError,
     StepRecord,
 )
+from sagaz_core.process import process_owner
 from sagaz_core.replay.pointer import split_pointer
 from sagaz_core.replay.recorded import Change
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.sources import LOOKED_AT, Source, find_sources, find_undoings, out_of_reach
 from sagaz_core.saga.context import StepContext
-from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Step

@@ -15,6 +15,7 @@ from sagaz_core.errors import (
     UsageError,
 )
 from sagaz_core.model import ReplayResult, ReplayStatus, utc_now
+from sagaz_core.process import process_owner
 from sagaz_core.replay.correction import Correction
 from sagaz_core.replay.digest import check_digest
 from sagaz_core.replay.earlier_call import (
@@ -31,7 +32,6 @@ from sagaz_core.replay.plan import Draft, Request, make_plan
 from sagaz_core.replay.rehearsal import rehearse
 from sagaz_core.replay.resume import resume_saga
 from sagaz_core.replay.running import Call, run_plan, stem
-from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.lease import in_progress
 from sagaz_core.storage.storage import SnapshotStorage

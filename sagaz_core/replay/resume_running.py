@@ -15,12 +15,12 @@ from sagaz_core.errors import (
     StoreLostError,
 )
 from sagaz_core.model import ReplayResult, SagaResult, SagaSummary, utc_now
+from sagaz_core.process import process_owner
 from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_state import Interrupted
 from sagaz_core.saga import recording
-from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.base import FamilyRow

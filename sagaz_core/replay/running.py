@@ -22,6 +22,7 @@ from sagaz_core.model import (
     SagaSummary,
     utc_now,
 )
+from sagaz_core.process import process_owner
 from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
 from sagaz_core.replay.engine import EngineCode
@@ -31,7 +32,6 @@ from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.saga import recording
-from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.storage.lease import Lease

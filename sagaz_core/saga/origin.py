@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sagaz_core.model import RunInfo
-from sagaz_core.saga.process import process_owner
+from sagaz_core.process import process_owner
 
 if TYPE_CHECKING:
     from sagaz_core.storage.lease import Lease

@@ -20,10 +20,10 @@ from sagaz_core.model import (
     StepRecord,
     new_id,
 )
+from sagaz_core.process import host_name
 from sagaz_core.saga.backlog import Backlog, Taken
 from sagaz_core.saga.heartbeat import Heartbeat
 from sagaz_core.saga.origin import Origin, make_writer
-from sagaz_core.saga.process import host_name
 from sagaz_core.storage.capture import Capture, detach
 from sagaz_core.storage.snapshot_ids import SnapshotIds
 from sagaz_core.storage.times import DAY, now_micros

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from sagaz_core.config import RECORDING_BY_DEFAULT, Backoff, ReplayConfig, SagaConfig
 from sagaz_core.errors import SagaDefinitionError, UsageError
 from sagaz_core.model import RunInfo, SagaResult, new_id
+from sagaz_core.process import host_name
 from sagaz_core.saga.context import check_key
 from sagaz_core.saga.copying import copy_mapping
 from sagaz_core.saga.graph import check_steps, is_graph
 from sagaz_core.saga.origin import Origin
-from sagaz_core.saga.process import host_name
 from sagaz_core.saga.recording import Recording
 from sagaz_core.saga.registry import code_of, register
 from sagaz_core.saga.resumed_run import ResumedRun, Resumption

@@ -55,7 +55,7 @@ def export_saga(
         return
 
     async def export(store: SnapshotStorage) -> CopyReport:
-        from sagaz_core.saga.process import process_owner
+        from sagaz_core.process import process_owner
 
         by = process_owner() if unmasked else None
         return await export_family(store, saga_id, output, unmasked_by=by)

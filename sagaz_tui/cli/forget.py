@@ -36,7 +36,7 @@ def forget_sagas(
 
     For example: sagaz forget --tag customer=42
     """
-    from sagaz_core.saga.process import process_owner
+    from sagaz_core.process import process_owner
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit_facts, emit_json
     from sagaz_tui.cli.stores import change

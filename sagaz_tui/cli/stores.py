@@ -55,8 +55,8 @@ def look_revealing(
         return look(storage, storage_url, question)
 
     async def ask(store: SnapshotStorage) -> Answer:
+        from sagaz_core.process import process_owner
         from sagaz_core.replay.pointer import split_pointer, to_pointer
-        from sagaz_core.saga.process import process_owner
 
         paths = [tuple(split_pointer(to_pointer(place))) for place in reveal]
         return await question(await store.reveal(saga_id, paths, by=process_owner()))

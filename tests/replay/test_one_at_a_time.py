@@ -12,8 +12,8 @@ import pytest
 
 from sagaz_core.errors import PlanChangedError, ReplayInProgressError
 from sagaz_core.model import ReplayResult, RunInfo, SagaSnapshot, StepInfo
+from sagaz_core.process import process_owner
 from sagaz_core.replay.replay import SagaReplay
-from sagaz_core.saga.process import process_owner
 from sagaz_core.saga.registry import code_of
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage

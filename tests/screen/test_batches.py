@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sagaz_core import BatchEvent, BatchReplay
+from sagaz_core.process import host_name
 from sagaz_core.replay.batch.standing import read_standing
-from sagaz_core.saga.process import host_name
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.batch_journal import JournaledBatch

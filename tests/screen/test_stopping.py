@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from sagaz_core.process import host_name
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.replay.replay import SagaReplay
-from sagaz_core.saga.process import host_name
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from sagaz_core.errors import PlanChangedError, ReplayInProgressError, StorageError
-from sagaz_core.saga.process import process_owner
+from sagaz_core.process import process_owner
 from sagaz_core.saga.recording import LEASE_TERM
 from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.storage import SnapshotStorage

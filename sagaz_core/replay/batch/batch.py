@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from sagaz_core.errors import ReadOnlyStoreError, UsageError
+from sagaz_core.process import process_owner
 from sagaz_core.replay.batch.alive import shown_alive
 from sagaz_core.replay.batch.code import BatchFactory, read_code
 from sagaz_core.replay.batch.failures import SharedFailures
@@ -25,7 +26,6 @@ from sagaz_core.replay.batch.progress import Progress
 from sagaz_core.replay.batch.selection import FAILED, BatchSelection, select
 from sagaz_core.replay.batch.worker import BatchWorker
 from sagaz_core.replay.overrides import Override
-from sagaz_core.saga.process import process_owner
 from sagaz_core.storage.storage import SnapshotStorage
 
 OnEvent = Callable[[BatchEvent], None]

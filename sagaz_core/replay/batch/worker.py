@@ -20,6 +20,7 @@ from sagaz_core.errors import (
     StorageError,
 )
 from sagaz_core.model import ReplayResult
+from sagaz_core.process import process_owner
 from sagaz_core.replay.batch.code import BatchFactory, factory_of
 from sagaz_core.replay.batch.failures import SharedFailures
 from sagaz_core.replay.batch.halt import Halt
@@ -31,7 +32,6 @@ from sagaz_core.replay.batch.pool import at_once
 from sagaz_core.replay.batch.progress import Progress
 from sagaz_core.replay.earlier_call import result_of
 from sagaz_core.replay.replay import SagaReplay
-from sagaz_core.saga.process import process_owner
 from sagaz_core.storage.storage import SnapshotStorage
 
 _LOOKS_APART: Final = 0.1

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from sagaz_core import BatchEvent, BatchReplay
+from sagaz_core.process import process_owner
 from sagaz_core.replay.batch import alive
 from sagaz_core.replay.batch.standing import BatchStanding, read_standing, replayed_items
-from sagaz_core.saga.process import process_owner
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, run_order
 
