@@ -193,12 +193,13 @@ def _run_line(stem: str, branch: Branch, width: int, now: datetime, *, here: boo
     )
     age = short_age((now - saga.started_at).total_seconds())
     right = (Span(f"{'here  ' if here else ''}{age} ago ", "muted"),)
-    room = width - line_width((*first, *status, *right)) - _FROM_CELLS
+    grew = visible(from_words(branch))
+    room = width - line_width((*first, *status, *right)) - (_FROM_CELLS if grew else 1)
     saga_id = clip_middle(saga.saga_id, max(room, _LEAST_ID))
     left = (
         *first,
         Span(saga_id, "live" if here else "text", bold=True),
         *status,
-        Span(f"  {visible(from_words(branch))}", "muted"),
+        *((Span(f"  {grew}", "muted"),) if grew else ()),
     )
     return spread(left, right, width)
