@@ -51,7 +51,9 @@ async def find_batch(storage: SnapshotStorage, standing: BatchStanding) -> Batch
 
     with suppress(SagazError, OSError):
         for run in await asyncio.to_thread(runs_under_way):
-            if run.progress.batch_id == standing.entry.batch_id:
+            # A process may have got the number of one that is gone.
+            seen = (standing.owner or "").endswith(f":{run.pid}")
+            if seen and run.progress.batch_id == standing.entry.batch_id:
                 return run
     return JournaledBatch(storage, standing)
 

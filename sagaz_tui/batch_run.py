@@ -84,7 +84,7 @@ class BatchRun:
         self.stops = 0
         """How often it was told to stop from here."""
         self.progress = BatchProgress()
-        self._pid = pid
+        self.pid = pid
         self._log = log
         self._read = 0
         self._gone = False
@@ -155,7 +155,7 @@ class BatchRun:
 
     def read(self) -> None:
         """Take in what it has written since; only whole lines count."""
-        gone = not _leads_a_session(self._pid)
+        gone = not _leads_a_session(self.pid)
         with self._log.open("rb") as file:
             file.seek(self._read)
             while piece := file.read(_AT_ONCE):
@@ -187,7 +187,7 @@ class BatchRun:
         """Let what is under way end and start nothing more; once more: cancel and undo that."""
         self.stops += 1
         with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGINT)
+            os.kill(self.pid, signal.SIGINT)
 
 
 def runs_under_way() -> list[BatchRun]:

@@ -342,7 +342,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("batch.redo", "Z,f8", "stage it again", "batch"),
     Key("batch.down", "j,down", "scroll down", "batch", action="move(1)"),
     Key("batch.up", "k,up", "scroll up", "batch", action="move(-1)"),
-    Key("batch.copy", "Y", "copy as a command", "batch", "copy as command"),
+    Key("batch.copy", "Y,f9", "copy as a command", "batch", "copy as command"),
     # ------------------------------------------------------------------ file of a batch
     Key("file.take", "enter", "set what is in this file", "file", "set what is in it", "submit"),
     # ------------------------------------------------------------------ batch under way
@@ -414,6 +414,7 @@ _SHOWN: Final[Mapping[str, str]] = {
     "f6": "F6",
     "f7": "F7",
     "f8": "F8",
+    "f9": "F9",
     "comma": ",",
 }
 

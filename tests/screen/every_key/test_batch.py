@@ -48,6 +48,8 @@ PREVIEW = (
     Step("", tuple("each.csv"), " file each.csv"),
     Step("file.take", "enter", "each.csv sets values in 1 of them"),
     Step("batch.copy", "Y", copied(COPIED)),
+    Step("", ("f", *["backspace"] * 8, "enter"), gone("each.csv sets")),
+    Step("batch.copy", "f9", copied(COPIED.replace(" --override-file each.csv", ""))),
 )
 BATCHES = (
     Step("list.batches", "B", "─ Batches ─"),
