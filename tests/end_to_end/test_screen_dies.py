@@ -78,6 +78,11 @@ async def test_a_replay_outlives_its_screen_acts_once_and_the_next_screen_shows_
         terminal.wait_for("3 All 2")
         terminal.type("3")
         terminal.wait_for(r"order_7~r1[^\n]*")
+        terminal.type("\r")
+        terminal.wait_for("p log")
+        terminal.type("p")
+        terminal.wait_for("Log ─")
+        terminal.wait_for(r"order_7~r1: completed ship|outcome +success")
 
 
 @pytest.mark.torture
