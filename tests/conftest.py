@@ -6,10 +6,12 @@ import fcntl
 import gc
 import os
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import typer.main
 from hypothesis import settings
 
 from sagaz_core.storage.backends import (
@@ -46,6 +48,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what replays print out of the home of whoever runs the tests."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_line_made_once() -> Iterator[None]:
+    """Make the command line once for all commands that a process runs: most of their time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")
