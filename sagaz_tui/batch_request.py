@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sagaz_core.replay.overrides import Override, parse_override
+from sagaz_tui.as_command import store_words
+from sagaz_tui.settings import Settings
 
 InDoubt = Literal["retry", "skip"] | None
 """What happens with steps in doubt: they run again, or are taken as done; None: neither."""
@@ -65,8 +67,8 @@ def read_request(text: str) -> BatchRequest:
     )
 
 
-def as_command(request: BatchRequest) -> str:
-    """Return the command that asks for the same batch, for a shell; the ids come after it."""
+def as_command(request: BatchRequest, settings: Settings) -> str:
+    """Return the command that asks for the same batch of the same store; the ids come after it."""
     words = ["sagaz", "replay", "batch", "--ids", "-"]
     for override in request.overrides:
         words += ["--override", str(override)]
@@ -76,5 +78,16 @@ def as_command(request: BatchRequest) -> str:
         words += ["--override-file", request.override_file]
     if request.in_doubt is not None:
         words += ["--in-doubt", request.in_doubt]
+    words += store_words(settings)
+    # What comes after a line of this would be taken for commands.
+    end = "IDS"
+    while end in request.saga_ids:
+        end += "_"
     ids = "\n".join(request.saga_ids)
-    return f"{shlex.join(words)} <<'IDS'\n{ids}\nIDS\n"
+    return f"{shlex.join(words)} <<'{end}'\n{ids}\n{end}\n"
+
+
+def resume_command(batch_id: str, settings: Settings) -> str:
+    """Return the command that goes on with a batch."""
+    words = ["sagaz", "replay", "batch", "--resume", batch_id]
+    return shlex.join([*words, *store_words(settings)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
@@ -11,6 +10,7 @@ from textual.events import Resize
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_tui.batch_journal import JournaledBatch
+from sagaz_tui.batch_request import resume_command
 from sagaz_tui.batch_run import BatchRun
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.screens.base import SagazScreen
@@ -299,9 +299,7 @@ class BatchScreen(SagazScreen[None]):
         """Copy the command that goes on with it."""
         batch_id = self.followed.progress.batch_id
         if batch_id is not None:
-            self.copy(
-                shlex.join(["sagaz", "replay", "batch", "--resume", batch_id]), "as a command"
-            )
+            self.copy(resume_command(batch_id, self.sagaz.settings), "as a command")
 
     def action_back(self) -> None:
         """Leave; what has been started goes on."""

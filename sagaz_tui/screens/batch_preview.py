@@ -345,7 +345,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def action_copy(self) -> None:
         """Copy the command that does the same, the ids after it."""
-        self.copy(as_command(self.request), "as a command")
+        self.copy(as_command(self.request, self.sagaz.settings), "as a command")
 
     @property
     def reason_to_stay(self) -> str:

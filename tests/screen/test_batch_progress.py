@@ -12,9 +12,17 @@ from typing import Any
 import pytest
 
 from sagaz_core.replay.batch import BatchItem, BatchPreview
+from sagaz_core.replay.overrides import parse_override
 from sagaz_tui.batch_progress import BatchProgress
-from sagaz_tui.batch_request import BatchRequest
+from sagaz_tui.batch_request import (
+    BatchRequest,
+    as_command,
+    read_request,
+    request_text,
+    resume_command,
+)
 from sagaz_tui.batch_run import BatchRun, runs_under_way
+from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.batch_lines import counts_line, errors_line, preview_lines, progress_line
 from sagaz_tui.widgets.lines import line_text, line_width
 from tests.screen.failures import NOW
@@ -146,3 +154,31 @@ def test_the_bar_has_a_part_for_what_failed_and_one_for_what_was_left_out() -> N
     }
     assert parts["fail"] == 1
     assert 3 < parts["muted"] < parts["ok"]
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def test_a_request_is_read_as_it_was_written() -> None:
+    request = BatchRequest(
+        ("order_1", "-x"),
+        overrides=(parse_override("token==a b"), parse_override("/cart/0:=[1.50]")),
+        allow_type=("/cart/0",),
+        saga_overrides={"order_1": (parse_override("/a~1b=@x"),)},
+        in_doubt="retry",
+    )
+    assert read_request(request_text(request)) == request
+
+
+def test_no_id_ends_the_ids_of_a_command_that_is_copied() -> None:
+    command = as_command(BatchRequest(("a", "IDS", "IDS_", "rm -rf ~")), Settings())
+    first, *lines = command.splitlines()
+    assert first == "sagaz replay batch --ids - <<'IDS__'"
+    assert lines == ["a", "IDS", "IDS_", "rm -rf ~", "IDS__"]
+
+
+def test_a_store_that_a_flag_has_named_is_in_the_command() -> None:
+    settings = Settings(storage_url="sqlite:///far.db", sources={"storage_url": "--storage-url"})
+    named = "--storage-url sqlite:///far.db"
+    assert named in as_command(BatchRequest(("a",)), settings)
+    assert resume_command("batch-1", settings).endswith(f"--resume batch-1 {named}")
