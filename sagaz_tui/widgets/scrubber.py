@@ -28,6 +28,7 @@ HEIGHT: Final = 4
 """Of one lane for the run, one for its undoing, the cursor, and its checkpoint in words."""
 ROOMY: Final = 30
 """A terminal of so many lines has room for more lanes."""
+_ROOM_FOR_RUNNING: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,9 @@ def _lane_line(lane: Lane, state: ScrubberState, track: Track, width: int) -> Li
     pieces = [_stop_piece(stop, state) for stop in track.stops if stop.lane == lane]
     pieces += [_link_piece(link, state) for link in track.links if link.lane == lane]
     last = track.stops[-1] if track.stops else None
-    if last and last.lane == lane and state.running:
-        pieces.append((last.column + 1, Span(f"──{state.running} ▸", "live")))
+    room = width - LABEL_WIDTH - last.column - 1 if last else 0
+    if last and last.lane == lane and state.running and room >= _ROOM_FOR_RUNNING:
+        pieces.append((last.column + 1, Span(clip(f"──{state.running} ▸", room), "live")))
     if lane == "undo":
         pieces += _start_piece(state, track)
     label = lane if lane in ("run", "undo") else ""

@@ -113,6 +113,14 @@ def test_a_live_saga_shows_what_runs_now() -> None:
     assert drawn(state_of(checkpoints, 1, None, "b"), 80)[0] == " run   ○──a──○──b ▸"
 
 
+def test_what_runs_now_takes_no_checkpoint_s_place() -> None:
+    rows = (*long_run(200), checkpoint(201, "before_compensation", "step_200"))
+    undo = drawn(state_of(rows, 0, None, "step_200"), 80)[1]
+    assert undo == " undo".ljust(79) + "◇"
+    short = drawn(state_of(long_run(30), 0, None, "a_step_of_a_long_name"), 49)[0]
+    assert short == " run   " + "○" * 30 + "──a_step_of…"
+
+
 def test_the_nearest_checkpoint_answers_a_click() -> None:
     track = lay_out(Checkpoints.of(order_checkpoints()), 73)
     for index, column in enumerate(track.columns):
