@@ -31,8 +31,7 @@ torture: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/batch.py
-	$(BIN)/python benchmarks/screen.py
-	$(BIN)/python benchmarks/scrubbing.py --folder build/benchmarks
+	$(BIN)/python benchmarks/screen.py --folder build/benchmarks
 	$(BIN)/python benchmarks/scale.py --folder build/benchmarks
 	$(BIN)/python benchmarks/long_saga.py --folder build/benchmarks
 

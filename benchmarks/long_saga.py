@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.scale import build_once, describe_machine, sqlite_store
-from benchmarks.screen import EMPTY_APP
+from benchmarks.screen_first_paint import EMPTY_APP
 from benchmarks.stores import LONG_SAGA, Builder, place_in
 from tests.end_to_end.terminal import SAGAZ, Terminal
 

@@ -5,36 +5,29 @@ The saga has 100,000 checkpoints, each with a context of 50 KB. Both programs ru
 pseudo-terminal of 160 x 50, in turns, and get ``l`` as often as a keyboard repeats it. What they
 paint is taken in with the time at which it came, and looked at afterwards. Also printed: the
 bytes that a single step sends to a terminal of 120 x 40.
-Run: ``python benchmarks/scrubbing.py [--folder DIR]``; the folder keeps the saga for the next run.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import os
 import re
 import select
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from benchmarks.long_saga import COUNT, build
-from benchmarks.scale import describe_machine
-from benchmarks.stores import LONG_SAGA, place_in
+from benchmarks.aims import percentile_95, verdict
+from benchmarks.long_saga import COUNT
+from benchmarks.stores import LONG_SAGA
 from tests.end_to_end.terminal import SAGAZ, Terminal
 
 REPEAT = 1 / 30
 """Seconds between two presses of a held key, as keyboards repeat them."""
-PRESSES = 200
-ROUNDS = 3
+PRESSES = 100
+TURNS = 12
 STEPS = 40
 QUIET = 0.25
 """Seconds without output after which a step counts as painted."""
@@ -86,7 +79,7 @@ def number_of(pattern: str) -> Shown:
 
 
 LABEL = number_of(r"#(\d+)/")
-CURSOR = (number_of(r"#(\d+)/100000"), number_of(r"▌ *(\d+) "))
+CURSOR = (number_of(rf"#(\d+)/{COUNT}"), number_of(r"▌ *(\d+) "))
 PANES = (*CURSOR, number_of(r"Context @#(\d+) "), number_of(r"Why @#(\d+) "))
 
 
@@ -144,39 +137,27 @@ def debugger(url: str, columns: int, rows: int) -> Terminal:
     return terminal
 
 
-def percentile_95(values: list[float]) -> float:
-    """Return the 95th percentile."""
-    return statistics.quantiles(values, n=20)[-1]
-
-
-def verdict(value: float, aim: float, unit: str = "") -> str:
-    """Say whether a value is within its aim."""
-    return f"aim: at most {aim:g}{unit}, {'met' if value <= aim else 'MISSED'}"
-
-
 def measure(url: str) -> bool:
     """Measure both in turns and print; returns whether every aim is met."""
     label: list[float] = []
     cursor: list[float] = []
     panes: list[float] = []
-    for _ in range(ROUNDS):
-        command = [sys.executable, "-c", LABEL_APP]
-        with Terminal(command, cwd=Path.cwd(), columns=160, rows=50) as terminal:
-            terminal.wait_for("#1/")
-            label += hold(terminal, 1, [LABEL], [LABEL]).cursor
-        with debugger(url, 160, 50) as terminal:
-            held = hold(terminal, 1, CURSOR, PANES)
+    command = [sys.executable, "-c", LABEL_APP]
+    with (
+        Terminal(command, cwd=Path.cwd(), columns=160, rows=50) as one_label,
+        debugger(url, 160, 50) as sagaz,
+    ):
+        one_label.wait_for("#1/")
+        for first in range(1, 1 + TURNS * PRESSES, PRESSES):
+            label += hold(one_label, first, [LABEL], [LABEL]).cursor
+            held = hold(sagaz, first, CURSOR, PANES)
             cursor += held.cursor
             panes.append(held.all_panes)
-            # The last press counts more than once, from wherever the key is let go.
-            for start in range(1 + PRESSES, 1 + 4 * PRESSES, PRESSES):
-                held = hold(terminal, start, CURSOR, PANES)
-                cursor += held.cursor
-                panes.append(held.all_panes)
     sent = bytes_of_a_step(url)
     median = statistics.median(cursor) / statistics.median(label)
     late = percentile_95(cursor) / percentile_95(label)
     all_median, all_late = statistics.median(panes), percentile_95(panes)
+    print(f"\nl held {TURNS} times for {PRESSES} steps on a saga of {COUNT:,} checkpoints")
     print(f"{'':46}{'median':>9}{'95 %':>9}")
     for name, times in (
         ("one label: press to paint, ms", label),
@@ -200,20 +181,3 @@ def measure(url: str) -> bool:
         and all_late <= AIM_ALL_95
         and sent <= AIM_BYTES
     )
-
-
-def main() -> int:
-    """Measure, print, and fail if an aim is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where the saga is kept for the next run")
-    arguments = parser.parse_args()
-    print(describe_machine())
-    with ExitStack() as stack:
-        folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = asyncio.run(build(place_in(folder)))
-        print(f"l held {PRESSES} times on a saga of {COUNT:,} checkpoints")
-        return 0 if measure(url) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
