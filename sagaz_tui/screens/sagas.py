@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,8 @@ class SagasScreen(LiveSagas):
     def __init__(self) -> None:
         super().__init__()
         self._batches = BatchNews(self.sagaz.storage, self._show_news)
+        self._marked_all = asyncio.Event()
+        self._marked_all.set()
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -118,8 +121,10 @@ class SagasScreen(LiveSagas):
         """Show what a replay would do."""
         self._open_plan(confirm=False)
 
-    def action_replay(self) -> None:
+    async def action_replay(self) -> None:
         """Show what a replay would do, to be confirmed: of the marked sagas, else of this one."""
+        if not await self._all_are_marked():
+            return
         if self._marks:
             self._open_preview()
         else:
@@ -201,6 +206,8 @@ class SagasScreen(LiveSagas):
         """Lay the two marked sagas side by side, else this one and its newest replay."""
         from sagaz_tui.screens.compare import CompareScreen
 
+        if not await self._all_are_marked():
+            return
         if len(self.marked) > 2:
             self._say(f"{len(self.marked)} sagas are marked; mark two to compare them")
             return
@@ -246,6 +253,7 @@ class SagasScreen(LiveSagas):
             self._say("the filter cannot be read, so nothing is marked")
             return
         self._marking = True
+        self._marked_all.clear()
         self._show_marks()
         # The order of the store comes page by page, whatever the list is sorted by.
         question = replace(self._question, sort="newest")
@@ -261,7 +269,16 @@ class SagasScreen(LiveSagas):
             self._say(f"not all are marked: {visible(str(error))}")
         finally:
             self._marking = False
+            self._marked_all.set()
             self._show_marks()
+
+    async def _all_are_marked(self) -> bool:
+        """Wait for all that match to be marked; False: that takes long, which is said."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._marked_all.wait(), _PATIENCE)
+        if self._marking:
+            self._say("not all are marked yet; try again in a moment, or esc keeps those that are")
+        return not self._marking
 
     def _show_marks(self) -> None:
         self.table.refresh()

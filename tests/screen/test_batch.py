@@ -277,14 +277,6 @@ async def test_those_in_doubt_are_left_out_until_it_is_said_what_they_did(
         await until_painted(pilot, "COMPLETED", "✗ 1 failed", "✓ 1 succeeded")
 
 
-async def test_a_store_opened_to_look_only_replays_nothing(orders: SnapshotStorage) -> None:
-    async with marked(orders, read_only=True) as pilot:
-        await until_painted(pilot, "4 of 4 would run", "Opened read-only, so nothing is replayed")
-        press(pilot, "enter")
-        await pilot.pause()
-        assert await outcomes(orders) == []
-
-
 async def test_what_cannot_run_says_why(orders: SnapshotStorage) -> None:
     async with marked(orders) as pilot:
         await until_painted(pilot, "enter replays 4 sagas")

@@ -167,19 +167,6 @@ async def test_opening_scrubbing_blame_and_editing_change_no_row(
     assert row_hash(tmp_path / "sagaz.db") == before
 
 
-async def test_a_store_opened_read_only_is_looked_at_all_the_same(
-    store: SnapshotStorage, tmp_path: Path
-) -> None:
-    await store.close()
-    async with SQLiteSnapshotStorage(tmp_path / "sagaz.db", read_only=True) as looking:
-        settings = Settings(read_only=True)
-        async with debugging(looking, settings=settings) as pilot:
-            await until_painted(pilot, "READ ONLY")
-            press(pilot, "R")
-            await until_painted(pilot, "this store was opened read-only")
-            assert isinstance(pilot.app.screen, DebuggerScreen)
-
-
 # ---------------------------------------------------------------- panes
 
 

@@ -148,17 +148,6 @@ async def test_code_that_cannot_be_found_is_named_with_its_remedy(store: Snapsho
         assert isinstance(pilot.app.screen, PlanScreen)
 
 
-async def test_a_read_only_screen_shows_the_plan_and_says_why_it_stops_there(
-    store: SnapshotStorage,
-) -> None:
-    async with planning_in(store, settings=settings(read_only=True)) as pilot:
-        await until_painted(pilot, "runs again", "Opened read-only, so nothing is replayed")
-        assert "enter run" not in painted(pilot.app)
-        press(pilot, "enter")
-        await pilot.pause()
-        assert await replays(store) == []
-
-
 async def test_in_production_the_label_and_a_reason_are_typed(store: SnapshotStorage) -> None:
     async with planning_in(store, settings=settings(production="PROD-EU")) as pilot:
         await until_painted(pilot, "PROD-EU", "Type PROD-EU and why to run it:")

@@ -119,6 +119,13 @@ async def test_star_right_after_the_filter_marks_what_that_lets_through(
         assert marked(pilot) == ("order_2", "order_1")
 
 
+async def test_r_right_after_star_means_all_of_them(store: SnapshotStorage) -> None:
+    async with listing(store) as pilot:
+        await until(pilot, lambda: selected(pilot) == "order_3", "a selection")
+        press(pilot, "*", "R")
+        await until_painted(pilot, "replay of 3 sagas")
+
+
 async def test_star_marks_nothing_by_a_filter_that_cannot_be_read(store: SnapshotStorage) -> None:
     async with listing(store) as pilot:
         await until(pilot, lambda: selected(pilot) == "order_3", "a selection")
@@ -139,8 +146,9 @@ class Slow(SnapshotStorage):
 
 
 async def test_marking_very_many_leaves_the_keys_alive_and_escape_stops_it(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sagaz_tui.screens.sagas._PATIENCE", 0.05)
     real = SQLiteSnapshotStorage(tmp_path / "many.db")
     async with Slow(real.backend) as storage:
         await asyncio.gather(
@@ -153,6 +161,8 @@ async def test_marking_very_many_leaves_the_keys_alive_and_escape_stops_it(
             await until_painted(pilot, "marking, 200 so far (esc)")
             press(pilot, "j")
             await until(pilot, lambda: selected(pilot) == "order_448", "a key to be answered")
+            press(pilot, "R")
+            await until_painted(pilot, "not all are marked yet")
             press(pilot, "escape")
             await until_painted(pilot, "• 200 marked (esc)")
             storage.held.set()

@@ -24,7 +24,6 @@ from sagaz_tui.planning import make_plan
 from sagaz_tui.replay_process import ReplayRequest, start_replay
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.stop import StopScreen, kill_question, stop_question
-from sagaz_tui.settings import Settings
 from sagaz_tui.stopping import CannotStopError, Stoppable, find_stoppable
 from tests.end_to_end.shop import ShopSaga
 from tests.screen.looking import painted, press, until, until_painted
@@ -36,15 +35,13 @@ RUNS = Stoppable(pid=7, under_way=("charge",), to_undo=2, undoing=False)
 
 
 @asynccontextmanager
-async def charging(
-    store: SnapshotStorage, options: Settings | None = None
-) -> AsyncIterator[Pilot[None]]:
+async def charging(store: SnapshotStorage) -> AsyncIterator[Pilot[None]]:
     """The debugger of a replay whose charge waits for the file ``gateway-answers``."""
     Path("gateway-answers").unlink()
     request = ReplayRequest("order_7", "charge", (parse_override("token=new"),))
     plan = await make_plan(settings(), request)
     assert await start_replay(store, settings(), request, plan.digest) == REPLAY
-    app = SagazApp(store, options or settings(), REPLAY, ascii=False)
+    app = SagazApp(store, settings(), REPLAY, ascii=False)
     try:
         async with app.run_test(size=(90, 24), notifications=True) as pilot:
             await until_painted(pilot, "before charge", "charge ▸")
@@ -112,13 +109,6 @@ async def test_what_was_typed_before_the_question_was_painted_stops_nothing(
         await until_painted(pilot, "completed")
         await ended(store)
         assert ledger()[2:] == ["reserved", "charged", "shipped"]
-
-
-async def test_a_store_opened_to_look_only_stops_nothing(store: SnapshotStorage) -> None:
-    async with charging(store, replace(settings(), read_only=True)) as pilot:
-        await ask(pilot, "opened read-only")
-        Path("gateway-answers").touch()
-        await ended(store)
 
 
 async def test_x_says_why_there_is_nothing_to_stop(store: SnapshotStorage) -> None:
