@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sagaz_core.model import Attempt, SagaSnapshot, StepError, StepRecord
+from sagaz_core.model import Attempt, RunInfo, SagaSnapshot, StepError, StepRecord
+from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
-from screenshots.recording_sold import record_sold
+from screenshots.recording_sold import order_steps, record_sold
 
 NOW = datetime(2026, 7, 3, 3, 12, 7, tzinfo=UTC)
 ORDER = "order_8841"
@@ -56,8 +57,9 @@ async def record(storage: SnapshotStorage) -> None:
         await _failed(storage, 8820 + 2 * number, age, _kind(number))
     await record_sold(storage, NOW - timedelta(seconds=118))
     await _running(storage, "order_8842", 4)
+    writer = storage.writer(saga_id=ORDER, saga_name="OrderSaga")
     for snapshot in order():
-        await storage.save_snapshot(snapshot)
+        await writer.append(capture(snapshot), run=RunInfo(steps=order_steps()))
 
 
 def _outage(number: int) -> float:

@@ -27,16 +27,22 @@ async def record_sold(storage: SnapshotStorage, ended: datetime) -> None:
     """Record the order, which ended then."""
     writer = storage.writer(saga_id=SOLD, saga_name="OrderSaga")
     for snapshot in _snapshots(ended - timedelta(seconds=1)):
-        await writer.append(capture(snapshot), run=RunInfo(steps=_steps()))
+        await writer.append(capture(snapshot), run=RunInfo(steps=order_steps()))
     await writer.finish("completed", "none")
 
 
-def _steps() -> tuple[StepInfo, ...]:
+def order_steps() -> tuple[StepInfo, ...]:
+    """An order's steps, as the demo's code defines them."""
     saga = OrderSaga()
     functions = ((saga._reserve, saga._release), (saga._charge, saga._refund), (saga._ship, None))
     return tuple(
-        StepInfo(name, fingerprint=fingerprint(*each), compensated=each[1] is not None)
-        for name, each in zip(_STEPS, functions, strict=True)
+        StepInfo(
+            name,
+            fingerprint=fingerprint(action, undo),
+            compensated=undo is not None,
+            compensation=undo.__name__ if undo is not None else "",
+        )
+        for name, (action, undo) in zip(_STEPS, functions, strict=True)
     )
 
 

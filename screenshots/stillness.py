@@ -24,6 +24,8 @@ STILL: Final[Mapping[str, Any]] = {
     "sagaz_core.storage.times.time": _CLOCK,
     "sagaz_core.storage.backends.memory.time": _CLOCK,
     "textual.widgets.Input._toggle_cursor": lambda line: None,
+    "textual.widgets._toast.Toast._expire": lambda toast: None,
+    "textual.notifications.Notification.has_expired": False,
 }
 """What stands where time is told, or where it shows."""
 

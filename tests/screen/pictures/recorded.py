@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from sagaz_core.errors import StorageUnavailableError
-from sagaz_core.model import SagaSnapshot
+from sagaz_core.model import SagaSnapshot, StepError
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.writer import SagaWriter
 from screenshots.recording import NOW
 
 
@@ -59,26 +60,40 @@ def no_error() -> list[SagaSnapshot]:
 
 
 def cancelled() -> list[SagaSnapshot]:
-    """One that was stopped before its second step, and undone."""
-    undoing = {"step_name": "weigh", "status": "compensating", "completed_steps": ["weigh"]}
+    """One that was cancelled in its second step, and undone."""
+    error = StepError("CancelledError", "")
+    done = {"completed_steps": ["weigh"]}
+    undoing = {"step_name": "weigh", "status": "compensating", **done}
     return parcel(
         "parcel_3",
         before("weigh"),
-        before("stamp", completed_steps=["weigh"]),
+        before("stamp", **done),
+        {"kind": "step_failed", "step_name": "stamp", "error": error, "attempts": 1, **done},
         {"kind": "before_compensation", **undoing},
         {"kind": "after_compensation", **undoing, "compensated_steps": ["weigh"]},
-        {"kind": "failed", "status": "failed", "compensation": "completed"},
+        {"kind": "failed", "step_name": "stamp", "status": "failed", "error": error}
+        | {"compensation": "completed"},
     )
 
 
-def running(more: int = 0) -> list[SagaSnapshot]:
-    """One that has written nothing for a while, or so much more."""
-    steps = (before(step) for step in ("weigh", "stamp", "send", "tell", "thank")[: 3 + more])
-    return parcel("parcel_4", *steps, ago=40)
+async def record_running(storage: SnapshotStorage) -> SagaWriter:
+    """Record one that has written nothing for a while, and return what goes on writing."""
+    writer = storage.writer(
+        saga_id="parcel_4", saga_name="ParcelSaga", claim=True, owner="shop-3:77", term=300
+    )
+    for snapshot in going_on(3):
+        await writer.append(capture(snapshot))
+    return writer
 
 
-async def replay_under_way(storage: SnapshotStorage) -> None:
-    """Record one that was cancelled, and its replay under way."""
+def going_on(count: int) -> list[SagaSnapshot]:
+    """One that runs, after so many steps have begun."""
+    steps = ("weigh", "stamp", "send", "tell", "thank")[:count]
+    return parcel("parcel_4", *map(before, steps), ago=40)
+
+
+async def record_replay(storage: SnapshotStorage) -> SagaWriter:
+    """Record a cancelled one, and its replay under way; return what goes on writing."""
     for snapshot in cancelled():
         await storage.save_snapshot(snapshot)
     lease = await storage.acquire_lease("parcel_3", owner="ana@shop-3:4711", holder="parcel_3~r1")
@@ -90,5 +105,20 @@ async def replay_under_way(storage: SnapshotStorage) -> None:
         parent_sequence=2,
         fence=lease.fence,
     )
-    for snapshot in parcel("parcel_3~r1", before("stamp"), before("send"), ago=5):
+    for snapshot in replay()[:2]:
         await writer.append(capture(snapshot))
+    return writer
+
+
+def replay() -> list[SagaSnapshot]:
+    """The replay, up to its failure."""
+    error = StepError("MailFull", "no room in the van")
+    return parcel(
+        "parcel_3~r1",
+        before("stamp"),
+        before("send"),
+        {"kind": "step_failed", "step_name": "send", "error": error, "attempts": 1},
+        {"kind": "failed", "step_name": "send", "error": error, "status": "failed"}
+        | {"compensation": "none"},
+        ago=5,
+    )

@@ -107,13 +107,13 @@ async def test_those_of_a_store_and_going_on_with_one(matches: Matches) -> None:
             await pilot.app.push_screen(BatchResumeScreen(progress))
             press(pilot, "i")
             await matches(pilot, "batch-resume-in-doubt")
-            for name in ("interrupted", "elsewhere"):
-                if name == "elsewhere":
+            for name in ("batch-interrupted", "batch-elsewhere"):
+                if name == "batch-elsewhere":
                     await storage.acquire_lease("batch-2", owner="ana@far:4711", holder="batch-2")
                 (entry, *_) = await storage.list_batches()
                 standing = await read_standing(storage, entry)
                 await show(pilot, BatchScreen(JournaledBatch(storage, standing)))
-                await matches(pilot, f"batch-{name}")
+                await matches(pilot, name)
 
 
 def told(kind: str, done: int, **more: Any) -> str:

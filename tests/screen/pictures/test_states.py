@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_core.storage.capture import capture
 from sagaz_tui.reading import Silence, Watch
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.stop import StopScreen
@@ -17,10 +18,12 @@ from tests.screen.pictures.opened import opened, show
 from tests.screen.pictures.recorded import (
     Shaky,
     cancelled,
+    going_on,
     no_error,
     one_checkpoint,
-    replay_under_way,
-    running,
+    record_replay,
+    record_running,
+    replay,
 )
 from tests.screen.recorded import record
 
@@ -44,27 +47,31 @@ async def test_a_first_checkpoint_a_gap_a_cancelled_run_and_nothing(matches: Mat
 
 async def test_a_run_that_goes_on(matches: Matches) -> None:
     async with InMemorySnapshotStorage() as storage:
-        await record(storage, running())
-        async with opened(storage, "parcel_4", read_only=True, messages=True) as pilot:
+        writer = await record_running(storage)
+        async with opened(storage, "parcel_4", messages=True, read_only=True) as pilot:
             await matches(pilot, "debugger-running-and-silent")
             press(pilot, "h")
             await until_painted(pilot, "2 Context @#2")
-            await record(storage, running(more=2)[-2:])
+            for snapshot in going_on(5)[3:]:
+                await writer.append(capture(snapshot))
             await matches(pilot, "debugger-new-checkpoints")
             press(pilot, "R")
             await matches(pilot, "debugger-read-only")
 
 
-async def test_a_replay_that_runs_is_stopped_or_killed(matches: Matches) -> None:
+async def test_a_replay_that_runs_is_stopped_or_killed_and_fails(matches: Matches) -> None:
     runs = Stoppable(pid=4711, under_way=("send",), to_undo=2, undoing=False)
     async with InMemorySnapshotStorage() as storage:
-        await replay_under_way(storage)
+        writer = await record_replay(storage)
         async with opened(storage, "parcel_3~r1") as pilot:
             await matches(pilot, "debugger-replay-running")
             for kill, name in ((False, "stop"), (True, "kill")):
                 await pilot.app.push_screen(StopScreen(runs, kill=kill))
                 await matches(pilot, name)
                 await pilot.app.pop_screen()
+            for snapshot in replay()[2:]:
+                await writer.append(capture(snapshot))
+            await matches(pilot, "debugger-replay-failed")
 
 
 async def test_a_store_that_goes(matches: Matches, monkeypatch: pytest.MonkeyPatch) -> None:
