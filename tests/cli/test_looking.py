@@ -259,7 +259,6 @@ def test_what_is_not_there_ends_with_3_and_a_sentence(
         (["diff", "order_1", "one", "2"], "'one' is no checkpoint's number"),
         (["show", ""], "a saga id has 1 to 256 characters"),
         (["show", "a\nb"], "a saga id holds printable characters only"),
-        (["tui", "a\0b"], "a saga id holds printable characters only"),
         (["replay", "history", "x" * 257], "this one has 257"),
     ],
 )

@@ -13,13 +13,18 @@ import io
 import json
 import sys
 import time
+from functools import cache
 from typing import Any
+
+import typer.main
 
 from sagaz_tui.__main__ import run
 
 
 def main() -> None:
     importlib.import_module("sagaz_tui.cli.replaying")
+    # Making the command line anew for each would set the two apart.
+    typer.main.get_command = cache(typer.main.get_command)
     say("ready")
     for line in sys.stdin:
         task = json.loads(line)

@@ -15,8 +15,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import typer.main
 
 from sagaz_core.errors import SagazError
 from sagaz_core.model import SagaSnapshot
@@ -77,6 +80,8 @@ def _answer(loop: asyncio.AbstractEventLoop, open_store: Any, path: str, words: 
 
 
 def main() -> None:
+    # Making the command line anew for each takes longer than most of them.
+    typer.main.get_command = cache(typer.main.get_command)
     path = sys.argv[1]
     loop = asyncio.new_event_loop()
     open_store = SQLiteSnapshotStorage(path, read_only=True)
