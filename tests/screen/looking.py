@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from sagaz_tui.widgets.lines import Line, line_text
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def painted(app: App[None]) -> str:
