@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
     from sagaz_tui.cli.batch_override_file import SagaOverrides
 
+_ROOM_TO_TYPE: Final = 20
 _FILE_HINT: Final = "a .csv with the header saga_id,KEY,… or a .jsonl; empty: no file"
 
 
@@ -190,6 +192,8 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         if self.sagaz.settings.production:
             label = visible(self.sagaz.settings.production)
             text = f" {label} is in production. Type {runs} and why to run them: "
+            if cell_len(text) > self.size.width - _ROOM_TO_TYPE:
+                text = f" Type {runs} and why: "
             return (Span(text, "changed", bold=True),)
         key = keys_called("batch.run", self.sagaz.settings.keys)
         many = f"replays {runs:,} sagas, one first, then the others" if runs > 1 else "replays it"

@@ -277,6 +277,25 @@ async def test_those_in_doubt_are_left_out_until_it_is_said_what_they_did(
         await until_painted(pilot, "COMPLETED", "✗ 1 failed", "✓ 1 succeeded")
 
 
+async def test_a_small_terminal_has_room_for_the_number_and_a_smaller_one_says_so(
+    orders: SnapshotStorage,
+) -> None:
+    app = SagazApp(orders, settings(production="PROD-EU"), ascii=False)
+    async with app.run_test(size=(40, 12), notifications=True) as pilot:
+        app.push_screen(BatchPreviewScreen(BatchRequest(("order_9",))))
+        await until_painted(pilot, " Type 1 and why: ")
+        press(pilot, "f5", *"token=x", "enter")
+        await until_painted(pilot, "1 staged", " Type 1 and why: ")
+        press(pilot, "f6")
+        await until_painted(pilot, " file a .csv")
+        await pilot.resize_terminal(30, 8)
+        await until(
+            pilot,
+            lambda: painted(app).split() == ["too", "small:", "make", "it", "40x10"],
+            "nothing else",
+        )
+
+
 async def test_what_cannot_run_says_why(orders: SnapshotStorage) -> None:
     async with marked(orders) as pilot:
         await until_painted(pilot, "enter replays 4 sagas")
