@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 
-from sagaz_core.model import MISSING, NotStored
+from sagaz_core.model import MISSING
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.theme import glyph, word
 from sagaz_tui.values import is_plain, type_word, value_text
@@ -28,6 +28,7 @@ from sagaz_tui.widgets.context_rows import (
 )
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, line_width, spread
 from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.value_token import value_token
 
 _ROOM_FOR_ORIGINS: Final = 50
 _MEASURED: Final = 500
@@ -323,9 +324,8 @@ def _value(row: Row, room: int) -> str:
 
 
 def _value_token(row: Row) -> Token:
-    if isinstance(row.value, NotStored):
-        return "changed"
-    return "muted" if row.open is False or row.value is MISSING else "text"
+    quiet = row.open is False or row.value is MISSING
+    return value_token(row.value, "muted" if quiet else "text")
 
 
 def _right_word(row: Row, state: ContextState, width: int) -> Line:

@@ -12,6 +12,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.values import type_word, value_text
 from sagaz_tui.widgets.lines import LaterLines, Line, Span, Token, spread
 from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.value_token import value_token
 
 _SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
     "added": ("+", "added"),
@@ -79,14 +80,18 @@ def difference_line(change: Difference, path_width: int, width: int) -> Line:
 
 def _values(change: Difference, retyped: bool, room: int) -> list[Span]:
     if change.before is MISSING:
-        return [Span(_text(change.after, False, room))]
+        return [Span(_text(change.after, False, room), value_token(change.after))]
     if change.after is MISSING:
-        return [Span(_text(change.before, False, room))]
+        return [Span(_text(change.before, False, room), value_token(change.before))]
     half = max(room // 2 - 2, 3)
     old, new = from_first_difference(change.before, change.after, half)
     before = _text(old, retyped, half)
     after = _text(new, retyped, max(room - cell_len(before) - 3, 3))
-    return [Span(before, "muted"), Span(" → ", "muted"), Span(after)]
+    return [
+        Span(before, value_token(change.before, "muted")),
+        Span(" → ", "muted"),
+        Span(after, value_token(change.after)),
+    ]
 
 
 def _text(value: Any, retyped: bool, room: int) -> str:
