@@ -36,6 +36,7 @@ class KeysInOrder(App[None]):
         self._key_number = 0
         self._key_in_hand = False
         self._give_up: asyncio.TimerHandle | None = None
+        self._forgotten_until = 0.0
 
     @property
     def key_count(self) -> int:
@@ -45,10 +46,16 @@ class KeysInOrder(App[None]):
     async def on_event(self, event: Event) -> None:
         """Line keys up; let everything else through."""
         if isinstance(event, Key) and not event.is_forwarded:
-            self._typed.append(event)
+            if event.time > self._forgotten_until:
+                self._typed.append(event)
             await self._hand_on()
         else:
             await super().on_event(event)
+
+    def forget_typed(self) -> None:
+        """Let go of the keys that were typed by now: what they were meant for is not there."""
+        self._typed.clear()
+        self._forgotten_until = Event().time
 
     async def _hand_on(self) -> None:
         if self._key_in_hand or not self._typed:

@@ -255,7 +255,9 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
     async def action_edit(self) -> None:
         """Set a value in all of them."""
         base = await self._base()
-        if base is not None:
+        if base is None:
+            self.sagaz.forget_typed()
+        else:
             self._edit.open(base)
 
     async def _base(self) -> EditBase | None:

@@ -140,10 +140,9 @@ class DebuggerScreen(ExplorerScreen):
     async def action_edit(self, typed: str = "") -> None:
         """Open the edit line, with what has been typed for the person already."""
         start = await self._wait_for_start()
-        if start is None:
-            return
-        base = await self._base_at(start)
-        if base is None:
+        base = await self._base_at(start) if start is not None else None
+        if start is None or base is None:
+            self.sagaz.forget_typed()
             return
         self._chosen = start
         self._edit.open(base, typed)

@@ -337,6 +337,18 @@ async def test_a_lost_store_leaves_what_was_read_and_is_gone_on_with_once_it_is_
             await until_painted(pilot, "▌2 ○ before charge", "2 Context @#2")
 
 
+async def test_what_was_typed_for_a_line_that_cannot_open_does_nothing_else() -> None:
+    async with ShakyStorage() as storage:
+        await record(storage, counting_snapshots(5))
+        async with debugging(storage, "count_1") as pilot:
+            storage.down = True
+            press(pilot, "e", *"qty=3", "enter")
+            await until_painted(pilot, "the store cannot be read now", "2 Context @#5")
+            press(pilot, "h")
+            await until_painted(pilot, "2 Context @#4", "4 ○ before step_004")
+            assert isinstance(pilot.app.screen, DebuggerScreen)
+
+
 async def test_a_damaged_checkpoint_says_so_and_its_neighbours_are_shown(tmp_path: Path) -> None:
     async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
         await record(storage, counting_snapshots(3))
