@@ -124,7 +124,9 @@ def _looks(palette: Palette) -> dict[_Colours, _Look]:
     swapped = "reverse default" if own else palette.bg
     looks[_colours(Style.parse(f"{swapped} on {palette.text}"))] = LETTERS["text"], "swapped"
     bar = "bright_black" if own else palette.cursor
+    # Of the bar's two ends one is drawn with the colours swapped.
     add(f"reverse {bar}", palette.bg, _BAR, "")
+    add(bar, palette.bg, _BAR, "")
     return looks
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sagaz_core.errors import StorageUnavailableError
-from sagaz_core.model import SagaSnapshot, StepError
+from sagaz_core.model import Masked, SagaSnapshot, StepError
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
@@ -57,6 +57,13 @@ def one_checkpoint() -> list[SagaSnapshot]:
 def no_error() -> list[SagaSnapshot]:
     """One that went well, of which three checkpoints were lost on the way."""
     return parcel("parcel_2", before("weigh"), before("stamp"), before("send", gap=3), ENDED)
+
+
+def secret() -> list[SagaSnapshot]:
+    """One whose second step set a secret anew."""
+    masks = Masked(24, bytes.fromhex("a3f1")), Masked(31, bytes.fromhex("09bc"))
+    old, new = ({"to": "Basel", "token": mask} for mask in masks)
+    return parcel("parcel_5", before("weigh", context=old), before("pay", context=new))
 
 
 def cancelled() -> list[SagaSnapshot]:

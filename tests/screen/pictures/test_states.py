@@ -24,6 +24,7 @@ from tests.screen.pictures.recorded import (
     record_replay,
     record_running,
     replay,
+    secret,
 )
 from tests.screen.recorded import record
 
@@ -33,6 +34,7 @@ async def test_a_first_checkpoint_a_gap_a_cancelled_run_and_nothing(matches: Mat
         "debugger-one-checkpoint": one_checkpoint(),
         "debugger-no-error-and-a-gap": no_error(),
         "debugger-cancelled": cancelled(),
+        "debugger-secret": secret(),
     }
     async with InMemorySnapshotStorage() as storage:
         for snapshots in seldom.values():
