@@ -1,8 +1,8 @@
 """What was done to a saga from outside, as a chain that tells whether a link is missing.
 
 A saga's trail is one document. Each event carries a code over itself and the code of the one
-before, and the document one over the last. With the saga's key at hand they are keyed, so that
-nobody without it can make a trail that looks right.
+before, and the document one over the last. With the keys of an encrypted store at hand they are
+keyed, so that nobody without these can make a trail that looks right.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError, StorageUnavailableError
-from sagaz_core.storage.backends.base import Backend, RecordRow, SagaRow
+from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.codec import pack_with_markers, unpack, valid_text
-from sagaz_core.storage.protection import SagaKey
 from sagaz_core.storage.times import from_micros, now_micros
 from sagaz_core.storage.verification import Verification
+
+if TYPE_CHECKING:
+    from sagaz_core.compliance.data_key import DataKey
 
 AUDIT: Final = "audit"
 """The kind of the documents."""
@@ -44,57 +46,81 @@ class AuditEvent:
     details: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """What is to be added to a trail."""
+
+    event: str
+    by: str
+    details: Mapping[str, Any]
+    """Nothing secret."""
+
+
 class _Link(NamedTuple):
     content: bytes
-    keyed: bool
+    key_id: bytes
+    """Which key its code is made with; empty: none."""
     code: bytes
+
+
+def with_event(
+    record: RecordRow | None, saga_id: str, key: DataKey | None, new: NewEvent
+) -> RecordRow:
+    """Return a saga's trail with an event more.
+
+    Args:
+        record: the trail as it is; None: there is none.
+        saga_id: the saga.
+        key: that of the store's trails; None: it has none, or it is not at hand.
+        new: the event.
+
+    Raises:
+        CorruptEntryError: what is there is no trail.
+    """
+    links, _ = _read(record)
+    now = max(now_micros(), record.at if record else 0)
+    content, _ = pack_with_markers(
+        [saga_id, len(links) + 1, new.event, now, valid_text(new.by), dict(new.details)]
+    )
+    code = _code(key, b"event", links[-1].code if links else b"", content)
+    links.append(_Link(content, key_id(key), code))
+    return RecordRow(
+        kind=AUDIT,
+        id=saga_id,
+        version=record.version + 1 if record else 1,
+        saga=saga_id,
+        at=now,
+        body=_written(links, key),
+    )
 
 
 async def append_event(
     backend: Backend,
-    row: SagaRow,
-    key: SagaKey | None,
+    saga_id: str,
+    key: DataKey | None,
+    new: NewEvent,
     *,
-    event: str,
-    by: str,
-    details: Mapping[str, Any],
-) -> None:
-    """Add an event to a saga's trail.
+    known: RecordRow | None = None,
+) -> RecordRow:
+    """Add an event to a saga's trail, and return the trail.
 
     Args:
         backend: where.
-        row: the saga's.
-        key: the saga's; None: it has none, or it is not at hand.
-        event: what was done.
-        by: who did it.
-        details: what else is known of it; nothing secret.
+        saga_id: the saga.
+        key: that of the store's trails; None: it has none, or it is not at hand.
+        new: the event.
+        known: the trail as it is, as far as the caller knows, which saves reading it.
 
     Raises:
         StorageUnavailableError: others add to it all the time.
     """
     for _ in range(_ATTEMPTS):
-        record = await backend.get(AUDIT, row.saga_id)
-        links, _ = _read(record)
-        now = max(now_micros(), record.at if record else 0)
-        content, _ = pack_with_markers(
-            [row.saga_id, len(links) + 1, event, now, valid_text(by), dict(details)]
-        )
-        before = links[-1].code if links else b""
-        code = _code(key, b"event", before, content)
-        links.append(_Link(content, key is not None, code))
-        version = record.version if record else 0
-        changed = RecordRow(
-            kind=AUDIT,
-            id=row.saga_id,
-            version=version + 1,
-            saga=row.saga_id,
-            at=now,
-            body=_written(links, key),
-        )
-        if await backend.put(changed, expected_version=version):
-            return
+        changed = with_event(known, saga_id, key, new)
+        if await backend.put(changed, expected_version=changed.version - 1):
+            return changed
+        known = await backend.get(AUDIT, saga_id)
     raise StorageUnavailableError(
-        f"the audit trail of {row.saga_id!r} is being written by somebody else; try again"
+        f"the audit trail of {saga_id!r} is being written by somebody else; try again"
     )
 
 
@@ -104,7 +130,7 @@ async def read_events(backend: Backend, saga_id: str) -> list[AuditEvent]:
     return [_event_in(link.content) for link in links]
 
 
-async def verify_events(backend: Backend, saga_id: str, key: SagaKey | None) -> Verification:
+async def verify_events(backend: Backend, saga_id: str, key: DataKey | None) -> Verification:
     """Check each code of a saga's trail.
 
     A trail that was put back whole, as it was at some earlier time, is as it was written.
@@ -118,9 +144,9 @@ async def verify_events(backend: Backend, saga_id: str, key: SagaKey | None) -> 
         return Verification(status="verified", reason="nothing was done to it")
     before = b""
     for number, (link, event) in enumerate(zip(links, events, strict=True), start=1):
-        known = key if link.keyed else None
-        if link.keyed and key is None:
+        if link.key_id not in (b"", key_id(key)):
             return Verification(status="unverified", reason="its key is not at hand")
+        known = key if link.key_id else None
         as_written = link.code == _code(known, b"event", before, link.content)
         if not as_written or (event.saga_id, event.number) != (saga_id, number):
             return Verification(
@@ -129,26 +155,43 @@ async def verify_events(backend: Backend, saga_id: str, key: SagaKey | None) -> 
                 "written: it, or one before it, was altered, removed or put elsewhere",
             )
         before = link.code
-    if end != _code(key if links[-1].keyed else None, b"end", before, b""):
+    if end != _code(key if links[-1].key_id else None, b"end", before, b""):
         return Verification(
             status="tampered",
             reason=f"the last event of the audit trail of {saga_id!r} is not the last one that "
             "was written",
         )
-    if not all(link.keyed for link in links):
+    if not all(link.key_id for link in links):
         return Verification(
             status="unverified",
-            reason="it has no key, so that anybody could have written its codes",
+            reason="some of it was written without a key, as anybody could have done",
         )
     return Verification(status="verified", reason=f"all {len(links)} events are as written")
 
 
-def _code(key: SagaKey | None, use: bytes, before: bytes, content: bytes) -> bytes:
+async def head_of_trail(backend: Backend, saga_id: str) -> tuple[int, bytes]:
+    """Return how many events a trail has, and the code of the last; raises CorruptEntryError."""
+    links, _ = _read(await backend.get(AUDIT, saga_id))
+    return len(links), links[-1].code if links else b""
+
+
+async def code_of_event(backend: Backend, saga_id: str, number: int) -> bytes | None:
+    """Return the code of one of a saga's events; None: it has none of that number."""
+    links, _ = _read(await backend.get(AUDIT, saga_id))
+    return links[number - 1].code if 0 < number <= len(links) else None
+
+
+def key_id(key: DataKey | None) -> bytes:
+    """Return what tells one key from another; empty: there is none."""
+    return key.code(b"which key this is")[:4] if key is not None else b""
+
+
+def _code(key: DataKey | None, use: bytes, before: bytes, content: bytes) -> bytes:
     whole = ormsgpack.packb([b"audit", use, before, content])
-    return key.key.code(whole) if key is not None else hashlib.sha256(whole).digest()[:16]
+    return key.code(whole) if key is not None else hashlib.sha256(whole).digest()[:16]
 
 
-def _written(links: Sequence[_Link], key: SagaKey | None) -> bytes:
+def _written(links: Sequence[_Link], key: DataKey | None) -> bytes:
     end = _code(key, b"end", links[-1].code, b"")
     return bytes((_FORM,)) + ormsgpack.packb([[list(link) for link in links], end])
 
@@ -159,8 +202,11 @@ def _read(record: RecordRow | None) -> tuple[list[_Link], bytes]:
     try:
         if record.body[0] != _FORM:
             raise ValueError(f"it has the form {record.body[0]} of a newer sagaz")
-        links, end = ormsgpack.unpackb(record.body[1:])
-        return [_Link(*link) for link in links], end
+        packed, end = ormsgpack.unpackb(record.body[1:])
+        links = [_Link(*link) for link in packed]
+        if any(type(part) is not bytes for link in (*links, (end,)) for part in link):
+            raise TypeError("it holds something else")
+        return links, end
     except (ValueError, TypeError, IndexError) as error:
         raise CorruptEntryError(
             f"the audit trail of {record.id!r} cannot be decoded: {error}"
@@ -170,6 +216,9 @@ def _read(record: RecordRow | None) -> tuple[list[_Link], bytes]:
 def _event_in(content: bytes) -> AuditEvent:
     try:
         saga_id, number, event, at, by, details = unpack(content)
+        kinds = [type(each) for each in (saga_id, number, event, by, details)]
+        if kinds != [str, int, str, str, dict]:
+            raise TypeError("it holds something else")
         return AuditEvent(
             saga_id=saga_id,
             number=number,
@@ -178,5 +227,5 @@ def _event_in(content: bytes) -> AuditEvent:
             by=by,
             details=details,
         )
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError) as error:
         raise CorruptEntryError(f"an event of an audit trail cannot be decoded: {error}") from error

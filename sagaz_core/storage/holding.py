@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import ormsgpack
 
-from sagaz_core.errors import CorruptEntryError, StorageUnavailableError
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.errors import CorruptEntryError, NotAllowedError, StorageUnavailableError
+from sagaz_core.storage.backends.base import Backend, RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.codec import valid_text
+from sagaz_core.storage.reader import REPLAY_LOG
 from sagaz_core.storage.times import from_micros, now_micros
+from sagaz_core.storage.walking import every_saga
 
 HOLD: Final = "hold"
 """The kind of the documents."""
@@ -41,18 +43,54 @@ async def list_holds(backend: Backend) -> list[Hold]:
     return [hold for hold in found if hold is not None]
 
 
+async def refuse_held(backend: Backend, root: str) -> None:
+    """Raise NotAllowedError if a family is held."""
+    hold = await find_hold(backend, root)
+    if hold is not None:
+        raise NotAllowedError(
+            f"{root!r} is held since {hold.at:%Y-%m-%d} by {hold.by}: {hold.reason}; "
+            f"`sagaz hold {root} --release` ends that"
+        )
+
+
 async def set_hold(backend: Backend, root: str, *, by: str, reason: str) -> None:
     """Hold a family from now on; raises StorageUnavailableError."""
     now = now_micros()
     await _put(backend, root, ormsgpack.packb([now, valid_text(by), valid_text(reason)]))
+    await backend.keep(root, True)
+    for row in await _members(backend, root):
+        for record in await backend.scan(REPLAY_LOG, saga=row.saga_id):
+            await _expire(backend, record, None)
 
 
 async def release_hold(backend: Backend, root: str) -> bool:
-    """End a hold; False: there was none."""
+    """End a hold, so that its sagas expire as they ask for; False: there was none."""
     if await find_hold(backend, root) is None:
         return False
     await _put(backend, root, b"")
+    rows = {row.saga_id: row for row in await _members(backend, root)}
+    for row in rows.values():
+        for record in await backend.scan(REPLAY_LOG, saga=row.saga_id):
+            replay = rows.get(record.id, row)
+            both = (row.expires, replay.expires)
+            await _expire(backend, record, None if None in both else max(filter(None, both)))
+    await backend.keep(root, False)
     return True
+
+
+async def _members(backend: Backend, root: str) -> list[SagaRow]:
+    return [row async for row in every_saga(backend, SagaQuery(root=root))]
+
+
+async def _expire(backend: Backend, record: RecordRow | None, expires: int | None) -> None:
+    """Have a line of the replay log expire at a time, also if that is written to meanwhile."""
+    for _ in range(_ATTEMPTS):
+        if record is None or record.expires == expires:
+            return
+        changed = replace(record, version=record.version + 1, expires=expires)
+        if await backend.put(changed, expected_version=record.version):
+            return
+        record = await backend.get(record.kind, record.id)
 
 
 async def _put(backend: Backend, root: str, body: bytes) -> None:
@@ -73,6 +111,8 @@ def _hold_in(record: RecordRow) -> Hold | None:
         return None
     try:
         at, by, reason = ormsgpack.unpackb(record.body)
+        if type(by) is not str or type(reason) is not str:
+            raise TypeError("it holds something else")
         return Hold(root_id=record.id, at=from_micros(at), by=by, reason=reason)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise CorruptEntryError(f"the hold on {record.id!r} cannot be decoded: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import ormsgpack
@@ -51,6 +52,7 @@ class Protection:
         self.manager = manager
         self._backend = backend
         self._fingerprint_key: bytes | None = None
+        self._audit_key: DataKey | None = None
         self._provider: KeyProvider | None = (
             None if isinstance(manager.keys, Passphrase) else manager.keys
         )
@@ -81,10 +83,11 @@ class Protection:
         if not secrets.wrapped:
             self._fingerprint_key = secrets.fingerprint_key
             if writes and self.manager.encrypts and provider is not None:
-                # From now on it is worth something.
+                # From now on it is worth something. What audit trails rest on never was plain.
                 wrapped = await provider.wrap(secrets.fingerprint_key)
+                audit_key = await provider.wrap(new_key())
                 await write_store_secrets(
-                    self._backend, StoreSecrets(secrets.salt, wrapped, True), version
+                    self._backend, StoreSecrets(secrets.salt, wrapped, True, audit_key), version
                 )
         elif provider is not None:
             self._fingerprint_key = await provider.unwrap(secrets.fingerprint_key)
@@ -97,7 +100,8 @@ class Protection:
         salt, key = new_salt(), new_key()
         await self._have_provider(salt)
         if self.manager.encrypts and self._provider is not None:
-            made = StoreSecrets(salt, await self._provider.wrap(key), True)
+            audit_key = await self._provider.wrap(new_key())
+            made = StoreSecrets(salt, await self._provider.wrap(key), True, audit_key)
         else:
             made = StoreSecrets(salt, key, False)
         if await write_store_secrets(self._backend, made, 0):
@@ -117,6 +121,20 @@ class Protection:
             # Nothing was ever kept secret here. Processes that look at it agree all the same.
             self._fingerprint_key = hashlib.sha256(self._backend.place.encode()).digest()
         return hmac.digest(self._fingerprint_key, packed, "sha256")[:FINGERPRINT_BYTES]
+
+    async def audit_key(self, *, writes: bool) -> DataKey | None:
+        """Return the key of the store's audit trails; None: it has none, or it is not at hand.
+
+        With ``writes`` the store's keys are made if there are none and it encrypts.
+        """
+        if self._audit_key is None:
+            with suppress(DecryptionError):
+                await self.ready(writes=writes and self.manager.encrypts)
+                secrets, _ = await read_store_secrets(self._backend)
+                if secrets is not None and secrets.audit_key and self._provider is not None:
+                    key = await self._provider.unwrap(secrets.audit_key)
+                    self._audit_key = DataKey(key, b"audit")
+        return self._audit_key
 
     # -- keys of sagas
 
@@ -174,7 +192,10 @@ class Protection:
         secrets, version = await read_store_secrets(self._backend)
         if secrets is not None and secrets.wrapped:
             key = await provider.unwrap(secrets.fingerprint_key)
-            wrapped = StoreSecrets(secrets.salt, await provider.wrap(key), True)
+            audit_key = await provider.unwrap(secrets.audit_key) if secrets.audit_key else new_key()
+            wrapped = StoreSecrets(
+                secrets.salt, await provider.wrap(key), True, await provider.wrap(audit_key)
+            )
             await write_store_secrets(self._backend, wrapped, version)
 
     async def rewrapped(self, row: SagaRow) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.holding import list_holds
 
 _AT_ONCE: Final = 200
 """Sagas removed in one transaction; between two of them others may write."""
@@ -17,7 +18,7 @@ class PruneReport:
     """What a pruning removed, or would remove."""
 
     sagas: int
-    """Sagas whose retention has ended and that no run is alive in."""
+    """Sagas whose retention has ended, that no run is alive in and that are not held."""
     checkpoints: int
     """Of those sagas."""
     leftovers: int
@@ -28,7 +29,7 @@ class PruneReport:
 async def prune(
     backend: Backend, now: int, *, dry_run: bool, forget: Callable[[str], None]
 ) -> PruneReport:
-    """Remove expired sagas and leftovers, or only count them.
+    """Remove expired sagas and leftovers, or only count them; what is held stays.
 
     Args:
         backend: where.
@@ -52,10 +53,18 @@ async def prune(
 
 
 async def _still_expired(backend: Backend, saga_ids: Sequence[str], now: int) -> dict[str, int]:
-    """Return the heads of those that no run has come alive in since the list was made."""
-    heads: dict[str, int] = {}
-    for saga_id in saga_ids:
-        row = await backend.saga(saga_id)
-        if row is not None and not row.alive and row.expires is not None and row.expires <= now:
-            heads[saga_id] = row.head
-    return heads
+    """Return the heads of those that no run has come alive in since the list was made.
+
+    And that nobody holds: the holds are read last, so that one that is set meanwhile counts.
+    """
+    rows = [await backend.saga(saga_id) for saga_id in saga_ids]
+    held = {hold.root_id for hold in await list_holds(backend)}
+    return {
+        row.saga_id: row.head
+        for row in rows
+        if row is not None
+        and not row.alive
+        and row.root not in held
+        and row.expires is not None
+        and row.expires <= now
+    }

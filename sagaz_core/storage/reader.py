@@ -43,11 +43,12 @@ from sagaz_core.storage.walking import every_saga
 
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
+    from sagaz_core.compliance.data_key import DataKey
     from sagaz_core.compliance.manager import ComplianceManager
     from sagaz_core.storage.audit_trail import AuditEvent
     from sagaz_core.storage.forgetting import Tombstone
     from sagaz_core.storage.holding import Hold
-    from sagaz_core.storage.protection import Protection, SagaKey
+    from sagaz_core.storage.protection import Protection
     from sagaz_core.storage.rotating import KeyUse
     from sagaz_core.storage.unsealing import StateOpener
     from sagaz_core.storage.verification import Verification
@@ -472,8 +473,8 @@ class StoreReader:
         """
         from sagaz_core.storage.audit_trail import verify_events
 
-        row = await self._row(saga_id)
-        return await verify_events(self.backend, saga_id, await self._saga_key(row))
+        await self._row(saga_id)
+        return await verify_events(self.backend, saga_id, await self._audit_key(writes=False))
 
     # -- families and replays
 
@@ -568,14 +569,9 @@ class StoreReader:
             await self.open()
         return self.backend
 
-    async def _saga_key(self, row: SagaRow) -> SagaKey | None:
-        """Return a saga's key; None: it has none, or it is not at hand."""
-        if row.wrapped_key is None or self._protection is None:
-            return None
-        with suppress(DecryptionError):
-            await self._protection.ready(writes=False)
-            return await self._protection.saga_key(row)
-        return None
+    async def _audit_key(self, *, writes: bool) -> DataKey | None:
+        """Return the key of the audit trails; None: there is none, or it is not at hand."""
+        return None if self._protection is None else await self._protection.audit_key(writes=writes)
 
     async def _row(self, saga_id: str) -> SagaRow:
         row = await (await self._reader()).saga(saga_id)

@@ -14,16 +14,18 @@ from sagaz_core.errors import (
     StorageUnavailableError,
 )
 from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
-from sagaz_core.storage import lease, pruning
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.process import process_owner
+from sagaz_core.storage import holding, lease, pruning
+from sagaz_core.storage.audit_trail import NewEvent, append_event
+from sagaz_core.storage.backends.base import Backend, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of
-from sagaz_core.storage.meta import pack_replay_log
 from sagaz_core.storage.pruning import PruneReport
-from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
+from sagaz_core.storage.reader import StoreReader
+from sagaz_core.storage.replay_logging import ReplayLogWriter
 from sagaz_core.storage.saga_rows import SagaIdentity
 from sagaz_core.storage.saver_cache import SaverCache
 from sagaz_core.storage.times import to_micros
@@ -60,6 +62,7 @@ class SnapshotStorage(StoreReader):
         super().__init__(backend, read_only=read_only, compliance=compliance)
         self._commits = GroupCommit(backend)
         self._savers = SaverCache()
+        self._replay_log = ReplayLogWriter(backend)
 
     async def close(self) -> None:
         """Finish what is being written and give everything back."""
@@ -153,13 +156,33 @@ class SnapshotStorage(StoreReader):
             open_store=self._writable,
         )
 
-    async def delete_snapshot(self, snapshot_id: str) -> bool:
+    async def delete_snapshot(self, snapshot_id: str, *, by: str | None = None) -> bool:
         """Hide a checkpoint at once; False if there is none of this id.
 
-        Its neighbours read as before; its bytes go with its saga.
+        Its neighbours read as before; its bytes go with its saga. It is on record before it is
+        done.
+
+        Args:
+            snapshot_id: the checkpoint.
+            by: who does it; None: this process and its user.
+
+        Raises:
+            NotAllowedError: the settings forbid it, or the saga's family is held.
         """
         self.require("delete")
-        return await (await self._writable()).hide(snapshot_id)
+        backend = await self._writable()
+        place = await backend.locate(None, snapshot_id=snapshot_id)
+        if place is None:
+            return False
+        saga_id, sequence = place
+        await holding.refuse_held(backend, (await self._row(saga_id)).root)
+        await self.record_event(
+            saga_id,
+            "deleted",
+            by=by or process_owner(),
+            details={"sequence": sequence, "snapshot": snapshot_id},
+        )
+        return await backend.hide(snapshot_id)
 
     async def delete_expired_snapshots(self, now: datetime | None = None) -> int:
         """Remove the sagas whose retention has ended; returns how many checkpoints went.
@@ -215,35 +238,16 @@ class SnapshotStorage(StoreReader):
     ) -> None:
         """Store a line of the replay log, in place of the one of the same replay.
 
-        It is kept for as long as the original and the replay are.
+        It is kept for as long as the original and the replay are. That the replay began or ended
+        is put into the original's audit trail.
 
         Args:
             entry: the line.
             original: the saga that is replayed, if the caller has read it; what became of it
                 since then does not count.
         """
-        backend = await self._writable()
-        is_first = entry.finished_at is None
-        expires = await self._log_expiry(entry, original, is_first=is_first)
-        # A replay has two lines as a rule: one before it runs, and that of its end.
-        version = 0 if is_first else 1
-        for _ in range(10):
-            record = RecordRow(
-                kind=REPLAY_LOG,
-                id=entry.replay_id,
-                version=version + 1,
-                saga=entry.original_saga_id,
-                at=to_micros(entry.started_at),
-                expires=expires,
-                body=pack_replay_log(entry),
-            )
-            if await backend.put(record, expected_version=version):
-                return
-            stored = await backend.get(REPLAY_LOG, entry.replay_id)
-            version = stored.version if stored else 0
-        raise StorageUnavailableError(
-            f"the log of replay {entry.replay_id!r} is being written by somebody else; try again"
-        )
+        await self._writable()
+        await self._replay_log.save(entry, original, await self._audit_key(writes=True))
 
     async def save_batch(self, entry: BatchLogEntry) -> None:
         """Store a batch's journal, in place of the one of the same batch.
@@ -279,12 +283,10 @@ class SnapshotStorage(StoreReader):
         Raises:
             SagaNotFoundError: there is no such saga.
         """
-        from sagaz_core.storage.audit_trail import append_event
-
-        await self._writable()
-        row = await self._row(saga_id)
-        key = await self._saga_key(row)
-        await append_event(self.backend, row, key, event=event, by=by, details=details)
+        backend = await self._writable()
+        await self._row(saga_id)
+        new = NewEvent(event=event, by=by, details=details)
+        await append_event(backend, saga_id, await self._audit_key(writes=True), new)
 
     async def rotate_keys(
         self,
@@ -334,26 +336,28 @@ class SnapshotStorage(StoreReader):
     async def hold(self, saga_id: str, *, by: str, reason: str) -> None:
         """Keep a saga's family from now on, whatever its retention says; it cannot be forgotten.
 
+        Nor can one of its checkpoints be deleted.
+
         Raises:
             SagaNotFoundError: there is no such saga.
         """
-        from sagaz_core.storage.holding import set_hold
-
-        await self._writable()
+        backend = await self._writable()
         row = await self._row(saga_id)
-        await set_hold(self.backend, row.root, by=by, reason=reason)
-        await self.record_event(row.root, "held", by=by, details={"reason": reason})
+        await holding.set_hold(backend, row.root, by=by, reason=reason)
+        await self._record_of_family(row, "held", by=by, details={"reason": reason})
 
     async def release_hold(self, saga_id: str, *, by: str) -> bool:
-        """End a hold; False: there was none. Raises SagaNotFoundError."""
-        from sagaz_core.storage.holding import release_hold
+        """End a hold; False: there was none. What has expired meanwhile goes.
 
-        await self._writable()
+        Raises SagaNotFoundError.
+        """
+        backend = await self._writable()
         row = await self._row(saga_id)
-        released = await release_hold(self.backend, row.root)
-        if released:
-            await self.record_event(row.root, "released", by=by)
-        return released
+        if await holding.find_hold(backend, row.root) is None:
+            return False
+        # First on record: the store may let go of the family at once.
+        await self._record_of_family(row, "released", by=by)
+        return await holding.release_hold(backend, row.root)
 
     async def forget(self, saga_ids: Sequence[str], *, by: str) -> ForgetReport:
         """Erase the families of sagas without a trace but a tombstone.
@@ -382,19 +386,13 @@ class SnapshotStorage(StoreReader):
 
     # -- inside
 
-    async def _log_expiry(
-        self, entry: ReplayLogEntry, original: SagaSummary | None, *, is_first: bool
-    ) -> int | None:
-        """Return when the last of a line's sagas expires; None: never, or there are none."""
-        saga_ids = [] if is_first else [entry.replay_id]
-        times: list[int | None] = []
-        if original is None:
-            saga_ids.append(entry.original_saga_id)
-        else:
-            times.append(micros_of(original.expires_at, "expires_at"))
-        rows = [await self.backend.saga(saga_id) for saga_id in saga_ids]
-        times += [row.expires for row in rows if row is not None]
-        return None if not times or None in times else max(filter(None, times))
+    async def _record_of_family(
+        self, row: SagaRow, event: str, *, by: str, details: Mapping[str, Any] = {}
+    ) -> None:
+        """Add to the trail of a saga's root; of the saga itself where the root has expired."""
+        is_there = row.root == row.saga_id or await self.backend.saga(row.root) is not None
+        saga_id = row.root if is_there else row.saga_id
+        await self.record_event(saga_id, event, by=by, details=details)
 
     def _refuse_if_read_only(self) -> None:
         if self.read_only:

@@ -1,4 +1,4 @@
-"""What a store keeps for all its secrets together: the fingerprints' key, the passphrase's salt."""
+"""What a store keeps for all its secrets together: its own keys, and the passphrase's salt."""
 
 from __future__ import annotations
 
@@ -26,21 +26,14 @@ class StoreSecrets(NamedTuple):
     fingerprint_key: bytes
     """Wrapped, where the store's secrets are encrypted."""
     wrapped: bool
+    audit_key: bytes = b""
+    """That of the audit trails, always wrapped; empty: the store's secrets are not encrypted."""
 
 
 async def read_store_secrets(backend: Backend) -> tuple[StoreSecrets | None, int]:
     """Return the document and its version; None and 0: nothing was ever kept secret here."""
     record = await backend.get(KIND, _ID)
-    if record is None:
-        return None, 0
-    try:
-        if record.body[0] != _FORM:
-            raise ValueError("it has the form of a newer sagaz")
-        return StoreSecrets(*ormsgpack.unpackb(record.body[1:])), record.version
-    except (ValueError, TypeError, IndexError) as error:
-        raise CorruptEntryError(f"what the store keeps for its secrets is damaged: {error}") from (
-            error
-        )
+    return (None, 0) if record is None else (_secrets_in(record), record.version)
 
 
 async def write_store_secrets(backend: Backend, secrets: StoreSecrets, version: int) -> bool:
@@ -51,9 +44,27 @@ async def write_store_secrets(backend: Backend, secrets: StoreSecrets, version: 
         version=version + 1,
         saga=None,
         at=now_micros(),
-        body=bytes((_FORM,)) + ormsgpack.packb(list(secrets)),
+        body=_secrets_out(secrets),
     )
     return await backend.put(record, expected_version=version)
+
+
+def _secrets_out(secrets: StoreSecrets) -> bytes:
+    return bytes((_FORM,)) + ormsgpack.packb(list(secrets))
+
+
+def _secrets_in(record: RecordRow) -> StoreSecrets:
+    try:
+        if record.body[0] != _FORM:
+            raise ValueError("it has the form of a newer sagaz")
+        secrets = StoreSecrets(*ormsgpack.unpackb(record.body[1:]))
+        if [type(each) for each in secrets] != [bytes, bytes, bool, bytes]:
+            raise TypeError("it holds something else")
+        return secrets
+    except (ValueError, TypeError, IndexError) as error:
+        raise CorruptEntryError(f"what the store keeps for its secrets is damaged: {error}") from (
+            error
+        )
 
 
 def new_salt() -> bytes:

@@ -25,6 +25,7 @@ from sagaz_core.testing.families import FamilyContract
 from sagaz_core.testing.filters import FilterContract
 from sagaz_core.testing.following import FollowingContract
 from sagaz_core.testing.hiding import HidingContract
+from sagaz_core.testing.holds import HoldContract
 from sagaz_core.testing.isolation import IsolationContract
 from sagaz_core.testing.keys import KeyContract
 from sagaz_core.testing.leases import LeaseContract
@@ -54,6 +55,7 @@ class VolatileStorageContract(
     FilterContract,
     HidingContract,
     ExpiryContract,
+    HoldContract,
     ScrubbingContract,
     WritingContract,
     DuplicateContract,

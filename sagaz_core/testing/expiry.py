@@ -14,7 +14,7 @@ from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.times import to_micros
 from sagaz_core.testing.base import PATIENCE, ContractBase, hence, snapshot
 
-_SOON = 0.7
+SOON = 0.7
 """Seconds: enough to write a few checkpoints, and not much to wait."""
 
 
@@ -126,7 +126,7 @@ class ExpiryContract(ContractBase):
 
     async def test_a_family_outlives_its_root(self, storage: SnapshotStorage) -> None:
         await storage.save_snapshot(
-            snapshot("a", status="failed", retention_until=hence(seconds=_SOON))
+            snapshot("a", status="failed", retention_until=hence(seconds=SOON))
         )
         lease = await storage.acquire_lease("a", owner="me", holder="a~r1")
         writer = storage.writer(
@@ -141,7 +141,7 @@ class ExpiryContract(ContractBase):
             capture(snapshot("a~r1", status="completed", retention_until=hence(hours=1))),
             release=True,
         )
-        await _gone(storage, "a")
+        await gone(storage, "a")
         assert [saga.saga_id for saga in await storage.list_family("a")] == ["a~r1"]
         family = await storage.get_family("a")
         assert family is not None
@@ -150,7 +150,7 @@ class ExpiryContract(ContractBase):
     async def test_what_was_prolonged_is_all_there_after_its_first_time(
         self, storage: SnapshotStorage
     ) -> None:
-        soon = hence(seconds=_SOON)
+        soon = hence(seconds=SOON)
         saved = {
             saga_id: snapshot(saga_id, context={"n": 1, "m": 1}, retention_until=soon)
             for saga_id in ("gone", "later", "kept")
@@ -162,7 +162,7 @@ class ExpiryContract(ContractBase):
             snapshot("later", context={"n": 2, "m": 1}, retention_until=hence(hours=1))
         )
         await storage.save_snapshot(snapshot("kept", context={"n": 2, "m": 1}))
-        await _gone(storage, "gone")
+        await gone(storage, "gone")
         assert await storage.get_snapshot(saved["gone"].snapshot_id) is None
         for saga_id in ("later", "kept"):
             first = await storage.get_snapshot(saved[saga_id].snapshot_id)
@@ -178,7 +178,7 @@ class ExpiryContract(ContractBase):
         assert (await storage.list_sagas(tags={"order": "gone"})).sagas == []
 
 
-async def _gone(storage: SnapshotStorage, saga_id: str) -> None:
+async def gone(storage: SnapshotStorage, saga_id: str) -> None:
     """Wait until a saga's retention has ended, and have the store let it go."""
     async with asyncio.timeout(PATIENCE):
         while await storage.get_saga(saga_id) is not None:

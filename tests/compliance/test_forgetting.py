@@ -104,7 +104,7 @@ async def test_nothing_of_it_is_left_and_of_the_others_all_is(
         assert set(batch.options["saga_overrides"]) == {"kept"}
     assert len(await storage.list_checkpoints("kept")) == 5
     assert (await storage.list_replays("kept"))[0].reason == "what stays"
-    assert len(await storage.list_audit_events("kept")) == 1
+    assert len(await storage.list_audit_events("kept")) == 2
 
 
 async def test_a_tombstone_says_that_it_was_forgotten_and_by_whom(

@@ -306,6 +306,15 @@ class Backend(ABC):
     async def hide(self, snapshot_id: str) -> bool:
         """Hide an entry; False if there is none. Its neighbours read as before."""
 
+    async def keep(self, root: str, held: bool) -> None:  # noqa: B027 - most have nothing to do
+        """Have the store let go of nothing of a family by itself, or do so again.
+
+        As long as it is held, whatever its sagas append, no part of it expires. Once it is not,
+        it expires as its rows ask for, or at once if that time has passed. What is told to be
+        deleted is deleted all the same. A store that lets go of nothing by itself has nothing
+        to do here.
+        """
+
     @abstractmethod
     async def delete(self, saga_ids: Sequence[str], *, scrub: bool = False) -> int:
         """Remove sagas with all that belongs to them; returns how many entries went.

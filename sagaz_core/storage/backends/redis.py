@@ -38,6 +38,7 @@ from sagaz_core.storage.backends.redis_connection import (
     describe,
 )
 from sagaz_core.storage.backends.redis_entries import read_entries, read_latest, read_touches
+from sagaz_core.storage.backends.redis_keep import keep_family, let_go
 from sagaz_core.storage.backends.redis_keys import SCHEMA, Keys, Place, unpack_place
 from sagaz_core.storage.backends.redis_query import count, count_ended, read_page, read_rows
 from sagaz_core.storage.backends.redis_records import read_record, scan_records
@@ -208,6 +209,10 @@ class RedisBackend(Backend):
         if member is None:
             return False
         return await (await self._writer()).hide(unpack_place(member), snapshot_id)
+
+    async def keep(self, root: str, held: bool) -> None:
+        connection = await self._connected()
+        await (keep_family if held else let_go)(connection, self._keys, root)
 
     async def delete(self, saga_ids: Sequence[str], *, scrub: bool = False) -> int:
         writer, gone = await self._writer(), 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -144,3 +145,15 @@ def unpack_record(version: bytes, packed: bytes) -> RecordRow:
 def milliseconds(micros: int | None) -> Any:
     """Return a moment as the server's commands take it, rounded up; empty: none."""
     return "" if micros is None else -(-micros // 1000)
+
+
+def pointer_expiry(row: SagaRow) -> tuple[Any, ...]:
+    """Return the options by which a pointer to a saga expires; none: it stays.
+
+    A pointer is not touched again while its saga goes on, and by that time the saga may stay
+    longer. So it is kept for twice as long; without its saga it is skipped.
+    """
+    if row.expires is None:
+        return ()
+    now = time.time_ns() // 1000
+    return ("PXAT", milliseconds(now + 2 * max(row.expires - now, 0)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import ormsgpack
@@ -13,6 +13,7 @@ import ormsgpack
 from sagaz_core.errors import StorageError
 from sagaz_core.storage.backends.base import Append, EntryRow, Outcome, RecordRow, SagaRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
+from sagaz_core.storage.backends.redis_keep import UNKEEP
 from sagaz_core.storage.backends.redis_keys import (
     SCHEMA,
     Keys,
@@ -30,6 +31,7 @@ from sagaz_core.storage.backends.redis_rows import (
     pack_row,
     pack_tags,
     pack_touch,
+    pointer_expiry,
     stream_id,
     unpack_record,
     unpack_tags,
@@ -43,7 +45,9 @@ _REWRAP: Final = Script("rewrap")
 _HIDE: Final = Script("hide")
 _DELETE: Final = Script("delete")
 _PUT: Final = Script("put")
-SCRIPTS: Final = (_APPEND, _ACQUIRE, _BEAT, _RELEASE, _REWRAP, REPLACE, _HIDE, _DELETE, _PUT)
+SCRIPTS: Final = (
+    *(_APPEND, _ACQUIRE, _BEAT, _RELEASE, _REWRAP, REPLACE, UNKEEP, _HIDE, _DELETE, _PUT),
+)
 
 _CHANGES_KEPT: Final = 1000
 _CLEAR_SECONDS: Final = 60.0
@@ -89,7 +93,7 @@ class RedisWriter:
         lists: set[str] = set()
         for number, append in enumerate(appends):
             if number in places:
-                kind, head, was_ended, tags = replies[places[number]]
+                kind, head, was_ended, tags, held = replies[places[number]]
                 outcomes[number] = Outcome(kind.decode(), head)
                 if kind == b"stored" and (append.saga.status in ENDED or was_ended):
                     moved += enlist(self._keys, append.saga, unpack_tags(tags))
@@ -98,6 +102,8 @@ class RedisWriter:
                 elif kind == b"duplicate" and append.saga.status in ENDED:
                     # Whoever wrote it may not have come to the lists.
                     moved += await self._enlist_again(append.saga)
+                if held:
+                    moved += self._keep_pointers(append)
         if moved:
             await self._run(*moved)
             with suppress(StorageError):
@@ -181,7 +187,7 @@ class RedisWriter:
         return None if head is None else Outcome("conflict", int(head))
 
     def _set_root(self, row: SagaRow) -> Command:
-        return ("SET", self._keys.root_of(row.saga_id), row.root, *_pointer_expiry(row))
+        return ("SET", self._keys.root_of(row.saga_id), row.root, *pointer_expiry(row))
 
     def _before(self, append: Append) -> Iterator[Command]:
         """Yield what is written ahead of an append, so that what it writes is always found."""
@@ -196,13 +202,19 @@ class RedisWriter:
             only_new = ("NX",) if append.new_id else ()
             yield (
                 *("SET", self._keys.place_of(entry.snapshot_id), place),
-                *(*only_new, *_pointer_expiry(row)),
+                *(*only_new, *pointer_expiry(row)),
             )
 
     def _keep_root(self, row: SagaRow) -> Iterator[Command]:
         if row.expires is not None:
-            _, expiry = _pointer_expiry(row)
+            _, expiry = pointer_expiry(row)
             yield ("PEXPIREAT", self._keys.root_of(row.saga_id), expiry)
+
+    def _keep_pointers(self, append: Append) -> Iterator[Command]:
+        """Yield what keeps that by which a saga of a family that is held is found."""
+        yield ("PERSIST", self._keys.root_of(append.saga.saga_id))
+        if append.entry is not None:
+            yield ("PERSIST", self._keys.place_of(append.entry.snapshot_id))
 
     def _append(self, append: Append) -> Command:
         row, entry = append.saga, append.entry
@@ -355,15 +367,3 @@ def _may_collide(appends: Sequence[Append]) -> bool:
     homes = {(each.saga.saga_id, each.saga.root) for each in appends}
     sagas = {each.saga.saga_id for each in appends}
     return len(snapshots) != len(set(snapshots)) or len(homes) != len(sagas)
-
-
-def _pointer_expiry(row: SagaRow) -> tuple[Any, ...]:
-    """Return the options by which a pointer to a saga expires; none: it stays.
-
-    A pointer is not touched again while its saga goes on, and by that time the saga may stay
-    longer. So it is kept for twice as long; without its saga it is skipped.
-    """
-    if row.expires is None:
-        return ()
-    now = time.time_ns() // 1000
-    return ("PXAT", milliseconds(now + 2 * max(row.expires - now, 0)))

@@ -2,7 +2,8 @@
 -- KEYS: family, alive, members, row, entries, bodies, ids, touches, hidden.
 -- ARGV: what is wanted, as MessagePack; the row; a new saga's wrapped key, empty if it has none;
 -- the entry and its body, or nothing.
--- Returns what became of it, the saga's head, whether it had ended before, and its tags.
+-- Returns what became of it, the saga's head, whether it had ended before, its tags, and whether
+-- its family is held, so that nothing of it expires.
 local family, alive, members, row = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local entries, bodies, ids, touches = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local saga, expected, head, ended, expires, tags, lease, entry = unpack(cmsgpack.unpack(ARGV[1]))
@@ -10,13 +11,13 @@ local saga, expected, head, ended, expires, tags, lease, entry = unpack(cmsgpack
 if entry then
     local stored = redis.call('HGET', ids, entry.snapshot_id)
     if stored then
-        return {'duplicate', tonumber(stored), '', ''}
+        return {'duplicate', tonumber(stored), '', '', ''}
     end
 end
 local known = redis.call('HMGET', row, 'head', 'ended', 'tags')
 local before = tonumber(known[1] or 0)
 if before ~= expected then
-    return {'conflict', before, '', ''}
+    return {'conflict', before, '', '', ''}
 end
 
 if lease then
@@ -26,7 +27,7 @@ if lease then
         redis.call('HSET', family, 'fence', lease.fence, 'owner', lease.owner, 'holder', saga,
             'acquired', now[1] .. string.format('%06d', now[2]))
     elseif tonumber(held[1] or 0) ~= lease.fence or held[2] ~= saga then
-        return {'fenced', before, '', ''}
+        return {'fenced', before, '', '', ''}
     end
 end
 
@@ -61,8 +62,9 @@ end
 redis.call('SADD', members, saga)
 
 -- All that belongs to a saga expires together, and what the family shares with its last saga.
+local held = redis.call('HGET', family, 'kept')
 for number = 4, 9 do
-    if expires then
+    if expires and not held then
         redis.call('PEXPIREAT', KEYS[number], expires)
     else
         redis.call('PERSIST', KEYS[number])
@@ -72,11 +74,11 @@ if not expires then
     redis.call('HSET', family, 'stays', '1')
     redis.call('PERSIST', family)
     redis.call('PERSIST', members)
-elseif redis.call('HGET', family, 'stays') ~= '1' then
+elseif not held and redis.call('HGET', family, 'stays') ~= '1' then
     for number = 1, 3, 2 do
         if redis.call('PEXPIRETIME', KEYS[number]) < expires then
             redis.call('PEXPIREAT', KEYS[number], expires)
         end
     end
 end
-return {'stored', head, known[2] or '', known[3] or tags}
+return {'stored', head, known[2] or '', known[3] or tags, held or ''}
