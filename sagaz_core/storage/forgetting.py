@@ -81,13 +81,17 @@ async def forget(backend: Backend, roots: Sequence[str], *, by: str) -> ForgetRe
 async def find_tombstone(backend: Backend, root: str) -> Tombstone | None:
     """Return what stands in the place of a family that was erased, or None."""
     record = await backend.get(TOMBSTONE, root)
-    if record is None:
-        return None
+    return None if record is None else _stone_in(record)
+
+
+def _stone_in(record: RecordRow) -> Tombstone:
     try:
         at, by, sagas = ormsgpack.unpackb(record.body)
-        return Tombstone(root_id=root, at=from_micros(at), by=by, sagas=sagas)
+        return Tombstone(root_id=record.id, at=from_micros(at), by=by, sagas=sagas)
     except (ValueError, TypeError) as error:
-        raise CorruptEntryError(f"the tombstone of {root!r} cannot be decoded: {error}") from error
+        raise CorruptEntryError(
+            f"the tombstone of {record.id!r} cannot be decoded: {error}"
+        ) from error
 
 
 async def _members(backend: Backend, root: str) -> list[SagaRow]:

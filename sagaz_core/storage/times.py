@@ -23,5 +23,8 @@ def to_micros(moment: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """Return microseconds since 1970 as a datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
+    """Return microseconds since 1970 as a datetime in UTC; raises ValueError if it has none."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise ValueError(f"{micros} microseconds since 1970 are no time") from error
