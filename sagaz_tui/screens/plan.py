@@ -170,9 +170,10 @@ class PlanScreen(SagazScreen[str | None]):
             keys = keys_by_problem(self.sagaz.settings.keys)
             lines += plan_lines(self.plan, width, self.sagaz.now(), keys)
         if isinstance(self._trouble, ReplayNotStartedError):
-            lines += output_lines(self._trouble.log, width)
+            # A scrollbar may come with these very lines.
+            lines += output_lines(self._trouble.log, width - 1)
         elif self._trouble is not None:
-            lines += raised_lines(self._trouble, width)
+            lines += raised_lines(self._trouble, width - 1)
         self._pane.set_plan(lines)
         refusal = self._refusal()
         self._label.disabled = self._label.disabled or bool(refusal)

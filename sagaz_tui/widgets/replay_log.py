@@ -144,7 +144,8 @@ class ReplayLog(Vertical):
             self._say(f"cannot be read: {error.strerror}")
             return
         self._read_to = output.size
-        lines = log_lines(output, self._file, self._text.text_width)
+        # A scrollbar may come with these very lines.
+        lines = log_lines(output, self._file, self._text.outer_size.width - 1)
         self._text.set_lines(lines, from_top=False)
         if following:
             self._text.go_to_end()
