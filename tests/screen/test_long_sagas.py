@@ -160,6 +160,9 @@ async def test_the_screen_follows_the_cursor_from_end_to_end(backend: CountingBa
         await until_painted(pilot, "2 Context @#31 ", "▌   31 ○ before step_00031")
         press(pilot, "F")
         await until_painted(pilot, "2 Context @#20 ")
+        # Any checkpoint is this near; of 100,000 one figure further.
+        press(pilot, ":", *"9999", "enter")
+        await until_painted(pilot, "2 Context @#9999 ", "▌ 9999 ○ before step_09999")
         press(pilot, "G")
         await until_painted(pilot, f"2 Context @#{MANY} ", f"▌{MANY} ◇ undo")
         press(pilot, "[")
