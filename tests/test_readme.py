@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -104,3 +104,47 @@ async def test_the_plain_function_is_replayed(tmp_path: Path) -> None:
         timeline = await storage.list_checkpoints("import_7~r1")
     assert (result.status, result.context) == ("success", {"rows": [1, 2, 3], "loaded": 3})
     assert [entry.step_name for entry in timeline] == ["load", None]
+
+
+async def test_secrets_are_kept_and_a_key_service_wraps_their_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sagaz_core import ComplianceConfig, SagaSnapshot
+    from sagaz_core.storage.backends import SQLiteSnapshotStorage
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SAGAZ_KEYS", "2027=" + "QUFB" * 10 + "QUE=")
+    names: dict[str, Any] = {}
+    exec(snippet("KeyRing.from_environment"), names)
+    await names["storage"].save_snapshot(
+        SagaSnapshot(saga_id="o1", saga_name="Order", context={"ssn": "078-05-1120"})
+    )
+    assert (await names["storage"].get_checkpoint("o1", 1)).context["ssn"] == "078-05-1120"
+    await names["storage"].close()
+    assert b"078-05" not in (tmp_path / "orders.db").read_bytes()
+
+    exec(snippet("class Kms"), names)
+
+    class Service:
+        """Keeps what it is given under a number."""
+
+        kept: ClassVar[list[bytes]] = []
+
+        async def encrypt(self, **given: Any) -> dict[str, bytes]:
+            self.kept.append(given["Plaintext"])
+            return {"CiphertextBlob": bytes([len(self.kept) - 1])}
+
+        async def decrypt(self, **given: Any) -> dict[str, bytes]:
+            return {"Plaintext": self.kept[given["CiphertextBlob"][0]]}
+
+    compliance = ComplianceConfig(
+        enable_encryption=True,
+        sensitive_fields=["ssn"],
+        key_provider=names["Kms"](Service(), "alias/sagaz"),
+    )
+    async with SQLiteSnapshotStorage("kms.db", compliance=compliance) as storage:
+        await storage.save_snapshot(
+            SagaSnapshot(saga_id="o1", saga_name="Order", context={"ssn": "078-05-1120"})
+        )
+    async with SQLiteSnapshotStorage("kms.db", compliance=compliance) as storage:
+        assert (await storage.get_checkpoint("o1", 1)).context["ssn"] == "078-05-1120"
