@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from sagaz_core.errors import SagazError
+from sagaz_core.errors import SagazError, StorageError
 from sagaz_tui.replay_output import new_output, new_request_id, read_output
 from sagaz_tui.settings import Settings
 
@@ -87,11 +87,13 @@ async def start_replay(
     process = await asyncio.to_thread(launch, settings, request, digest, request_id, log)
     while True:
         ended = process.poll() is not None
-        for entry in await storage.list_replays(request.saga_id):
-            if entry.request_id == request_id:
-                return entry.replay_id
-        if ended:
-            raise ReplayNotStartedError(log)
+        # While the store is out of reach from here, it is not known whether it has begun.
+        with contextlib.suppress(StorageError):
+            for entry in await storage.list_replays(request.saga_id):
+                if entry.request_id == request_id:
+                    return entry.replay_id
+            if ended:
+                raise ReplayNotStartedError(log)
         await asyncio.sleep(_POLL)
 
 

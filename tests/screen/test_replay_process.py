@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.model import ReplayLogEntry
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui import replay_process
@@ -114,6 +116,26 @@ async def test_a_replay_that_does_not_begin_says_why(
                 storage, Settings(storage_url="sqlite:///sagaz.db"), REQUEST, "0" * 64
             )
         assert "no saga 'order_7'" in caught.value.log.read_text()
+
+
+async def test_a_store_out_of_reach_is_waited_for_before_anything_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_instead(monkeypatch, "exit('sagaz: no such step')")
+    monkeypatch.chdir(tmp_path)
+    async with SQLiteSnapshotStorage("sagaz.db") as storage:
+        silences = iter([StorageUnavailableError("gone")] * 2)
+
+        async def list_replays(saga_id: str) -> list[ReplayLogEntry]:
+            for error in silences:
+                raise error
+            return []
+
+        monkeypatch.setattr(storage, "list_replays", list_replays)
+        monkeypatch.setattr(subprocess.Popen, "poll", lambda process: 0)
+        with pytest.raises(ReplayNotStartedError):
+            await start_replay(storage, DEFAULTS, REQUEST, "0" * 64)
+        assert next(silences, None) is None
 
 
 def test_the_last_words_are_complaints_where_there_are_any(tmp_path: Path) -> None:
