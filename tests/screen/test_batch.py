@@ -100,17 +100,7 @@ async def test_enter_runs_all_of_them(orders: SnapshotStorage) -> None:
         await until(pilot, lambda: "marked" not in painted(pilot.app), "no marks")
 
 
-async def test_what_failed_again_is_listed_and_enter_opens_it(orders: SnapshotStorage) -> None:
-    async with marked(orders) as pilot:
-        await until_painted(pilot, "enter replays 4 sagas")
-        press(pilot, "enter")
-        await until_painted(pilot, "✗ 1 failed", "▌✗ parcel_7~r1", "no address for parcel # 1")
-        press(pilot, "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
-        assert pilot.app.screen.saga_id == "parcel_7~r1"
-
-
-async def test_a_canary_that_fails_stops_it_and_the_rest_is_told_of(
+async def test_a_canary_that_fails_stops_it_and_what_failed_is_opened_once_the_rest_has_run(
     orders: SnapshotStorage,
 ) -> None:
     async with marked(orders) as pilot:
@@ -136,6 +126,10 @@ async def test_a_canary_that_fails_stops_it_and_the_rest_is_told_of(
         await until_painted(pilot, "COMPLETED", "4 of 4", "✓ 3 succeeded", "✗ 1 failed")
         assert await outcomes(orders) == ["failed", "success", "success", "success"]
         assert "R go on" not in painted(pilot.app)
+        await until_painted(pilot, "▌✗ parcel_7~r1", "no address for parcel # 1")
+        press(pilot, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
+        assert pilot.app.screen.saga_id == "parcel_7~r1"
 
 
 async def test_a_key_typed_before_the_preview_is_painted_starts_nothing(
@@ -308,6 +302,7 @@ async def test_what_cannot_run_says_why(orders: SnapshotStorage) -> None:
         await until_painted(pilot, "1 is left out", "order_done", "There is nothing to run.")
 
 
+@pytest.mark.torture
 async def test_leaving_stops_nothing_and_coming_back_finds_it(orders: SnapshotStorage) -> None:
     Path("gateway-answers").unlink()
     async with marked(orders, "order_") as pilot:
@@ -327,6 +322,7 @@ async def test_leaving_stops_nothing_and_coming_back_finds_it(orders: SnapshotSt
         await until_painted(pilot, "COMPLETED", "✓ 3 succeeded")
 
 
+@pytest.mark.torture
 async def test_x_stops_it_after_those_under_way(orders: SnapshotStorage) -> None:
     Path("gateway-answers").unlink()
     async with marked(orders, "order_") as pilot:
