@@ -22,6 +22,7 @@ from sagaz_tui.text import visible_lines
 _REQUEST: Final = re.compile(r"screen-[0-9a-f]{16}")
 _KEPT_DAYS: Final = 30
 _MOST: Final = 1 << 16
+_LONG_LINE: Final = 1 << 12
 _LINE_ENDS: Final = re.compile(r"\r\n|\r")
 
 
@@ -104,7 +105,8 @@ def read_output(log: Path) -> Output:
         file.seek(start)
         data = file.read(_MOST)
     if start:
-        whole = data.find(b"\n") + 1
+        # The rest of a line is left out, unless there is more of it than a line should have.
+        whole = data.find(b"\n", 0, _LONG_LINE) + 1
         start, data = start + whole, data[whole:]
     text = _LINE_ENDS.sub("\n", data.decode("utf-8", "replace")).removesuffix("\n")
     return Output(tuple(visible_lines(text)) if text else (), size, start)
