@@ -101,10 +101,10 @@ class BatchScreen(SagazScreen[None]):
         loop, retry = asyncio.get_running_loop(), 1.0
         cursor: int | None = None
         while True:
-            begun = loop.time()
             try:
                 if isinstance(batch, JournaledBatch):
                     cursor = await self.storage.wait(cursor, _QUIET)
+                begun = loop.time()
                 await batch.refresh()
                 await self._look_in_journal(batch)
             except (StorageError, OSError) as error:
