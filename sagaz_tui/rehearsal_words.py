@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sagaz_core.model import Knowledge, RehearsedStep, ReplayResult, ReplayStatus
+from sagaz_core.model import Knowledge, RehearsedStep, ReplayStatus
 
 GHOST_WORDS: Final = "GHOST  nothing ran"
 """What stands in the title of a history that did not happen."""
@@ -32,9 +32,9 @@ _ENDS: Final[dict[ReplayStatus, str]] = {
 }
 
 
-def end_words(result: ReplayResult) -> str:
+def end_words(status: ReplayStatus) -> str:
     """Return how a rehearsal that was walked came out."""
-    return _ENDS[result.status]
+    return _ENDS[status]
 
 
 def did_words(step: RehearsedStep) -> str:

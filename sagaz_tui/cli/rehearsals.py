@@ -23,7 +23,7 @@ def print_rehearsal(result: ReplayResult, rehearsal: Rehearsal, format: Format) 
             ("rehearsal of", f"{plan.saga_id}  {plan.saga_name}"),
             ("from", plan.from_step),
             ("checkpoint", checkpoint_words(plan)),
-            ("outcome", end_words(result)),
+            ("outcome", end_words(result.status)),
             ("error", result.error_message or ""),
             ("undone", UNDONE_WORDS[result.compensation] if result.status == "failed" else ""),
             ("digest", plan.digest),

@@ -104,7 +104,7 @@ class CompareScreen(SagazScreen[None]):
         held: SnapshotStorage = self._rehearsal.storage
         return held
 
-    def _is_ghost(self, saga_id: str) -> bool:
+    def _is_ghost(self, saga_id: str | None) -> bool:
         return self._rehearsal is not None and self._rehearsal.saga_id == saga_id
 
     def on_screen_resume(self, event: ScreenResume) -> None:
@@ -196,7 +196,10 @@ class CompareScreen(SagazScreen[None]):
             else:
                 # What tells two runs apart stays in sight, and so does how each stands.
                 short = clip_middle(saga.saga_id, max(self.size.width // 2 - 8, 24))
-                left += saga_words(replace(saga, saga_id=short), None)
+                named = replace(saga, saga_id=short)
+                if self._is_ghost(saga.recovered_by):
+                    named = replace(named, recovered_by=None)
+                left += saga_words(named, None, ghost=self._is_ghost(saga_id))
                 took = short_duration((saga.updated_at - saga.started_at).total_seconds())
                 right = (Span(f"{took} ", "muted"),)
             if self._is_ghost(saga_id):

@@ -49,6 +49,7 @@ class GhostScreen(ExplorerScreen):
     """
 
     PLACE = "debugger"
+    IS_GHOST = True
     MEANS_NOTHING = _ONLY_REAL
     BINDINGS = [  # noqa: RUF012 - Textual declares it so
         binding for binding in bindings_for("debugger") if binding.id not in _ONLY_REAL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -44,6 +44,8 @@ class HistoryScreen(SagazScreen[None]):
     """
 
     CSS_PATH = "debugger.tcss"
+    IS_GHOST: ClassVar[bool] = False
+    """Whether this is the history of a rehearsal, which did not happen."""
 
     def __init__(self, saga_id: str, *, at: int | None = None) -> None:
         super().__init__()
@@ -215,7 +217,7 @@ class HistoryScreen(SagazScreen[None]):
         view = self._view
         failed = view.failure.step_name if view and view.failure else None
         name = (Span(f" {visible(self.saga_id)} ", "text", bold=True),)
-        left = saga_words(view.saga, failed) if view else name
+        left = saga_words(view.saga, failed, ghost=self.IS_GHOST) if view else name
         self.query_one("#title", Bar).show(left, self._link_words())
 
     def _link_words(self) -> Line:

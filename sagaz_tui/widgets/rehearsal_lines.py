@@ -29,7 +29,7 @@ def rehearsal_lines(result: ReplayResult, rehearsal: Rehearsal, width: int) -> l
     """
     failed = result.status == "failed"
     lines: list[Line] = [
-        (Span(f" {end_words(result)}", "fail" if failed else "ghost", bold=True),),
+        (Span(f" {end_words(result.status)}", "fail" if failed else "ghost", bold=True),),
         *(wrapped(result.error_message, width, "muted") if result.error_message else ()),
         (),
         crop((Span("   "), *_lane(rehearsal.steps)), width),

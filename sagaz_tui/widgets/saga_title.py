@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sagaz_core.model import SagaSummary
+from sagaz_core.model import ReplayStatus, SagaSummary
+from sagaz_tui.rehearsal_words import end_words
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.lines import Line, Span, Token
@@ -14,12 +15,18 @@ _ROLLBACK: dict[str, str] = {
 }
 
 
-def saga_words(saga: SagaSummary, failed_step: str | None) -> Line:
-    """Return a saga's id, class and state: ``✗ failed at charge_payment · rolled back``."""
+_ENDS: dict[str, ReplayStatus] = {"completed": "success", "failed": "failed"}
+
+
+def saga_words(saga: SagaSummary, failed_step: str | None, *, ghost: bool = False) -> Line:
+    """Return a saga's id, class and state: ``✗ failed at charge_payment · rolled back``.
+
+    Of a ``ghost``, which is rehearsed, how it would come out.
+    """
     spans = [
         Span(f" {visible(saga.saga_id)}  ", "text", bold=True),
         Span(f"{visible(saga.saga_name)}  ", "muted"),
-        *_status_words(saga, failed_step),
+        *(_ghost_words(saga, failed_step) if ghost else _status_words(saga, failed_step)),
     ]
     if saga.recovered:
         spans.append(Span(f" · recovered by {visible(saga.recovered_by or '')}", "ok"))
@@ -28,6 +35,13 @@ def saga_words(saga: SagaSummary, failed_step: str | None) -> Line:
         at = f" from #{saga.parent_sequence}" if saga.parent_sequence else ""
         spans.append(Span(origin + at, "muted"))
     return tuple(spans)
+
+
+def _ghost_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
+    step = visible(failed_step or saga.step_name or "")
+    at = f" at {step}" if step and saga.status != "completed" else ""
+    words = f"{glyph('ghost')} {end_words(_ENDS.get(saga.status, 'stopped'))}{at}"
+    return [Span(words, "fail" if saga.status == "failed" else "ghost", bold=True)]
 
 
 def _status_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:

@@ -155,7 +155,7 @@ async def test_c_lays_it_beside_its_original(store: SnapshotStorage) -> None:
         await until_painted(
             pilot,
             " a  order_7  ShopSaga  ✗ failed",
-            " b  order_7~rehearsal  ShopSaga  ✓ completed",
+            " b  order_7~rehearsal  ShopSaga  ◌ it would succeed",
             "GHOST  nothing ran",
             "a order_7",
             "b GHOST",
@@ -163,6 +163,7 @@ async def test_c_lays_it_beside_its_original(store: SnapshotStorage) -> None:
             "GatewayDownError: the gateway does not answer",
             '+ /charge  {"charge": "ch-8"}',
         )
+        assert "recovered" not in painted(pilot.app)
         screen = pilot.app.screen
         (charge,) = [row for row in screen._list._rows if row.name == "charge"]
         assert [span.token for span in (*charge.a, *charge.b)] == ["fail", "ghost"]
