@@ -396,6 +396,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("how-to-quit", "ctrl+c", "say which key quits", "everywhere", action="app.help_quit"),
 )
 
+_OUT: Final = frozenset({"back", "quit-typing", "how-to-quit"})
+
 _SHOWN: Final[Mapping[str, str]] = {
     "escape": "esc",
     "up": "↑",
@@ -430,6 +432,14 @@ def bindings_for(where: Where) -> list[Binding]:
         Binding(key.keys, key.call, key.help, id=key.id, priority=key.priority)
         for key in keys_in(where)
     ]
+
+
+def sheet_bindings(where: Where) -> list[Binding]:
+    """Give a place's keys and the way back and out, for a sheet that asks something.
+
+    A sheet hides the app's own keys, and the rest of those mean nothing while it asks.
+    """
+    return [*bindings_for(where), *(each for each in bindings_for("everywhere") if each.id in _OUT)]
 
 
 def shown_keys(key: Key, remapped: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 
 from sagaz_tui.batch_progress import BatchProgress
 from sagaz_tui.batch_request import IN_DOUBT_WAYS, InDoubt
-from sagaz_tui.keys import bindings_for, keys_in, shown_keys
+from sagaz_tui.keys import keys_in, sheet_bindings, shown_keys
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -36,10 +36,7 @@ class BatchResumeScreen(Sheet[Resumption | None]):
 
     CSS_PATH = "batch_resume.tcss"
     PLACE = "resume"
-    BINDINGS = [  # noqa: RUF012 - Textual declares it so
-        *bindings_for("resume"),
-        *(binding for binding in bindings_for("everywhere") if binding.id == "back"),
-    ]
+    BINDINGS = [*sheet_bindings("resume")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, progress: BatchProgress) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Resize
 
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import sheet_bindings
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible, visible_lines
 from sagaz_tui.widgets.bar import Bar
@@ -26,11 +26,7 @@ class CopyScreen(Sheet[None]):
 
     CSS_PATH = "copying.tcss"
     PLACE = "copy"
-    BINDINGS = [  # noqa: RUF012 - Textual declares it so
-        *bindings_for("copy"),
-        # A modal screen hides the app's own; of those only the way back means something here.
-        *(binding for binding in bindings_for("everywhere") if binding.id == "back"),
-    ]
+    BINDINGS = [*sheet_bindings("copy")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, text: str, what: str, reason: str) -> None:
         super().__init__()

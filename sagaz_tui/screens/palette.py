@@ -15,7 +15,7 @@ from sagaz_core.errors import SagazError
 from sagaz_tui.commands import Command, commands_for, matching
 from sagaz_tui.destination import Progress
 from sagaz_tui.going import HINT, Go, parse_go
-from sagaz_tui.keys import Where, bindings_for
+from sagaz_tui.keys import Where, sheet_bindings
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.command_list import CommandList
@@ -58,11 +58,7 @@ class PaletteScreen(Sheet[str | None]):
 
     CSS_PATH = "palette.tcss"
     PLACE = "palette"
-    BINDINGS = [  # noqa: RUF012 - Textual declares it so
-        *bindings_for("palette"),
-        # A modal screen hides the app's own; of those only the way back means something here.
-        *(binding for binding in bindings_for("everywhere") if binding.id == "back"),
-    ]
+    BINDINGS = [*sheet_bindings("palette")]  # noqa: RUF012 - Textual declares it so
     AUTO_FOCUS = "PaletteInput"
 
     def __init__(

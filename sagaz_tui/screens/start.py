@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.events import Resize
 
 from sagaz_core.errors import SagazError
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import sheet_bindings
 from sagaz_tui.replay_start import NO_START, Start, starts_of
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
@@ -26,10 +26,7 @@ class StartScreen(Sheet[Start | None]):
 
     CSS_PATH = "start.tcss"
     PLACE = "start"
-    BINDINGS = [  # noqa: RUF012 - Textual declares it so
-        *bindings_for("start"),
-        *(binding for binding in bindings_for("everywhere") if binding.id == "back"),
-    ]
+    BINDINGS = [*sheet_bindings("start")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, saga_id: str, step: str) -> None:
         super().__init__()

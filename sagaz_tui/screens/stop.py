@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.events import Event
 from textual.widgets import Static
 
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import sheet_bindings
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.stopping import Stoppable
 from sagaz_tui.text import visible
@@ -28,10 +28,7 @@ class StopScreen(Sheet[bool]):
 
     CSS_PATH = "stop.tcss"
     PLACE = "stop"
-    BINDINGS = [  # noqa: RUF012 - Textual declares it so
-        *bindings_for("stop"),
-        *(binding for binding in bindings_for("everywhere") if binding.id == "back"),
-    ]
+    BINDINGS = [*sheet_bindings("stop")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, replay: Stoppable, *, kill: bool) -> None:
         super().__init__()

@@ -127,7 +127,9 @@ async def test_over_a_long_history(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         press(pilot, "y")
         await until_painted(pilot, "\nline 00")
         await walk(pilot, COPY)
-        await leave(pilot)
+        press(pilot, "y")
+        await until_painted(pilot, "\nline 00")
+        await leave(pilot, "ctrl+q")
 
 
 async def test_over_a_family(tmp_path: Path) -> None:
