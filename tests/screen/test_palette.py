@@ -12,6 +12,7 @@ import pytest
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.masked_reader import MaskedReader
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.commands import commands_for, matching
 from sagaz_tui.going import ToMoment, ToNumber, ToTime, ToWhere, parse_go
@@ -231,11 +232,13 @@ async def test_a_long_search_shows_how_far_it_is_and_can_be_left(
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = asyncio.Event()
-    read = store.iter_checkpoints
+    read = MaskedReader.iter_checkpoints
 
-    async def endless(saga_id: str, *bounds: Any, **more: Any) -> AsyncGenerator[Any, None]:
+    async def endless(
+        self: MaskedReader, saga_id: str, *bounds: Any, **more: Any
+    ) -> AsyncGenerator[Any, None]:
         try:
-            async for snapshot in read(saga_id):
+            async for snapshot in read(self, saga_id):
                 yield snapshot
                 if snapshot.sequence == 40:
                     await asyncio.Event().wait()
@@ -243,7 +246,7 @@ async def test_a_long_search_shows_how_far_it_is_and_can_be_left(
             ended.set()
 
     async with debugging(store, "count_1") as pilot:
-        monkeypatch.setattr(store, "iter_checkpoints", endless)
+        monkeypatch.setattr(MaskedReader, "iter_checkpoints", endless)
         press(pilot, ":", *"where ctx.count == 50", "enter")
         await until_painted(pilot, "looked at #32 of 60 · esc leaves it")
         press(pilot, "escape")
