@@ -101,7 +101,7 @@ async def resume_saga(
         return _invalid(saga, doubt.question)
     resumption = make_resumption(interrupted, steps, in_doubt, by)
     tell_code(code)
-    return await go_on(storage, interrupted, family, code, resumption)
+    return await go_on(storage, interrupted, family, code, resumption, by)
 
 
 def _invalid(saga: SagaSummary, message: str) -> ReplayResult:

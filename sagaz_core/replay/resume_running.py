@@ -41,6 +41,7 @@ async def go_on(
     family: FamilyRow,
     code: Saga | EngineCode,
     resumption: Resumption,
+    by: str,
 ) -> ReplayResult:
     """Take the family's lease, run to the end, and return how that went.
 
@@ -62,6 +63,9 @@ async def go_on(
     finished_at = started_at
     try:
         await _check_unchanged(storage, saga)
+        await storage.record_event(
+            saga.saga_id, "resumed", by=by, details={"how": resumption.label}
+        )
         outcome = await code.execute_resumed(
             resumption,
             saga_id=saga.saga_id,
@@ -72,7 +76,7 @@ async def go_on(
         )
     finally:
         finished_at = utc_now()
-        await asyncio.shield(_close(storage, saga.saga_id, lease, outcome, finished_at))
+        await asyncio.shield(_close(storage, saga.saga_id, by, lease, outcome, finished_at))
     return ReplayResult(
         status=_ENDED[outcome.status],
         original_saga_id=saga.parent_id or saga.saga_id,
@@ -100,6 +104,7 @@ async def _check_unchanged(storage: SnapshotStorage, saga: SagaSummary) -> None:
 async def _close(
     storage: SnapshotStorage,
     saga_id: str,
+    by: str,
     lease: Lease,
     outcome: SagaResult | None,
     finished_at: datetime,
@@ -116,8 +121,12 @@ async def _close(
         if not await lease.release() and taken_over:
             return
         saga = await storage.get_saga(saga_id)
+        if saga is None or saga.status not in _ENDED:
+            return
+        details = {"outcome": _ENDED[saga.status]}
+        await storage.record_event(saga_id, "resume ended", by=by, details=details)
         entry = await storage.get_replay_log(saga_id)
-        if entry is not None and saga is not None and saga.status in _ENDED:
+        if entry is not None:
             message = error_message(storage, outcome) if outcome else saga.error
             ended = replace(
                 entry,

@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSummary
 from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.backends.base import Backend, RecordRow
-from sagaz_core.storage.holding import find_hold
+from sagaz_core.storage.holding import Hold, find_hold
 from sagaz_core.storage.listing import micros_of
 from sagaz_core.storage.meta import pack_replay_log
 from sagaz_core.storage.reader import REPLAY_LOG
@@ -26,7 +26,12 @@ ENDED: Final = "replay ended"
 
 _ATTEMPTS: Final = 10
 _KEPT: Final = 256
-"""Trails of originals whose replays have begun here: they are added to when those end."""
+"""Replays that have begun here, by their originals: what is known of these when they end."""
+
+
+class _Begun(NamedTuple):
+    trail: RecordRow
+    hold: Hold | None
 
 
 class ReplayLogWriter:
@@ -34,7 +39,7 @@ class ReplayLogWriter:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._trails: OrderedDict[str, RecordRow] = OrderedDict()
+        self._begun: OrderedDict[str, _Begun] = OrderedDict()
 
     async def save(
         self, entry: ReplayLogEntry, original: SagaSummary | None, key: DataKey | None
@@ -60,23 +65,28 @@ class ReplayLogWriter:
             expires=expires,
             body=pack_replay_log(entry),
         )
-        hold, record, trail = await asyncio.gather(
-            find_hold(self._backend, root),
-            self._put(record),
-            append_event(
-                self._backend,
-                entry.original_saga_id,
-                key,
-                _event_of(entry, record.body),
-                known=self._trails.pop(entry.original_saga_id, None),
-            ),
+        known = self._begun.pop(entry.original_saga_id, None)
+        line = self._put(record)
+        event = append_event(
+            self._backend,
+            entry.original_saga_id,
+            key,
+            _event_of(entry, record.body),
+            known=known.trail if known else None,
         )
+        if known is None:
+            held = find_hold(self._backend, root)
+            record, trail, hold = await asyncio.gather(line, event, held)
+        else:
+            # Whoever has held it since then has changed its lines.
+            hold = known.hold
+            record, trail = await asyncio.gather(line, event)
         if hold is not None and record.expires is not None:
             await self._put(replace(record, version=record.version + 1, expires=None))
         if is_first:
-            self._trails[entry.original_saga_id] = trail
-            while len(self._trails) > _KEPT:
-                self._trails.popitem(last=False)
+            self._begun[entry.original_saga_id] = _Begun(trail, hold)
+            while len(self._begun) > _KEPT:
+                self._begun.popitem(last=False)
 
     async def _put(self, record: RecordRow) -> RecordRow:
         for _ in range(_ATTEMPTS):
@@ -84,6 +94,8 @@ class ReplayLogWriter:
                 return record
             stored = await self._backend.get(REPLAY_LOG, record.id)
             record = replace(record, version=stored.version + 1 if stored else 1)
+            if stored is not None and stored.expires is None:
+                record = replace(record, expires=None)
         raise StorageUnavailableError(
             f"the log of replay {record.id!r} is being written by somebody else; try again"
         )

@@ -14,6 +14,8 @@ from sagaz_core.compliance.keys import KeyRing
 from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError, TamperedError
+from sagaz_core.process import process_owner
+from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.authentication import check_entries, check_row, entry_code, row_code
 from sagaz_core.storage.backends.base import Backend, EntryRow, SagaQuery
 from sagaz_core.storage.batch_log import (
@@ -160,9 +162,11 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     head = changed[-1] if changed else None
     keyed = row._replace(wrapped_key=new.wrapped, keyframe=head.keyframe if head else row.keyframe)
     keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
-    if await backend.replace(keyed, changed, expected_head=row.head):
-        return "rotated"
-    return "running"
+    if not await backend.replace(keyed, changed, expected_head=row.head):
+        return "running"
+    done = NewEvent(event="encrypted anew", by=process_owner(), details={})
+    await append_event(backend, saga_id, await protection.audit_key(writes=True), done)
+    return "rotated"
 
 
 class _Reencryption:
