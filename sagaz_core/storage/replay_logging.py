@@ -26,7 +26,7 @@ ENDED: Final = "replay ended"
 
 _ATTEMPTS: Final = 10
 _KEPT: Final = 256
-"""Replays that have begun here, by their originals: what is known of these when they end."""
+"""Replays that have begun here: what is known of their originals when they end."""
 
 
 class _Begun(NamedTuple):
@@ -65,7 +65,7 @@ class ReplayLogWriter:
             expires=expires,
             body=pack_replay_log(entry),
         )
-        known = self._begun.pop(entry.original_saga_id, None)
+        known = self._begun.pop(entry.replay_id, None)
         line = self._put(record)
         event = append_event(
             self._backend,
@@ -84,7 +84,7 @@ class ReplayLogWriter:
         if hold is not None and record.expires is not None:
             await self._put(replace(record, version=record.version + 1, expires=None))
         if is_first:
-            self._begun[entry.original_saga_id] = _Begun(trail, hold)
+            self._begun[entry.replay_id] = _Begun(trail, hold)
             while len(self._begun) > _KEPT:
                 self._begun.popitem(last=False)
 
