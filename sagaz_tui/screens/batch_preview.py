@@ -12,7 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import DescendantFocus, Event, Resize
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from sagaz_core.errors import SagazError, UsageError
 from sagaz_tui.batch_request import IN_DOUBT_WAYS, BatchRequest, as_command
@@ -23,6 +23,7 @@ from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.plan import PlanPane
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
+from sagaz_tui.widgets.batch_file_line import FileLine
 from sagaz_tui.widgets.batch_lines import preview_lines, title_line
 from sagaz_tui.widgets.edit_line import EditBase, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from sagaz_tui.cli.batch_override_file import SagaOverrides
 
 _ROOM_TO_TYPE: Final = 20
-_FILE_HINT: Final = "a .csv with the header saga_id,KEY,… or a .jsonl; empty: no file"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,17 +47,6 @@ class BatchEditBase(EditBase):
     def title(self) -> str:
         """What the edits are for, in words."""
         return f"Edits for all, as in {visible(self.saga_id)} @#{self.sequence}"
-
-
-class FileInput(Input):
-    """Where the file is named that sets values in single sagas."""
-
-    BINDINGS = [*bindings_for("file")]  # noqa: RUF012 - Textual declares it so
-
-    async def action_submit(self) -> None:
-        """Read it at once: the next key is meant for what comes of it."""
-        assert isinstance(self.screen, BatchPreviewScreen)
-        await self.screen.take_file()
 
 
 class BatchPreviewScreen(SagazScreen[BatchRun | None]):
@@ -78,8 +67,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         # Kept, not looked up: an answer may still come while the screen is taken down.
         self._title, self._question = Bar(id="title"), Bar(id="question")
         self._plans, self._edit = PlanPane(), EditLine(id="edit")
-        self._file = FileInput(id="file", compact=True)
-        self._file_row = Horizontal(Static(" file ", markup=False), self._file, id="file-row")
+        self._file = FileLine(self._take_file)
         self._typed = Input(id="typed", compact=True, disabled=True)
         self._footer = KeyFooter("batch", self.sagaz.settings.keys, leave_out=("batch.run",))
         self.request = request
@@ -96,7 +84,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         yield self._title
         yield self._plans
         yield self._edit
-        yield self._file_row
+        yield self._file
         with Horizontal(id="ask"):
             yield self._question
             yield self._typed
@@ -104,7 +92,6 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def on_mount(self) -> None:
         """Plan it."""
-        self._file_row.display = False
         count, label = len(self.request.saga_ids), self.sagaz.settings.production
         self._title.show(*title_line(count, "", "NOTHING HAS RUN", "ghost", label))
         self._plan_anew(self.request)
@@ -159,7 +146,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         refusal = self._refusal()
         if self._edit.typing:
             self._footer.show("edit", leave_out=() if editor_command() else ("edit.editor",))
-        elif self._file_row.display:
+        elif self._file.typing:
             self._footer.show("file")
         else:
             meaningless = {"batch.run": bool(refusal), "batch.in-doubt": not self._is_in_doubt}
@@ -172,7 +159,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
     @property
     def _typing_elsewhere(self) -> bool:
         """Whether ``enter`` is for another line than the one that runs it."""
-        return self._edit.typing or bool(self._file_row.display)
+        return self._edit.typing or self._file.typing
 
     def displayed(self) -> None:
         """Let keys confirm that come from now on: the preview is on the terminal."""
@@ -304,16 +291,14 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def action_file(self) -> None:
         """Let a file be named that sets values in single sagas."""
-        self._file.value = self.request.override_file
-        self._file.placeholder = _FILE_HINT
-        self._file_row.display = True
-        self.set_focus(self._file)
+        self._file.open(self.request.override_file)
         self._show_what_keys_do()
 
-    async def take_file(self) -> None:
-        """Read the file that is named, and plan with what is in it."""
-        path = self._file.value.strip()
+    async def _take_file(self, path: str) -> None:
+        """Plan with what is in a file, or with none."""
         self._close_file()
+        # Written out: a command that is copied has it in quotes.
+        path = str(Path(path).expanduser()) if path else ""
         try:
             found = await asyncio.to_thread(_read_file, path) if path else {}
         except UsageError as error:
@@ -324,8 +309,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         self._plan_anew(replace(self.request, saga_overrides=found, override_file=path))
 
     def _close_file(self) -> None:
-        self._file_row.display = False
-        self.set_focus(None)
+        self._file.close()
         self._show_what_keys_do()
         self._let_be_typed()
 
@@ -364,7 +348,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         warning = f"{self.reason_to_stay}; esc again leaves"
         if self._edit.typing:
             self._edit.close()
-        elif self._file_row.display:
+        elif self._file.typing:
             self._close_file()
         elif self.reason_to_stay and not self.sagaz.was_warned(warning):
             self._say(warning)
@@ -376,4 +360,4 @@ def _read_file(path: str) -> SagaOverrides:
     # Imported here: nothing needs it until somebody names a file.
     from sagaz_tui.cli.batch_override_file import read_override_file
 
-    return read_override_file(str(Path(path).expanduser()))
+    return read_override_file(path)
