@@ -1,0 +1,142 @@
+"""What one keeps of a store elsewhere, to find out later that it was put back to an older state.
+
+A store that is restored whole is as it was written, so that no code in it tells. Its heads do: of
+each saga how many checkpoints and events it had, and a hash over all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import ormsgpack
+
+from sagaz_core.errors import SagaNotFoundError, UsageError
+from sagaz_core.storage.audit_trail import AuditEvent, code_of_event, head_of_trail
+from sagaz_core.storage.backends.base import SagaQuery, SagaRow
+from sagaz_core.storage.reader import StoreReader
+from sagaz_core.storage.times import now_micros
+from sagaz_core.storage.walking import every_saga
+
+_PAGE: Final = 200
+_EVENTS_THAT_REWRITE: Final = frozenset({"encrypted anew"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """How far one saga had come."""
+
+    saga_id: str
+    root_id: str
+    checkpoints: int
+    code: str
+    """A hash over all of them, hexadecimal."""
+    events: int
+    """Of its audit trail."""
+    events_code: str
+    expires: int | None
+    """When it may be gone, in microseconds since 1970; None: never."""
+
+
+async def list_heads(storage: StoreReader, saga_id: str | None = None) -> AsyncIterator[Head]:
+    """Yield the heads of a saga's family, or of all sagas. Raises SagaNotFoundError."""
+    async for row in every_saga(storage.backend, await query_for(storage, saga_id)):
+        events, events_code = await head_of_trail(storage.backend, row.saga_id)
+        yield Head(
+            saga_id=row.saga_id,
+            root_id=row.root,
+            checkpoints=row.head,
+            code=await _code(storage, row.saga_id, row.head),
+            events=events,
+            events_code=events_code.hex(),
+            expires=row.expires,
+        )
+
+
+def head_line(head: Head) -> str:
+    """Return a head as a line of JSON."""
+    return json.dumps(asdict(head))
+
+
+def read_heads(lines: Iterable[str]) -> dict[str, Head]:
+    """Return the heads that :func:`head_line` was given, by saga; raises UsageError."""
+    heads = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            head = Head(**json.loads(line))
+            kinds = [type(each) for each in (head.saga_id, head.checkpoints, head.events)]
+            if kinds != [str, int, int] or type(head.expires) not in (int, type(None)):
+                raise TypeError
+        except (ValueError, TypeError, RecursionError) as error:
+            raise UsageError(
+                f"line {number} is not a head as `sagaz audit verify --head` writes it"
+            ) from error
+        heads[head.saga_id] = head
+    return heads
+
+
+async def compare_head(
+    storage: StoreReader, row: SagaRow, head: Head, events: list[AuditEvent]
+) -> list[str]:
+    """Return what of a saga is not a later state of what its head tells; a sentence each."""
+    findings = []
+    if row.head < head.checkpoints:
+        findings.append(
+            f"it had {head.checkpoints} checkpoints and has {row.head}: it was put back"
+        )
+    elif await _code(storage, row.saga_id, head.checkpoints) != head.code and not any(
+        event.event in _EVENTS_THAT_REWRITE and event.number > head.events for event in events
+    ):
+        findings.append(f"its first {head.checkpoints} checkpoints are not those that it had")
+    if len(events) < head.events:
+        findings.append(
+            f"its audit trail had {head.events} events and has {len(events)}: it was put back"
+        )
+    elif head.events:
+        code = await code_of_event(storage.backend, row.saga_id, head.events)
+        if code is None or code.hex() != head.events_code:
+            findings.append(f"the first {head.events} events of its trail are not those it had")
+    return findings
+
+
+async def missing_sagas(storage: StoreReader, heads: Mapping[str, Head]) -> AsyncIterator[Head]:
+    """Yield those that were in the store and are not, neither expired nor forgotten."""
+    now = now_micros()
+    for head in heads.values():
+        if head.expires is not None and head.expires <= now:
+            continue
+        if await storage.get_saga(head.saga_id) is not None:
+            continue
+        if await storage.find_tombstone(head.root_id) is None:
+            yield head
+
+
+async def query_for(storage: StoreReader, saga_id: str | None) -> SagaQuery:
+    """Return the query for a saga's family, or for all; raises SagaNotFoundError."""
+    await storage.open()
+    if saga_id is None:
+        return SagaQuery()
+    saga = await storage.get_saga(saga_id)
+    if saga is None:
+        raise SagaNotFoundError(saga_id)
+    return SagaQuery(root=saga.root_id)
+
+
+async def _code(storage: StoreReader, saga_id: str, until: int) -> str:
+    """Return a hash over a saga's checkpoints, hidden or not."""
+    code = hashlib.sha256(saga_id.encode())
+    for start in range(1, until + 1, _PAGE):
+        last = min(start + _PAGE - 1, until)
+        for entry in await storage.backend.entries(saga_id, start, last, hidden=True):
+            code.update(
+                ormsgpack.packb(
+                    [
+                        *(entry.seq, entry.keyframe, entry.at, entry.kind, entry.step),
+                        *(entry.snapshot_id, entry.meta, entry.body),
+                    ]
+                )
+            )
+    return code.hexdigest()
