@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_the_mark_has_its_place_on_scrubber_and_timeline() -> None:
 async def test_v_lays_before_and_after_side_by_side(store: SnapshotStorage) -> None:
     async with debugging(store, "count_1", size=(80, 24)) as pilot:
         press(pilot, "g", "l", "3", "v")
-        await until_painted(pilot, " ~ /count", "1" + " " * 36 + " │ 2")
+        await until(pilot, lambda: re.search(r"~ /count +\n +1 +│ 2", painted(pilot.app)), "both")
         press(pilot, "v")
         await until_painted(pilot, " ~ /count  1 → 2")
 

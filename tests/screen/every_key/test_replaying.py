@@ -67,18 +67,18 @@ LEAVE_PLAN = (
     Step("plan.confirm", "enter", "parcel_1~r1  ReplayedParcel"),
 )
 REHEARSAL = (
-    Step("rehearsal.down", "j", gone("it would")),
-    Step("rehearsal.up", "k", "it would"),
-    Step("rehearsal.down", "down", gone("it would")),
-    Step("rehearsal.up", "up", "it would"),
-    Step("rehearsal.ten-down", "ctrl+d", gone("it would")),
-    Step("rehearsal.ten-up", "ctrl+u", "it would"),
-    Step("rehearsal.ten-down", "pagedown", gone("it would")),
-    Step("rehearsal.ten-up", "pageup", "it would"),
+    Step("rehearsal.down", "j", gone("\n it would")),
+    Step("rehearsal.up", "k", "\n it would"),
+    Step("rehearsal.down", "down", gone("\n it would")),
+    Step("rehearsal.up", "up", "\n it would"),
+    Step("rehearsal.ten-down", "ctrl+d", gone("\n it would")),
+    Step("rehearsal.ten-up", "ctrl+u", "\n it would"),
+    Step("rehearsal.ten-down", "pagedown", gone("\n it would")),
+    Step("rehearsal.ten-up", "pageup", "\n it would"),
     Step("rehearsal.compare", "c", " a  parcel_1 "),
-    Step("", "escape", "it would"),
+    Step("", "escape", "\n it would"),
     Step("rehearsal.open", "enter", "GHOST  nothing ran"),
-    Step("back", "escape", "it would"),
+    Step("back", "escape", "\n it would"),
 )
 AGAIN = (
     Step("plan.again", "a", "enter runs 3 steps"),
