@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from sagaz_core.model import RunInfo, SagaSnapshot, StepInfo
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.widgets.lines import line_width
 from sagaz_tui.widgets.saga_preview import SagaPreview, preview_lines
@@ -27,6 +28,11 @@ class Counting(SnapshotStorage):
     def __init__(self, real: SnapshotStorage) -> None:
         super().__init__(real.backend)
         self.read: list[str] = []
+
+    @property
+    def masked(self) -> StoreReader:
+        """Itself: nothing in it is secret."""
+        return self
 
     async def get_latest_snapshot(
         self, saga_id: str, before_step: str | None = None
