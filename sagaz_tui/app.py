@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from textual.events import Key
 from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from sagaz_tui.settings import Settings
 
 
+_OPENED_AFTER: Final = 1.0
+"""Seconds after which garbage is collected, as it was not while the screen opened."""
+
+
 class SagazApp(KeysInOrder, inherit_bindings=False):
     """The debugger over one store.
 
@@ -36,8 +42,6 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
     """
 
     TITLE = "sagaz"
-    CSS_PATH = "screens/sagas.tcss"
-    """The list's: a default screen's own style is not loaded."""
     BINDINGS = [*bindings_for("everywhere")]  # noqa: RUF012 - Textual declares it so
     ESCAPE_TO_MINIMIZE = False
     ENABLE_COMMAND_PALETTE = False
@@ -51,7 +55,10 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         ascii: bool | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__()
+        # What is shown first brings its style at once: with a screen's own, all is read again.
+        first = "sagas" if saga_id is None else "debugger"
+        here = Path(__file__).parent
+        super().__init__([here / "app.tcss", here / "screens" / f"{first}.tcss"])
         check_remap(settings.keys)
         self.storage = storage
         self.settings = settings
@@ -84,6 +91,7 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Open the saga that was asked for."""
+        self.set_timer(_OPENED_AFTER, gc.enable)
         if self._saga_id is not None:
             from sagaz_tui.screens.debugger import DebuggerScreen
 

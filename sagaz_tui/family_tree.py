@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sagaz_core.history.lineage import Branch
+if TYPE_CHECKING:
+    from sagaz_core.history.lineage import Branch
 
 DRAWN_DEPTH: Final = 12
 """How deep branches are drawn where there is room."""

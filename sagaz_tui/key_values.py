@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sagaz_core.history.blame import BlameEntry, blame_touches
@@ -10,6 +10,7 @@ from sagaz_core.history.blame import BlameEntry, blame_touches
 if TYPE_CHECKING:
     from sagaz_core.model import KeyTouch
     from sagaz_core.storage.storage import SnapshotStorage
+    from sagaz_tui.widgets.blame_list import BlameList
 
 TOGETHER: Final = 16
 """Values read at a time: each is a checkpoint to decode."""
@@ -98,6 +99,19 @@ class KeyValues:
         if not touches:
             return []
         return await blame_touches(self._storage, self._saga_id, touches)
+
+
+async def values_in_sight(shown: BlameList, values: KeyValues) -> AsyncIterator[None]:
+    """Read on until there is more than a list shows, or no more; yields as it shows more."""
+    while True:
+        if shown.near_oldest and not values.has_first:
+            await values.read_older()
+        elif shown.near_newest and not values.has_last:
+            await values.read_newer()
+        else:
+            return
+        shown.extend(values.entries)
+        yield
 
 
 def _joined(newer: Sequence[BlameEntry], older: Sequence[BlameEntry]) -> list[BlameEntry]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from textual.app import App
@@ -28,10 +30,13 @@ class KeysInOrder(App[None]):
     one piece, as from a slow line, would all go to the same one, though the first moves the
     focus. A key whose widget goes away with it, or that takes long, holds the next one back no
     longer than a quarter of a second.
+
+    Args:
+        style: the style sheets to begin with.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, style: Sequence[Path] = ()) -> None:
+        super().__init__(css_path=[*style])
         self._typed: deque[Key] = deque()
         self._key_number = 0
         self._key_in_hand = False

@@ -58,14 +58,16 @@ def run_screen(settings: Settings, saga_id: str | None = None, *, ascii_only: bo
         StorageError: the store cannot be opened; said before the screen takes the terminal.
         SagaNotFoundError: there is no such saga in it.
     """
-    # Importing makes no garbage; looking for it all the same takes a twentieth of the start.
+    # Opening makes hardly any garbage; looking for it all the same takes a twentieth of the start. The
+    # app goes back to looking once it has opened.
     gc.disable()
     try:
         store = _checked_store(settings, saga_id)
         from sagaz_tui.app import SagazApp
-    finally:
+    except BaseException:
         gc.enable()
-        gc.freeze()
+        raise
+    gc.freeze()
     app = SagazApp(store, settings, saga_id, ascii=True if ascii_only else None)
     app.run()
     return app.return_code or 0

@@ -1,9 +1,14 @@
 """The words of the project as data: snapshots, summaries, changes, plans and results.
 
 Nothing here does anything. All times are timezone-aware UTC, all durations seconds.
+What belongs to replays is imported when it is first named: looking back does without.
 """
 
-from sagaz_core.model.batch import BatchLogEntry
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sagaz_core.model.looking_back import (
     Difference,
     DifferenceKind,
@@ -12,24 +17,6 @@ from sagaz_core.model.looking_back import (
     StateChange,
 )
 from sagaz_core.model.masked import Masked
-from sagaz_core.model.plan import (
-    Drift,
-    PlannedOverride,
-    PlannedStep,
-    PlanProblem,
-    ReplayPlan,
-    StepFate,
-)
-from sagaz_core.model.rehearsal import (
-    Knowledge,
-    Rehearsal,
-    RehearsedStep,
-)
-from sagaz_core.model.replay import (
-    ReplayLogEntry,
-    ReplayResult,
-    ReplayStatus,
-)
 from sagaz_core.model.run import (
     FORWARD_KINDS,
     Attempt,
@@ -55,6 +42,44 @@ from sagaz_core.model.values import (
     new_id,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from sagaz_core.model.batch import BatchLogEntry
+    from sagaz_core.model.plan import (
+        Drift,
+        PlannedOverride,
+        PlannedStep,
+        PlanProblem,
+        ReplayPlan,
+        StepFate,
+    )
+    from sagaz_core.model.rehearsal import (
+        Knowledge,
+        Rehearsal,
+        RehearsedStep,
+    )
+    from sagaz_core.model.replay import (
+        ReplayLogEntry,
+        ReplayResult,
+        ReplayStatus,
+    )
+
+_OF_REPLAYS = {
+    "batch": "BatchLogEntry",
+    "plan": "Drift PlannedOverride PlannedStep PlanProblem ReplayPlan StepFate",
+    "rehearsal": "Knowledge Rehearsal RehearsedStep",
+    "replay": "ReplayLogEntry ReplayResult ReplayStatus",
+}
+_HOMES = {name: home for home, names in _OF_REPLAYS.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "FORWARD_KINDS",

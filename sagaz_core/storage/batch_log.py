@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sagaz_core.errors import CorruptEntryError, UsageError
-from sagaz_core.model import BatchLogEntry
 from sagaz_core.storage.backends.base import RecordRow
 from sagaz_core.storage.codec import NotStorableError, pack, unpack
 from sagaz_core.storage.difference import compress, decompress
 from sagaz_core.storage.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from sagaz_core.model import BatchLogEntry
 
 BATCH_LOG: Final = "batch"
 """The kind of the documents."""
@@ -131,6 +133,8 @@ def _entry_in(
     counts: dict[str, int],
     stopped_because: str | None,
 ) -> BatchLogEntry:
+    from sagaz_core.model import BatchLogEntry
+
     return BatchLogEntry(
         batch_id=batch_id,
         items=tuple((item[0], item[1], item[2], item[3]) for item in items),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 import ormsgpack
 
@@ -18,8 +18,6 @@ from sagaz_core.model import (
     Attempt,
     CheckpointSummary,
     Compensation,
-    PlannedOverride,
-    ReplayLogEntry,
     RunInfo,
     Status,
     StepError,
@@ -28,10 +26,13 @@ from sagaz_core.model import (
     StepRecord,
 )
 from sagaz_core.storage.backends.base import EntryRow
-from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.codec import pack, pack_with_markers, unpack, valid_text
 from sagaz_core.storage.difference import compress, decompress
 from sagaz_core.storage.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from sagaz_core.model import ReplayLogEntry
+    from sagaz_core.storage.capture import Capture
 
 _FORM: Final = 1
 _STATUSES: Final[tuple[Status, ...]] = get_args(Status)
@@ -172,6 +173,8 @@ def unpack_replay_log(body: bytes) -> ReplayLogEntry:
 
 
 def _replay_log_in(fields: Sequence[Any]) -> ReplayLogEntry:
+    from sagaz_core.model import PlannedOverride, ReplayLogEntry
+
     return ReplayLogEntry(
         replay_id=fields[0],
         original_saga_id=fields[1],

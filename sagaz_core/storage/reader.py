@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from sagaz_core.errors import DecryptionError, SagaNotFoundError, SnapshotNotFoundError
 from sagaz_core.model import (
-    BatchLogEntry,
     CheckpointSummary,
     KeyTouch,
-    ReplayLogEntry,
     RunInfo,
     SagaSnapshot,
     SagaSummary,
@@ -28,8 +26,6 @@ from sagaz_core.storage.backends.base import (
     StoreInfo,
 )
 from sagaz_core.storage.batch_log import BATCH_LOG, is_encrypted, unpack_batch
-from sagaz_core.storage.health import HealthReport, check_health
-from sagaz_core.storage.kin import Kin, read_kin, run_of
 from sagaz_core.storage.listing import (
     SagaPageSummary,
     check_tags,
@@ -45,9 +41,12 @@ if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.data_key import DataKey
     from sagaz_core.compliance.manager import ComplianceManager
+    from sagaz_core.model import BatchLogEntry, ReplayLogEntry
     from sagaz_core.storage.audit_trail import AuditEvent
     from sagaz_core.storage.forgetting import Tombstone
+    from sagaz_core.storage.health import HealthReport
     from sagaz_core.storage.holding import Hold
+    from sagaz_core.storage.kin import Kin
     from sagaz_core.storage.protection import Protection
     from sagaz_core.storage.rotating import KeyUse
     from sagaz_core.storage.unsealing import StateOpener
@@ -164,6 +163,8 @@ class StoreReader:
         Args:
             timeout: seconds after which it counts as unavailable.
         """
+        from sagaz_core.storage.health import check_health
+
         return await check_health(self, timeout)
 
     # -- checkpoints
@@ -395,6 +396,8 @@ class StoreReader:
 
     async def get_run(self, saga_id: str) -> RunInfo:
         """Return what was recorded of a saga's run; raises SagaNotFoundError."""
+        from sagaz_core.storage.kin import run_of
+
         row = await self._row(saga_id)
         return run_of(row, await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True))
 
@@ -404,6 +407,8 @@ class StoreReader:
         Raises:
             SagaNotFoundError: there is no such saga.
         """
+        from sagaz_core.storage.kin import read_kin
+
         kin = await (await self._reader()).kin(saga_id)
         if kin is None:
             raise SagaNotFoundError(saga_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sagaz_core.errors import (
@@ -13,29 +14,29 @@ from sagaz_core.errors import (
     SagaNotFoundError,
     StorageUnavailableError,
 )
-from sagaz_core.model import BatchLogEntry, ReplayLogEntry, SagaSnapshot, SagaSummary, utc_now
+from sagaz_core.model import SagaSnapshot, SagaSummary, utc_now
 from sagaz_core.process import process_owner
-from sagaz_core.storage import holding, lease, pruning
+from sagaz_core.storage import holding
 from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.backends.base import Backend, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
-from sagaz_core.storage.capture import capture
-from sagaz_core.storage.commits import GroupCommit
-from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of
-from sagaz_core.storage.pruning import PruneReport
 from sagaz_core.storage.reader import StoreReader
-from sagaz_core.storage.replay_logging import ReplayLogWriter
-from sagaz_core.storage.saga_rows import SagaIdentity
-from sagaz_core.storage.saver_cache import SaverCache
 from sagaz_core.storage.times import to_micros
-from sagaz_core.storage.writer import SagaWriter
 
+# What writes is imported once something is written: a screen that looks has to open at once.
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
     from sagaz_core.compliance.manager import ComplianceManager
+    from sagaz_core.model import BatchLogEntry, ReplayLogEntry
+    from sagaz_core.storage.commits import GroupCommit
     from sagaz_core.storage.forgetting import ForgetReport
+    from sagaz_core.storage.lease import Lease
+    from sagaz_core.storage.pruning import PruneReport
+    from sagaz_core.storage.replay_logging import ReplayLogWriter
     from sagaz_core.storage.rotating import Result, RotationReport
+    from sagaz_core.storage.saver_cache import SaverCache
+    from sagaz_core.storage.writer import SagaWriter
 
 _log = logging.getLogger("sagaz")
 
@@ -60,13 +61,28 @@ class SnapshotStorage(StoreReader):
         compliance: ComplianceConfig | ComplianceManager | None = None,
     ) -> None:
         super().__init__(backend, read_only=read_only, compliance=compliance)
-        self._commits = GroupCommit(backend)
-        self._savers = SaverCache()
-        self._replay_log = ReplayLogWriter(backend)
+
+    @cached_property
+    def _commits(self) -> GroupCommit:
+        from sagaz_core.storage.commits import GroupCommit
+
+        return GroupCommit(self.backend)
+
+    @cached_property
+    def _savers(self) -> SaverCache:
+        from sagaz_core.storage.saver_cache import SaverCache
+
+        return SaverCache()
+
+    @cached_property
+    def _replay_log(self) -> ReplayLogWriter:
+        from sagaz_core.storage.replay_logging import ReplayLogWriter
+
+        return ReplayLogWriter(self.backend)
 
     async def close(self) -> None:
         """Finish what is being written and give everything back."""
-        if self._is_open:
+        if self._is_open and not self.read_only:
             await self._commits.drain()
             self._savers.clear()
         await super().close()
@@ -82,6 +98,8 @@ class SnapshotStorage(StoreReader):
             HeadConflictError: another process saved to this saga at the same time; save again.
             DuplicateSnapshotError: another snapshot has this id.
         """
+        from sagaz_core.storage.capture import capture
+
         self._refuse_if_read_only()
         # Before anything is awaited: the caller may change the context meanwhile.
         taken = capture(snapshot)
@@ -133,6 +151,9 @@ class SnapshotStorage(StoreReader):
             new_ids: the snapshots' ids are made for them, so that no other saga can have one.
         """
         self._refuse_if_read_only()
+        from sagaz_core.storage.saga_rows import SagaIdentity
+        from sagaz_core.storage.writer import SagaWriter
+
         identity = SagaIdentity(
             saga_id=check_saga_id(saga_id),
             saga_name=saga_name,
@@ -205,6 +226,8 @@ class SnapshotStorage(StoreReader):
             self.require("delete")
         backend = await (self._reader() if dry_run else self._writable())
         moment = micros_of(now, "now") or to_micros(utc_now())
+        from sagaz_core.storage import pruning
+
         return await pruning.prune(backend, moment, dry_run=dry_run, forget=self._savers.drop)
 
     # -- families and replays
@@ -224,6 +247,8 @@ class SnapshotStorage(StoreReader):
             ReplayInProgressError: a run of this family is alive.
             PlanChangedError: ``expect_fence`` is no longer the family's: another run acted.
         """
+        from sagaz_core.storage import lease
+
         return await lease.acquire(
             await self._writable(),
             root_id,

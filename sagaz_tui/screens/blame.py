@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from sagaz_core.errors import SagazError, StorageError
-from sagaz_tui.key_values import KeyValues
+from sagaz_tui.key_values import KeyValues, values_in_sight
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.screens.sheet import Sheet
 from sagaz_tui.text import visible
@@ -84,16 +83,3 @@ class BlameScreen(Sheet[int | None]):
     def on_blame_list_chosen(self, event: BlameList.Chosen) -> None:
         """Go to the checkpoint that set the value."""
         self.dismiss(event.sequence)
-
-
-async def values_in_sight(shown: BlameList, values: KeyValues) -> AsyncIterator[None]:
-    """Read on until there is more than a list shows, or no more; yields as it shows more."""
-    while True:
-        if shown.near_oldest and not values.has_first:
-            await values.read_older()
-        elif shown.near_newest and not values.has_last:
-            await values.read_newer()
-        else:
-            return
-        shown.extend(values.entries)
-        yield

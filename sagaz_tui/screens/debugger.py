@@ -18,7 +18,6 @@ from sagaz_tui.editor import editor_command
 from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import Where, bindings_for
 from sagaz_tui.replay_output import find_output
-from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.replay_start import NO_START, Start, starts_of
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
@@ -29,6 +28,7 @@ from sagaz_tui.widgets.replay_log import LogText, ReplayLog
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sagaz_tui.replay_process import ReplayRequest
     from sagaz_tui.screens.plan import PlanScreen
     from sagaz_tui.stopping import Stoppable
 
@@ -324,6 +324,8 @@ class DebuggerScreen(ExplorerScreen):
         start = await self._wait_for_start()
         if start is None:
             return None
+        from sagaz_tui.replay_process import ReplayRequest
+
         return ReplayRequest(
             saga_id=self.saga_id,
             from_step=start.step,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.css.query import NoMatches
@@ -13,13 +13,8 @@ from textual.events import ScreenResume
 from sagaz_core.errors import NotFoundError, StorageError
 from sagaz_core.model import MISSING
 from sagaz_tui.counterpart import pair_with
-from sagaz_tui.destination import Destinations, Progress
-from sagaz_tui.going import Go
-from sagaz_tui.key_values import KeyValues
 from sagaz_tui.keys import keys_called
-from sagaz_tui.screens.blame import BlameScreen, values_in_sight
 from sagaz_tui.screens.history import PATIENCE, HistoryScreen
-from sagaz_tui.screens.lineage import LineageScreen
 from sagaz_tui.session import changes_among, set_since
 from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
@@ -28,6 +23,12 @@ from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
 from sagaz_tui.widgets.lineage_list import LineageList
 from sagaz_tui.widgets.why import SinceMark
+
+# What answers a question is imported once it is asked: the screen opens sooner without.
+if TYPE_CHECKING:
+    from sagaz_tui.destination import Progress
+    from sagaz_tui.going import Go
+    from sagaz_tui.key_values import KeyValues
 
 _COPIED_AT_MOST: Final = 100_000
 
@@ -77,6 +78,9 @@ class ExplorerScreen(HistoryScreen):
         """Show who set the key under the context's cursor."""
         key = self._panes.context.key
         if key is not None:
+            from sagaz_tui.key_values import KeyValues
+            from sagaz_tui.screens.blame import BlameScreen
+
             sequence = self._cursor.sequence
             values = KeyValues(self.storage, self.saga_id, key, sequence)
             self.app.push_screen(BlameScreen(key, sequence, values), self._go_to_blamed)
@@ -91,6 +95,8 @@ class ExplorerScreen(HistoryScreen):
         self.in_background("blame", self._fill_blame_pane)
 
     async def _fill_blame_pane(self) -> None:
+        from sagaz_tui.key_values import KeyValues, values_in_sight
+
         key, sequence = self._panes.context.key, self._cursor.sequence
         if key is None:
             return
@@ -112,6 +118,8 @@ class ExplorerScreen(HistoryScreen):
         self.in_background("blame", self._read_more_values)
 
     async def _read_more_values(self) -> None:
+        from sagaz_tui.key_values import values_in_sight
+
         with suppress(StorageError, NoMatches):
             if self._blamed is not None:
                 async for _ in values_in_sight(self._panes.blame, self._blamed):
@@ -127,6 +135,8 @@ class ExplorerScreen(HistoryScreen):
         """
         if self._view is None:
             raise NotFoundError("this saga has not been read yet; try again in a moment")
+        from sagaz_tui.destination import Destinations
+
         places = Destinations(self.storage, self._session)
         return await places.find(go, self._cursor.sequence, progress)
 
@@ -206,6 +216,8 @@ class ExplorerScreen(HistoryScreen):
 
     def action_lineage(self) -> None:
         """Show the saga's family as a tree."""
+        from sagaz_tui.screens.lineage import LineageScreen
+
         self.app.push_screen(LineageScreen(self.saga_id), self._open_run)
 
     def on_screen_resume(self, event: ScreenResume) -> None:

@@ -63,7 +63,7 @@ class HistoryScreen(SagazScreen[None]):
         self._mark: int | None = None
         """A checkpoint that others are compared with."""
         # Kept, not looked up: an answer may still come while the screen is taken down.
-        self._panes = DebuggerPanes()
+        self._panes = DebuggerPanes(self.app.size.width)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""

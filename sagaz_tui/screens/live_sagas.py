@@ -59,6 +59,8 @@ class LiveSagas(SagazScreen[None]):
     Rows, counts and what is newer come each in their own time: none waits for another.
     """
 
+    CSS_PATH = "sagas.tcss"
+
     def __init__(self) -> None:
         super().__init__()
         # Kept, not looked up: an answer may still come while the screen is taken down.

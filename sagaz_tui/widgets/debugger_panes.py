@@ -47,7 +47,11 @@ class Room(Container):
 
 
 class DebuggerPanes(Room):
-    """Scrubber, timeline, context and Why. They show what they are given and ask for the rest."""
+    """Scrubber, timeline, context and Why. They show what they are given and ask for the rest.
+
+    Args:
+        width: how wide the screen is, in cells.
+    """
 
     class BlameWanted(Message):
         """The blame pane is open, and shows another key than the context's cursor is on."""
@@ -55,8 +59,10 @@ class DebuggerPanes(Room):
     class LineageWanted(Message):
         """The lineage pane has been opened."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, width: int) -> None:
+        # Told beforehand: opening panes later means to look up the style of each anew.
+        opened = (("-wide", WIDE), ("-huge", HUGE))
+        super().__init__(classes=" ".join(name for name, least in opened if width >= least))
         self._scrubber = Scrubber(id="scrubber")
         self._timeline = Timeline(id="timeline")
         self._context_head = PaneHead("2 Context", id="context-head")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 
-from sagaz_core.model import MISSING, Difference, NotStored, PlannedOverride
+from sagaz_core.model import MISSING, Difference, NotStored
 from sagaz_tui.text import visible
 from sagaz_tui.values import type_word, value_text
 from sagaz_tui.widgets.lines import LaterLines, Line, Span, Token, spread
 from sagaz_tui.widgets.safe_text import clip, fit
 from sagaz_tui.widgets.value_token import value_token
+
+if TYPE_CHECKING:
+    from sagaz_core.model import PlannedOverride
 
 _SIGNS: Final[Mapping[str, tuple[str, Token]]] = {
     "added": ("+", "added"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Horizontal, Vertical
@@ -15,8 +15,6 @@ from textual.widgets import Input, Static
 
 from sagaz_core.errors import OverrideError, SagazError
 from sagaz_core.replay.pointer import to_pointer, value_at
-from sagaz_tui.context_model import ContextModel
-from sagaz_tui.editor import Draft, draft_of, edit_text, editor_command, override_from
 from sagaz_tui.edits import (
     EditLog,
     StagedEdit,
@@ -26,13 +24,16 @@ from sagaz_tui.edits import (
     read_edit,
     read_staged,
 )
-from sagaz_tui.edits_file import load_overrides, save_overrides
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.lines import TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import clip, safe_text
 from sagaz_tui.widgets.staged_lines import edit_words, staged_lines
+
+if TYPE_CHECKING:
+    from sagaz_tui.context_model import ContextModel
+    from sagaz_tui.editor import Draft
 
 _LONGEST: Final = 100_000
 _FILE_COMMANDS: Final = (":save ", ":load ")
@@ -233,6 +234,8 @@ class EditLine(Vertical):
 
     def _use_file(self) -> None:
         """Save what is staged to a file, or stage what is in one: all of it, or nothing."""
+        from sagaz_tui.edits_file import load_overrides, save_overrides
+
         word, _, place = self._input.value.partition(" ")
         try:
             if word == ":save":
@@ -251,6 +254,8 @@ class EditLine(Vertical):
 
     def use_editor(self) -> None:
         """Edit the value at the place that is typed in the person's own editor, and stage it."""
+        from sagaz_tui.editor import edit_text, editor_command, override_from
+
         command, place = editor_command(), self._input.value.partition("=")[0].removesuffix(":")
         if not command or not place:
             self._say(
@@ -282,6 +287,8 @@ class EditLine(Vertical):
 
     def _draft(self, pointer: str) -> Draft:
         """The value at a pointer to edit: as it was left there, else as staged, else recorded."""
+        from sagaz_tui.editor import draft_of
+
         if self._rejected is not None and self._rejected[0] == pointer:
             return self._rejected[1]
         for edit in self.edits:

@@ -17,7 +17,6 @@ from sagaz_tui.widgets.diff_lines import diff_heading, diff_lines
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.painted import has_room
 from sagaz_tui.widgets.pane_head import PaneHead
-from sagaz_tui.widgets.side_by_side import side_by_side
 from sagaz_tui.widgets.why_lines import error_lines, step_lines
 
 Tab = Literal["error", "diff", "step"]
@@ -241,7 +240,11 @@ def why_diff(
         heading = since.heading
     else:
         heading = diff_heading(state.checkpoint.sequence, state.before, state.causes)
-    return (side_by_side if beside else diff_lines)(heading, changes, width)
+    if beside:
+        from sagaz_tui.widgets.side_by_side import side_by_side
+
+        return side_by_side(heading, changes, width)
+    return diff_lines(heading, changes, width)
 
 
 def why_lines(state: WhyState, tab: Tab, width: int, *, library: bool = False) -> Sequence[Line]:

@@ -110,22 +110,22 @@ def test_a_long_list_with_few_unique_items_still_ends_soon() -> None:
     chooser = random.Random(7)
     before = [chooser.randrange(3) for _ in range(20_000)]
     after = [chooser.randrange(3) for _ in range(20_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     diff(before, after)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_an_insertion_into_a_huge_list_is_one_line_and_quick() -> None:
     before = [{"n": n % 50_000} for n in range(60_000)]
     after = [{"n": -1}, *before, {"n": -2}]
     after.insert(30_000, {"n": -3})
-    started = time.perf_counter()
+    started = time.process_time()
     assert lines(before, after) == [
         ("added", "/0"),
         ("added", "/30000"),
         ("added", "/60002"),
     ]
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 # ---------------------------------------------------------------- sets

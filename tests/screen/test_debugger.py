@@ -390,9 +390,11 @@ async def test_keys_typed_in_one_go_after_e_all_reach_the_line(store: SnapshotSt
 
 async def test_esc_leaves_the_line_and_keeps_what_is_staged(store: SnapshotStorage) -> None:
     async with debugging(store) as pilot:
-        press(pilot, "e", *"amount=5", "enter", "e", *"half", "escape")
-        await until_painted(pilot, "1 staged")
-        assert "half" not in painted(pilot.app)
+        press(pilot, "e", *"amount=5", "enter", "e", *"half")
+        await until_painted(pilot, "1 staged", "e> half")
+        press(pilot, "escape")
+        await until(pilot, lambda: "e> half" not in painted(pilot.app), "the line is left")
+        assert "1 staged" in painted(pilot.app)
 
 
 async def test_leaving_with_staged_edits_asks_once(store: SnapshotStorage) -> None:
