@@ -58,8 +58,8 @@ def run_screen(settings: Settings, saga_id: str | None = None, *, ascii_only: bo
         StorageError: the store cannot be opened; said before the screen takes the terminal.
         SagaNotFoundError: there is no such saga in it.
     """
-    # Opening makes hardly any garbage; looking for it all the same takes a twentieth of the start. The
-    # app goes back to looking once it has opened.
+    # Opening makes hardly any garbage; looking for it all the same takes a twentieth of the start.
+    # The app goes back to looking once it has opened.
     gc.disable()
     try:
         store = _checked_store(settings, saga_id)
