@@ -57,6 +57,8 @@ class JournaledBatch:
             self._since, self.stops = None, 0
         await self._read_replays(standing)
         self.standing = standing
+        if standing.state == "completed":
+            self._take_rest(standing.entry)
         self._take_counts(standing.entry)
         if self.over:
             self.progress.take_standstill(self._done)
@@ -82,10 +84,21 @@ class JournaledBatch:
         self.progress.running = len(running) if standing.state == "running" else 0
         self._since = min(running, default=newest)
 
+    def _take_rest(self, entry: BatchLogEntry) -> None:
+        """Tell of those that have no replay though all is done: the journal has their number."""
+        rest = [saga_id for saga_id, *_ in entry.items if not self.progress.knows(saga_id)]
+        doubtful = entry.counts.get("in_doubt", 0)
+        state: ItemState = "in_doubt" if doubtful == len(rest) else "skipped"
+        words = f"{'in doubt' if doubtful else 'left out'}: the plan of its replay says why"
+        if 0 < doubtful < len(rest):
+            words = "left out or in doubt: the plan of its replay says why"
+        for saga_id in rest:
+            self.progress.settle(saga_id, state, reason=words)
+
     def _take_counts(self, entry: BatchLogEntry) -> None:
         """Count those too of which nothing but their number is known, once it has ended."""
         for state in ("skipped", "in_doubt"):
-            known = self.progress.counts[state]
+            known = 0 if entry.status == "completed" else self.progress.counts[state]
             self.progress.counts[state] = max(known, entry.counts.get(state, 0))
 
     @property

@@ -116,6 +116,10 @@ class BatchProgress:
             words = "; ".join(filter(None, (error, reason)))
             self.troubled.append(EndedItem(state, saga_id, new_saga_id or saga_id, words))
 
+    def knows(self, saga_id: str) -> bool:
+        """Whether it is known what became of a saga."""
+        return saga_id in self._settled
+
     @property
     def settled(self) -> int:
         """Of how many it is known what became of them."""

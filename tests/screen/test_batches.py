@@ -22,7 +22,7 @@ from sagaz_tui.batch_journal import JournaledBatch
 from sagaz_tui.batch_news import BatchNews
 from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.stopping import CannotStopError
-from tests.cli.batch_shop import environment, program
+from tests.cli.batch_shop import StuckOrder, environment, program
 from tests.end_to_end.shop import ShopSaga
 from tests.replay.shop import run_order
 from tests.screen.looking import painted, press, until, until_painted
@@ -172,6 +172,17 @@ async def test_any_store_tells_how_far_a_batch_is(any_storage: SnapshotStorage) 
     again = await followed(any_storage)
     await again.refresh()
     assert (again.progress.done, again.progress.rate) == (3, None)
+
+
+async def test_those_without_a_replay_are_told_of_once_all_is_done(store: SnapshotStorage) -> None:
+    await StuckOrder({}, saga_id="stuck", snapshot_storage=store).execute()
+    await BatchReplay(store).run()
+    one = await followed(store)
+    await one.refresh()
+    (item,) = one.progress.troubled
+    assert (item.state, item.saga_id) == ("in_doubt", "stuck")
+    assert item.words == "in doubt: the plan of its replay says why"
+    assert (one.progress.done, one.progress.counts["in_doubt"]) == (2, 1)
 
 
 async def test_only_a_process_of_this_machine_can_be_stopped(store: SnapshotStorage) -> None:
