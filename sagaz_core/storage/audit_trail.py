@@ -140,6 +140,10 @@ async def verify_events(backend: Backend, saga_id: str, key: DataKey | None) -> 
         events = [_event_in(link.content) for link in links]
     except CorruptEntryError as error:
         return Verification(status="tampered", reason=str(error))
+    if not links and key is None:
+        return Verification(
+            status="unverified", reason="there is none, and no key to tell whether there was one"
+        )
     if not links:
         return Verification(status="verified", reason="nothing was done to it")
     before = b""

@@ -1,20 +1,46 @@
-"""``sagaz audit``: all replays of a store or of a family, for whoever has to account for them."""
+"""``sagaz audit``: all replays of a store or of a family, and what else there is of evidence."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
+from sagaz_tui.cli import audit_events, audit_report, audit_verify
 from sagaz_tui.cli.options import StorageOption, StorageUrlOption, checked_id
 
 if TYPE_CHECKING:
     from sagaz_core.history.audit import AuditEntry
+    from sagaz_core.storage.storage import SnapshotStorage
 
 AuditFormat = Literal["text", "table", "jsonl", "csv"]
 
+_LISTING = "replays"
 
+
+class _Audit(TyperGroup):
+    """Takes what is no command of the group for what its listing is asked for."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "--help", "-h"):
+            args = [_LISTING, *args]
+        return super().parse_args(context, args)
+
+
+group = typer.Typer(
+    cls=_Audit,
+    help="Who replayed what, and whether what the store tells was altered.\n\nWithout a command "
+    "it lists the replays: `sagaz audit ID` is `sagaz audit replays ID`.",
+    rich_markup_mode=None,
+)
+group.command("verify")(audit_verify.verify_store)
+group.command("events")(audit_events.list_events)
+group.command("report")(audit_report.report_saga)
+
+
+@group.command(_LISTING)
 def show_audit(
     saga_id: Annotated[
         str | None,
@@ -50,7 +76,6 @@ def show_audit(
     For example: sagaz audit --since 2026-01-01T00:00:00Z --format csv > replays.csv
     """
     from sagaz_core.history.audit import audit
-    from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.stores import look
     from sagaz_tui.cli.times import parse_optional_time
@@ -58,6 +83,7 @@ def show_audit(
     first, last = parse_optional_time(since, "--since"), parse_optional_time(until, "--until")
 
     async def tell(store: SnapshotStorage) -> bool:
+        await _say_held(store, saga_id)
         entries = audit(
             store, saga_id, since=first, until=last, by=by, outcomes=(outcome,) if outcome else ()
         )
@@ -65,6 +91,17 @@ def show_audit(
 
     if not look(storage, storage_url, tell):
         say("no replay matches")
+
+
+async def _say_held(store: SnapshotStorage, saga_id: str | None) -> None:
+    from sagaz_tui.cli.exits import say
+    from sagaz_tui.cli.hold import hold_text
+
+    if saga_id is None or await store.get_saga(saga_id) is None:
+        return
+    hold = await store.find_hold(saga_id)
+    if hold is not None:
+        say(f"the family of {saga_id} is held {hold_text(hold)}")
 
 
 async def _print(entries: AsyncIterator[AuditEntry], format: AuditFormat) -> bool:

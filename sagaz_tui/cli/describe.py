@@ -16,7 +16,9 @@ from sagaz_core.model import (
     StepError,
     utc_now,
 )
+from sagaz_core.storage.holding import Hold
 from sagaz_core.storage.reader import StoreReader
+from sagaz_tui.cli.hold import hold_data, hold_text
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
@@ -91,6 +93,8 @@ class Story:
     set_at: Mapping[str, int]
     """For each key of the state: the checkpoint that last changed it."""
     family: list[SagaSummary]
+    hold: Hold | None
+    """Why the family is held; None: it is not."""
 
 
 async def load_story(store: StoreReader, saga_id: str) -> Story:
@@ -112,6 +116,7 @@ async def load_story(store: StoreReader, saga_id: str) -> Story:
         latest=await store.masked.get_latest_snapshot(saga_id),
         set_at=set_at,
         family=await store.list_family(saga.root_id),
+        hold=await store.find_hold(saga_id),
     )
 
 
@@ -134,6 +139,7 @@ def print_story(story: Story, format: Format) -> None:
             ("replay of", saga.parent_id or ""),
             ("tags", ", ".join(f"{name}={value}" for name, value in saga.tags.items())),
             ("kept until", time_text(saga.expires_at) if saga.expires_at else ""),
+            ("held", hold_text(story.hold) if story.hold else ""),
         ]
     )
     emit()
@@ -175,6 +181,7 @@ def story_data(story: Story) -> dict[str, Any]:
         "context": json_form(latest.context) if latest else None,
         "results": json_form(latest.results) if latest else None,
         "family": [saga_data(member) for member in story.family],
+        "hold": hold_data(story.hold) if story.hold else None,
     }
 
 

@@ -16,6 +16,7 @@ from sagaz_tui.cli import (
     demo,
     doctor,
     forget,
+    hold,
     keys,
     lineage,
     prune,
@@ -42,7 +43,7 @@ app.command("diff")(state.show_diff)
 app.command("blame")(state.show_blame)
 app.command("compare")(compare.show_comparison)
 app.command("lineage")(lineage.show_lineage)
-app.command("audit")(audit.show_audit)
+app.add_typer(audit.group, name="audit")
 app.command("search")(search.search_saga)
 app.command("resume")(resume.resume_saga)
 app.command("tui")(screen.open_screen)
@@ -51,6 +52,7 @@ app.command("export")(bundles.export_saga)
 app.command("import")(bundles.import_bundle)
 app.command("prune")(prune.prune_store)
 app.command("doctor")(doctor.examine)
+app.command("hold")(hold.hold_family)
 app.command("forget")(forget.forget_sagas)
 app.add_typer(keys.group, name="keys")
 app.command("demo")(demo.run_demo)
