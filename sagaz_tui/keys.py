@@ -11,6 +11,7 @@ from textual.binding import Binding
 Where = Literal[
     "everywhere",
     "list",
+    "filter",
     "debugger",
     "timeline",
     "context",
@@ -37,6 +38,7 @@ Where = Literal[
 PLACES: Final[Mapping[Where, str]] = {
     "everywhere": "Everywhere",
     "list": "Saga list",
+    "filter": "Filter of the list",
     "debugger": "Debugger",
     "timeline": "Timeline pane",
     "context": "Context pane",
@@ -62,6 +64,7 @@ PLACES: Final[Mapping[Where, str]] = {
 """The places where keys mean something, in the order in which help tells of them."""
 
 INSIDE: Final[Mapping[Where, Where]] = {
+    "filter": "list",
     "timeline": "debugger",
     "context": "debugger",
     "why": "debugger",
@@ -133,6 +136,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
     Key("list.group", "E", "only the next group of errors", "list", "errors"),
     Key("list.copy", "y", "copy the saga's id", "list"),
+    # ------------------------------------------------------------------ filter of the list
+    Key("filter.keep", "enter", "keep it, and go to the rows", "filter", "keep", action="submit"),
     # ------------------------------------------------------------------ debugger
     Key("debugger.next", "l,right", "next checkpoint", "debugger", "step", action="step(1)"),
     Key("debugger.previous", "h,left", "checkpoint before", "debugger", action="step(-1)"),

@@ -23,6 +23,7 @@ from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.saga_rows import no_start
 from sagaz_tui.widgets.saga_table import SagaTable
 
+_NOT_IN_FOOTER: Final = ("back",)
 _PATIENCE: Final = 3.0
 """Seconds that a key waits for what it needs to be read."""
 
@@ -46,7 +47,15 @@ class SagasScreen(LiveSagas):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield from super().compose()
-        yield KeyFooter("list", self.sagaz.settings.keys, leave_out=("back",))
+        yield KeyFooter("list", self.sagaz.settings.keys, leave_out=_NOT_IN_FOOTER)
+
+    def on_descendant_focus(self) -> None:
+        """Show what keys do in the filter while it is typed."""
+        self.query_one(KeyFooter).show("filter")
+
+    def on_descendant_blur(self) -> None:
+        """Show what they do in the list again."""
+        self.query_one(KeyFooter).show("list", leave_out=_NOT_IN_FOOTER)
 
     # ------------------------------------------------------------------ keys
 

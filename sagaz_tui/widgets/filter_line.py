@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import UsageError
+from sagaz_tui.keys import bindings_for
 from sagaz_tui.saga_filter import SagaFilter, parse_filter
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
@@ -23,6 +24,8 @@ _TYPING: Final = 0.15
 
 class FilterField(Input):
     """Where the filter is typed."""
+
+    BINDINGS = [*bindings_for("filter")]  # noqa: RUF012 - Textual declares it so
 
     async def action_submit(self) -> None:
         """Give the keys back at once: the next one is meant for the rows."""

@@ -40,8 +40,11 @@ CHOOSE = (
     Step("list.failed", "1", "FAILED AT"),
     Step("list.open", "enter", "1 Timeline"),
     Step("back", "escape", "FAILED AT"),
-    Step("list.filter", "/", "F1 help"),
-    Step("back", "escape", "? help"),
+    Step("list.filter", "/", "enter keep  esc back  F1 help"),
+    Step("", "1", "/ 1"),
+    Step("back", "escape", "enter open"),
+    Step("", "/", "enter keep"),
+    Step("filter.keep", "enter", "enter open"),
     Step("list.copy", "y", copied("order_39")),
 )
 REPLAY = (
