@@ -25,6 +25,8 @@ Token = Literal[
 ]  # fmt: skip
 
 _QUIET: Final = frozenset({"muted", "future"})
+_QUIET_IN_REVERSE: Final = _QUIET | {"live"}
+"""The row's own sign would else be a patch of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ def paint(line: Line, width: int, palette: Palette, *, selected: bool = False) -
     """
     ground = palette.cursor if selected else palette.bg
     look = "reverse " if selected and palette.cursor == palette.bg else ""
+    quiet = _QUIET_IN_REVERSE if look else _QUIET
     segments = []
     for span in crop(line, width):
-        token = "text" if selected and span.token in _QUIET else span.token
+        token = "text" if selected and span.token in quiet else span.token
         bold = "bold " if span.bold else ""
         style = Style.parse(f"{look}{bold}{getattr(palette, token)} on {ground}")
         segments.append(Segment(span.text, style))
