@@ -12,6 +12,7 @@ import zstandard
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage.backends.base import EntryRow, RecordRow, SagaRow, TouchRow
+from sagaz_core.storage.backends.row_check import checked_entry, checked_saga
 
 Tags = Sequence[tuple[str, str]]
 
@@ -32,9 +33,14 @@ def pack_row(row: SagaRow) -> bytes:
 
 def unpack_row(packed: bytes) -> SagaRow:
     """Return what :func:`pack_row` was given."""
-    fields = ormsgpack.unpackb(packed)
-    row = SagaRow(*fields[:_ROW_FIELDS])
-    return row._replace(mac=fields[-1]) if len(fields) > _ROW_FIELDS else row
+    try:
+        fields = ormsgpack.unpackb(packed)
+        row = SagaRow(*fields[:_ROW_FIELDS])
+        if len(fields) > _ROW_FIELDS:
+            row = row._replace(mac=fields[-1])
+    except (ValueError, TypeError) as error:
+        raise CorruptEntryError(f"the row of a saga cannot be decoded: {error}") from error
+    return checked_saga(row)
 
 
 def pack_tags(tags: Tags) -> str:
@@ -64,10 +70,14 @@ def pack_entry(entry: EntryRow, touches: Sequence[TouchRow]) -> bytes:
 
 def unpack_entry(stream_id: bytes, packed: bytes) -> tuple[EntryRow, list[TouchRow]]:
     """Return what :func:`pack_entry` was given, under the id that the stream gave it."""
-    keyframe, kind, step, snapshot_id, meta, touches, *mac = ormsgpack.unpackb(packed)
-    seq, at = seq_and_at(stream_id)
-    entry = EntryRow(seq, keyframe, at, kind, step, snapshot_id, meta, None, False, *mac)
-    return entry, [TouchRow(key, seq, by) for key, by in touches]
+    try:
+        keyframe, kind, step, snapshot_id, meta, touches, *mac = ormsgpack.unpackb(packed)
+        seq, at = seq_and_at(stream_id)
+        entry = EntryRow(seq, keyframe, at, kind, step, snapshot_id, meta, None, False, *mac)
+        touched = [TouchRow(key, seq, by) for key, by in touches]
+    except (ValueError, TypeError) as error:
+        raise CorruptEntryError(f"a checkpoint's row cannot be decoded: {error}") from error
+    return checked_entry(entry), touched
 
 
 def stream_id(entry: EntryRow) -> str:

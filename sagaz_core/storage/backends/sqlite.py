@@ -27,6 +27,7 @@ from sagaz_core.storage.backends.base import (
     TouchRow,
 )
 from sagaz_core.storage.backends.changes import OwnChanges
+from sagaz_core.storage.backends.row_check import checked_touch
 from sagaz_core.storage.backends.sqlite_check import check_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
 from sagaz_core.storage.backends.sqlite_entries import (
@@ -44,10 +45,10 @@ from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
 from sagaz_core.storage.backends.sqlite_schema import migrations
 from sagaz_core.storage.backends.sqlite_scrub import empty_log, rebuild
 from sagaz_core.storage.backends.sqlite_write import (
-    KINDS,
     acquire_lease,
     append_all,
     delete_saga,
+    kind_of,
     now_micros,
     put_record,
     read_family,
@@ -242,7 +243,7 @@ class SQLiteBackend(Backend):
             "ORDER BY seq DESC, key LIMIT ?",
             [saga_id, lo, hi, *([] if key is None else [key]), -1 if limit is None else limit],
         )
-        return [TouchRow(*row) for row in rows]
+        return [checked_touch(TouchRow(*row)) for row in rows]
 
     async def last_touches(self, saga_id: str, keys: Sequence[str], until: int) -> list[TouchRow]:
         return await self._file.run(last_touches, saga_id, list(dict.fromkeys(keys)), until)
@@ -253,7 +254,7 @@ class SQLiteBackend(Backend):
             "AND seq BETWEEN ? AND ? AND NOT hidden ORDER BY seq",
             (saga_id, lo, hi),
         )
-        return [MarkRow(seq, KINDS[kind], step) for seq, kind, step in rows]
+        return [MarkRow(seq, kind_of(kind, seq), step) for seq, kind, step in rows]
 
     async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
         rows = await self._rows(

@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage.backends.base import Chained, EntryRow, Kin, SagaRow, TouchRow
 from sagaz_core.storage.backends.matching import is_same_saga
+from sagaz_core.storage.backends.row_check import checked_entry, checked_touch
 from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
 from sagaz_core.storage.backends.sqlite_query import SAGA, one_moment, saga_row
-from sagaz_core.storage.backends.sqlite_write import KINDS, now_micros, read_family
+from sagaz_core.storage.backends.sqlite_write import kind_of, now_micros, read_family
 
 _ENTRY: Final = (
     "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta, e.mac,"
@@ -111,7 +113,7 @@ def last_touches(
         "ORDER BY seq DESC LIMIT 1"
     )
     latest = [db.execute(sql, (*found, key, until)).fetchone() for key in keys if found]
-    return [TouchRow(*row) for row in latest if row]
+    return [checked_touch(TouchRow(*row)) for row in latest if row]
 
 
 def replace_entries(
@@ -147,11 +149,13 @@ def hide_entry(db: sqlite3.Connection, snapshot_id: str) -> bool:
 
 def _entry_row(row: Sequence[Any]) -> EntryRow:
     seq, keyframe, at, kind, step, stored, ids, hidden, meta, mac, body = row
-    return EntryRow(
+    if type(seq) is not int or (stored is None and type(ids) is not bytes):
+        raise CorruptEntryError(f"checkpoint {seq!r} holds what no sagaz writes")
+    found = EntryRow(
         seq=seq,
         keyframe=keyframe,
         at=at,
-        kind=KINDS[kind],
+        kind=kind_of(kind, seq),
         step=step,
         snapshot_id=read_id(derived_id(ids, seq) if stored is None else stored),
         hidden=bool(hidden),
@@ -159,3 +163,4 @@ def _entry_row(row: Sequence[Any]) -> EntryRow:
         body=body,
         mac=mac,
     )
+    return checked_entry(found)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
+from sagaz_core.storage.backends.row_check import checked_saga
 
 _COLUMNS: Final = (
     "SELECT s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, "
@@ -50,7 +51,7 @@ def add_functions(db: sqlite3.Connection) -> None:
 
 def saga_row(row: Sequence[Any], now: int) -> SagaRow:
     """Return a row of :data:`SAGA` as the backend's. ``now`` is in microseconds."""
-    return SagaRow(
+    found = SagaRow(
         saga_id=row[0],
         root=row[1],
         parent=row[2],
@@ -67,12 +68,13 @@ def saga_row(row: Sequence[Any], now: int) -> SagaRow:
         head=row[13],
         keyframe=row[14],
         expires=row[15],
-        alive=row[16] is not None and row[16] > now,
+        alive=type(row[16]) is int and row[16] > now,
         holder=row[17],
         recovered_by=row[18],
         wrapped_key=row[19],
         mac=row[20],
     )
+    return checked_saga(found)
 
 
 def read_page(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, get_args
 
+from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import Kind
 from sagaz_core.storage.backends.base import (
     Append,
@@ -57,6 +58,7 @@ _TAG: Final = "INSERT OR IGNORE INTO tag (name, value, saga) VALUES (?, ?, ?)"
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """Kinds by the number they are stored as: append to them, and never change their order."""
+_KINDS_BY_CODE: Final = dict(enumerate(KINDS))
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
 
 
@@ -302,6 +304,14 @@ def delete_saga(db: sqlite3.Connection, saga_id: str, *, scrub: bool) -> int:
 
 
 # ---------------------------------------------------------------- leases
+
+
+def kind_of(stored: object, seq: object) -> Kind:
+    """Return the kind that a number stands for; raises CorruptEntryError if it is none."""
+    kind = _KINDS_BY_CODE.get(stored) if type(stored) is int else None
+    if kind is None:
+        raise CorruptEntryError(f"checkpoint {seq!r} is of no kind that there is")
+    return kind
 
 
 def read_family(db: sqlite3.Connection, root: str) -> FamilyRow | None:

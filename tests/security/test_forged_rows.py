@@ -1,0 +1,80 @@
+"""Somebody has written into the file what no program of ours writes.
+
+Without the checks, one such row would end every command that meets it, with a traceback.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagaz_core.model import SagaSnapshot, StepError
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from tests.cli.command import Command
+from tests.cli.conftest import command  # noqa: F401
+
+COMMANDS = (
+    ("sagas",),
+    ("show", "o1"),
+    ("blame", "o1", "amount"),
+    ("diff", "o1", "1", "2"),
+    ("lineage", "o1"),
+    ("doctor",),
+)
+FORGED: tuple[Any, ...] = (None, -1, 1 << 62, "x\n", b"\x00\xff", 1.5)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> Path:
+    path = tmp_path / "sagaz.db"
+    async with SQLiteSnapshotStorage(path) as storage:
+        for number in range(3):
+            await storage.save_snapshot(
+                SagaSnapshot(
+                    saga_id="o1",
+                    saga_name="Order",
+                    kind="step_failed",
+                    step_name="charge",
+                    context={"amount": number},
+                    error=StepError("E", "went wrong", "Traceback"),
+                )
+            )
+    return path
+
+
+def columns(path: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as db:
+        return [
+            (table, row[1])
+            for table in ("saga", "entry", "touch", "family")
+            for row in db.execute(f"PRAGMA table_info({table})")
+        ]
+
+
+def test_whatever_stands_in_a_column_ends_no_command_with_a_traceback(
+    command: Command,  # noqa: F811
+    store: Path,
+) -> None:
+    forged = store.parent / "forged.db"
+    told = 0
+    for number, (table, column) in enumerate(columns(store)):
+        for value in FORGED:
+            shutil.copy(store, forged)
+            with closing(sqlite3.connect(forged)) as db:
+                try:
+                    with db:
+                        db.execute(f"UPDATE {table} SET {column} = ?", (value,))
+                except sqlite3.IntegrityError:
+                    continue
+            # Two of the commands for each, so that it takes seconds and not a minute.
+            for which in (number, number + FORGED.index(value)):
+                done = command(*COMMANDS[which % len(COMMANDS)], "--storage-url", str(forged))
+                assert done.code in (0, 1, 3, 4), (table, column, value, done)
+                assert "Traceback (most" not in done.err
+                told += "no sagaz writes" in done.err
+    assert told > 20
