@@ -74,6 +74,15 @@ class Settings:
     """For each value: ``default``, or the flag, the variable or the file that gave it."""
 
     @property
+    def limits(self) -> str:
+        """What this program may not do here, for a title; empty: it may do everything."""
+        words = ["READ ONLY"] if self.read_only else []
+        if set(self.allow) < set(PERMISSIONS):
+            may = ", ".join(each.upper() for each in PERMISSIONS if each in self.allow)
+            words.append(f"MAY {may or 'DO NOTHING'}")
+        return "  ".join(words)
+
+    @property
     def code_folders(self) -> tuple[Path, ...]:
         """Where modules named in the settings are looked for before the installed ones."""
         folders = [Path.cwd()]

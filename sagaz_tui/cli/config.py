@@ -26,6 +26,7 @@ def show_settings(
         "keys": dict(settings.keys),
         "theme": settings.theme,
         "times": settings.times,
+        "allow": list(settings.allow),
     }
     if format == "json":
         sources = settings.sources

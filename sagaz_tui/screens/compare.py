@@ -206,7 +206,7 @@ class CompareScreen(SagazScreen[None]):
                 right = (Span(f"{GHOST_WORDS} ", "ghost"),)
             elif self._rehearsal is None and not number:
                 right += link_words(
-                    settings.production, new=0, stale=self._stale, read_only=settings.read_only
+                    settings.production, new=0, stale=self._stale, limits=settings.limits
                 )
             bar.show(left, right)
 

@@ -227,7 +227,7 @@ class HistoryScreen(SagazScreen[None]):
             self.sagaz.settings.production,
             new=0 if self._cursor.following else last - self._cursor.unseen_after,
             stale=self._stale,
-            read_only=self.sagaz.settings.read_only,
+            limits=self.sagaz.settings.limits,
             quiet=self._quiet_words(),
         )
 

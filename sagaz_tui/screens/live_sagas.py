@@ -303,7 +303,7 @@ class LiveSagas(SagazScreen[None]):
 
     def _show_title(self) -> None:
         settings, storage = self.sagaz.settings, self.sagaz.storage
-        left = title_line(storage.name, settings.production, read_only=settings.read_only)
+        left = title_line(storage.name, settings.production, limits=settings.limits)
         right = freshness_line(self._freshness, self.sagaz.now())
         self._title.show(left, right)
 

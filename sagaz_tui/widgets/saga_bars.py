@@ -36,13 +36,13 @@ class Freshness:
     retry_at: datetime | None = None
 
 
-def title_line(store: str, production: str, *, read_only: bool) -> Line:
-    """Give the title: the program, the store, and what to be careful about."""
+def title_line(store: str, production: str, *, limits: str) -> Line:
+    """Give the title: the program, the store, what to be careful about, what may not be done."""
     spans = [Span(" sagaz  ", "muted"), Span(clip(store, 40), "text", bold=True)]
     if production:
         spans.append(Span(f"  {clip(production, 20)}", "changed", bold=True))
-    if read_only:
-        spans.append(Span("  READ ONLY", "muted"))
+    if limits:
+        spans.append(Span(f"  {limits}", "muted"))
     return tuple(spans)
 
 

@@ -64,7 +64,7 @@ def _status_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
     return [Span(f"{glyph('running')} running {step}", "live", bold=True)]
 
 
-def link_words(production: str, *, new: int, stale: str, read_only: bool, quiet: str = "") -> Line:
+def link_words(production: str, *, new: int, stale: str, limits: str, quiet: str = "") -> Line:
     """Return the store's label and how live the screen is: ``LIVE``, ``+4 new`` or ``stale``.
 
     ``quiet`` tells that a saga that runs has written nothing for long; empty: it has.
@@ -72,8 +72,8 @@ def link_words(production: str, *, new: int, stale: str, read_only: bool, quiet:
     spans: list[Span] = []
     if production:
         spans.append(Span(f" {visible(production)} ", "changed", bold=True))
-    if read_only:
-        spans.append(Span(" READ ONLY ", "muted"))
+    if limits:
+        spans.append(Span(f" {limits} ", "muted"))
     if quiet and not stale:
         spans.append(Span(f" {quiet} ", "changed"))
     if stale:

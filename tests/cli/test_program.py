@@ -127,6 +127,7 @@ def test_config_shows_each_value_and_where_it_came_from(
     assert r"EU\x1b[2J" in lines["production"]
     assert lines["production"].endswith("environment SAGAZ_PRODUCTION")
     assert lines["read_only"].split() == ["read_only", "no", "default"]
+    assert lines["allow"].split() == ["allow", "view,", "reveal,", "replay,", "delete", "default"]
 
     data = json.loads(command("config", "--format", "json").out)
     assert data["sagas"] == {"value": ["shop"], "from": str(tmp_path / "sagaz.toml")}

@@ -58,6 +58,7 @@ def test_every_setting_can_stand_in_a_file(tmp_path: Path) -> None:
     assert settings.keys == {"list.open": "o"}
     assert (settings.theme, settings.times) == ("light", "utc")
     assert settings.allow == ("view",)
+    assert settings.limits == "READ ONLY  MAY VIEW"
     assert settings.compliance == {"sensitive_fields": ["ssn"]}
     assert set(settings.sources.values()) == {str(tmp_path / "sagaz.toml")}
 

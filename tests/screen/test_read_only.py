@@ -55,11 +55,11 @@ async def test_every_key_that_would_act_says_why_it_does_not(
         # The first that fails again stops it, so that one is left.
         await BatchReplay(storage).run()
         replays = await storage.list_replays()
-    settings = Settings(storage_url="sqlite:///s.db", read_only=True)
+    settings = Settings(storage_url="sqlite:///s.db", read_only=True, allow=("view",))
     looked_at = SQLiteSnapshotStorage("s.db", read_only=True)
     app = SagazApp(looked_at, settings, ascii=False)
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
-        await until_painted(pilot, "1 Failed 2", "READ ONLY")
+        await until_painted(pilot, "1 Failed 2", "READ ONLY  MAY VIEW")
         await walk(pilot, (*PLAN, *BATCH, *DEBUGGER))
         app.push_screen(BatchScreen(endless(tmp_path)))
         await until_painted(pilot, "RUNNING")

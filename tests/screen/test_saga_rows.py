@@ -101,7 +101,7 @@ def test_errors_with_the_same_words_are_told_apart_by_their_type() -> None:
 
 
 def test_the_title_warns_of_production() -> None:
-    title = line_text(title_line("orders.db", "PROD-EU", read_only=True))
+    title = line_text(title_line("orders.db", "PROD-EU", limits="READ ONLY"))
     assert title == " sagaz  orders.db  PROD-EU  READ ONLY"
 
 
