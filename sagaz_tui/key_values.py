@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_tui.widgets.blame_list import BlameList
 
-TOGETHER: Final = 16
+TOGETHER: Final = 8
 """Values read at a time: each is a checkpoint to decode."""
 _FIRST_STRETCH: Final = 64
 _LONGER: Final = 8
