@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from sagaz_core.history.blame import blame
+    from sagaz_core.history.compliance_report import ComplianceReport, compliance_audit
     from sagaz_core.history.diff import diff, diff_checkpoints
     from sagaz_core.history.time_travel import SagaTimeTravel
     from sagaz_core.model import (
@@ -105,6 +106,7 @@ _NAMES = {
         "StorageError StorageUnavailableError StoreLostError UsageError"
     ),
     "history.blame": "blame",
+    "history.compliance_report": "ComplianceReport compliance_audit",
     "history.diff": "diff diff_checkpoints",
     "history.time_travel": "SagaTimeTravel",
     "model": (
@@ -141,6 +143,7 @@ __all__ = [
     "CheckpointSummary",
     "ComplianceConfig",
     "ComplianceManager",
+    "ComplianceReport",
     "CopyReport",
     "CorruptEntryError",
     "DecryptionError",
@@ -199,6 +202,7 @@ __all__ = [
     "TamperedError",
     "UsageError",
     "blame",
+    "compliance_audit",
     "copy_sagas",
     "diff",
     "diff_checkpoints",

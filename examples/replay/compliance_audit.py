@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sagaz_core import Saga, SagaReplay, SagaSnapshot, SagaTimeTravel, SnapshotStorage, blame
+from sagaz_core import (
+    Saga,
+    SagaReplay,
+    SagaSnapshot,
+    SagaTimeTravel,
+    SnapshotStorage,
+    blame,
+    compliance_audit,
+)
 from sagaz_core.history.audit import audit
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 
@@ -65,14 +73,11 @@ async def main(folder: Path) -> None:
         await record_the_past(storage)
 
         print("How did the consent stand on 10 July 2024, at half past two?")
-        state = await SagaTimeTravel.get_state_at(
-            saga_id=CONSENT,
-            timestamp=datetime(2024, 7, 10, 14, 30, tzinfo=UTC),
-            snapshot_storage=storage,
-        )
-        assert state is not None
-        print(f"  {state.context['consent_status']}, as of {state.created_at:%d %B %Y}")
-        print(f"  done by then: {', '.join(state.completed_steps)}\n")
+        asked = datetime(2024, 7, 10, 14, 30, tzinfo=UTC)
+        report = await compliance_audit(storage, CONSENT, asked, keys=["consent_status"])
+        print(f"  {report.context['consent_status']}, as of {report.recorded_at:%d %B %Y}")
+        print(f"  done by then: {', '.join(report.completed_steps)}")
+        print(f"  kept until {report.retention_until:%d %B %Y}, {report.evidence.status}\n")
 
         print("Who set the consent's status, and when?")
         for entry in reversed(await blame(storage, CONSENT, "consent_status")):
@@ -99,6 +104,9 @@ async def main(folder: Path) -> None:
         print(f"  {filed.new_saga_id}: {filed.status}, filed in the {filed.context['filed_in']}\n")
 
         print("Who has replayed what, and why?")
+        report = await compliance_audit(storage, CONSENT, datetime.now(UTC))
+        for event in report.events:
+            print(f"  {event.event} by {event.by}: {event.details['replay']}")
         async for replayed in audit(storage):
             log = replayed.log
             changed = ", ".join(

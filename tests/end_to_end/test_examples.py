@@ -21,8 +21,10 @@ SHOWN = {
     ],
     "compliance_audit": [
         r"half past two\?\n  informed, as of 08 July 2024\n  done by then: inform\n",
+        r"kept until 12 July 2031, unverified\n",
         r"12 July 2024  given +ask",
         r"12 July 2024  /consent_status: informed → given",
+        r"  replayed by ada@records-office: patient-consent-789~r1\n  replay ended by ada",
         r"by ada@records-office: found by the audit of 2024",
         r"from file, with /archive: basement → vault: success",
     ],
