@@ -190,6 +190,13 @@ def key_id(key: DataKey | None) -> bytes:
     return key.code(b"which key this is")[:4] if key is not None else b""
 
 
+def is_beginning(earlier: RecordRow, later: RecordRow) -> bool:
+    """Whether a trail's document holds the first events of another, and no others."""
+    first, _ = _read(earlier)
+    whole, _ = _read(later)
+    return whole[: len(first)] == first
+
+
 def _code(key: DataKey | None, use: bytes, before: bytes, content: bytes) -> bytes:
     whole = ormsgpack.packb([b"audit", use, before, content])
     return key.code(whole) if key is not None else hashlib.sha256(whole).digest()[:16]

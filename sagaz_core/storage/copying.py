@@ -16,6 +16,7 @@ from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy
 from sagaz_core.storage.listing import saga_query
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.store_secrets import read_store_secrets, write_store_secrets
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.walking import every_saga
 
@@ -88,7 +89,8 @@ async def copy_sagas(
         source: where from; it is only read, and may be in use.
         target: where to; it is made if it is not there.
         progress: called as it goes on, in the event loop.
-        journals: copy the journals of the batches too that replayed them.
+        journals: copy the journals of the batches too that replayed them, and the store's own
+            key for fingerprints, if the target has none.
         filters: those of :meth:`StoreReader.list_sagas`.
 
     Raises:
@@ -113,6 +115,7 @@ class _Copy:
         progress: Callable[[CopyProgress], None] | None,
     ) -> None:
         self._source = source
+        self._target = target
         self._query = query
         self._progress = progress
         now = to_micros(utc_now())
@@ -131,6 +134,9 @@ class _Copy:
         self._tell()
         if journals:
             await self._batches.open()
+            secrets, _ = await read_store_secrets(self._source)
+            if secrets is not None:
+                await write_store_secrets(self._target, secrets, 0)
         roots: dict[str, None] = {}
         async for row in every_saga(self._source, self._query):
             if row.root not in self._large:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sagaz_core.storage.audit_trail import is_beginning
 from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.batch_log import BATCH_LOG, unpack_batch
 from sagaz_core.storage.meta import unpack_replay_log
@@ -98,6 +99,11 @@ def replay_grew_into(earlier: RecordRow, later: RecordRow) -> bool:
         and before.started_at == after.started_at
         and before.snapshot_id == after.snapshot_id
     )
+
+
+def trail_grew_into(earlier: RecordRow, later: RecordRow) -> bool:
+    """Whether a saga's audit trail is an earlier one of the same."""
+    return is_beginning(earlier, later)
 
 
 def _batch_grew_into(earlier: RecordRow, later: RecordRow) -> bool:

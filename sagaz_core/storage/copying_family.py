@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sagaz_core.storage.audit_trail import AUDIT
 from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow
 from sagaz_core.storage.commits import GroupCommit
-from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into
+from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into, trail_grew_into
 from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy
 from sagaz_core.storage.reader import REPLAY_LOG
 
@@ -78,11 +79,25 @@ class FamilyCopier:
             reason = await self._copy_holder(family, rows)
             if reason:
                 conflicts.append((root, reason))
+        # What differs between the two families is in their trails as well, and told once.
+        if not conflicts:
+            conflicts = await self._copy_trails([saga.saga_id for saga in done])
         return FamilyCopy(
             sagas=done,
             conflicts=conflicts,
             documents=documents,
         )
+
+    async def _copy_trails(self, saga_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Copy audit trails; returns which were left as they are, and why."""
+        conflicts = []
+        for saga_id in saga_ids:
+            trail = await self._source.get(AUDIT, saga_id)
+            if trail is not None:
+                reason, _ = await self._documents.copy(trail, trail_grew_into, "audit trail")
+                if reason:
+                    conflicts.append((saga_id, reason))
+        return conflicts
 
     async def _copy_holder(self, family: FamilyRow, rows: Sequence[SagaRow]) -> str:
         """Let the target say who acted last, and what recovered the family; or say why not."""
