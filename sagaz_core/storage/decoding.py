@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Container, Sequence
 from typing import TYPE_CHECKING, Final
 
-from sagaz_core.errors import CorruptEntryError
+from sagaz_core.errors import CorruptEntryError, TamperedError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
 from sagaz_core.storage.chain import Chain, DamagedBodyError, State, last_state
@@ -26,6 +26,16 @@ async def read_checkpoint(
 
     Without ``steps`` its lists of completed and compensated steps stay empty.
     """
+    try:
+        return await _read_checkpoint(backend, saga_id, sequence, openers, steps)
+    except TamperedError:
+        # Its secrets may have been encrypted anew between two looks.
+        return await _read_checkpoint(backend, saga_id, sequence, openers, steps)
+
+
+async def _read_checkpoint(
+    backend: Backend, saga_id: str, sequence: int, openers: Openers, steps: bool
+) -> SagaSnapshot | None:
     found = await backend.chained(saga_id, sequence)
     if found is None:
         return None
