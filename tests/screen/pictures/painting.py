@@ -122,7 +122,9 @@ def _looks(palette: Palette) -> dict[_Colours, _Look]:
         reverse = "reverse " if own and name else ""
         add(f"{reverse}{text}", getattr(palette, ground), LETTERS[token], name)
     swapped = "reverse default" if own else palette.bg
-    looks[_colours(Style.parse(f"{swapped} on {palette.text}"))] = LETTERS["text"], "swapped"
+    looks.setdefault(
+        _colours(Style.parse(f"{swapped} on {palette.text}")), (LETTERS["text"], "swapped")
+    )
     bar = "bright_black" if own else palette.cursor
     # Of the bar's two ends one is drawn with the colours swapped.
     add(f"reverse {bar}", palette.bg, _BAR, "")
