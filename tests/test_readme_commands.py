@@ -35,7 +35,10 @@ TRIED = {
     "replay time-travel ID --at TIME": f"replay time-travel {ORDER} --at 2999-01-01T00:00:00Z",
     "replay list-changes ID": f"replay list-changes {ORDER} --limit 3",
     "replay history ID": f"replay history {ORDER}",
-    "audit": f"audit {ORDER} --format jsonl",
+    "audit replays": f"audit {ORDER} --format jsonl",
+    "audit verify": f"audit verify {ORDER}",
+    "audit events ID": f"audit events {ORDER}",
+    "audit report ID --at TIME": f"audit report {ORDER} --at 2999-01-01T00:00:00Z",
     "copy --from URL --to URL": "copy --from sqlite:///orders.db --to sqlite:///new.db",
     "prune": "prune --dry-run",
     "doctor": "doctor --deep",
@@ -127,10 +130,11 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, s
     yield " ".join(words), {option for each in command.params for option in each.opts}
 
 
-def test_every_command_and_option_that_it_names_is_there() -> None:
+def test_it_names_every_command_and_no_option_that_is_not_there() -> None:
     from sagaz_tui.cli.program import app
 
     options = dict(commands(typer.main.get_command(app)))
+    assert [name for name in options if f"`sagaz {name}".rstrip() not in README] == []
     for usage, told in ROWS:
         name = " ".join(re.findall(r"^[a-z-]+|(?<= )[a-z]+[a-z-]*(?= |$)", usage))
         assert name in options, usage
