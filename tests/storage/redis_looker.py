@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from redis.asyncio import Redis
@@ -11,20 +13,20 @@ from redis.asyncio import Redis
 from sagaz_core.testing.redis_server import RedisServer
 
 PASSWORD: Final = "only-looks"
+(COMMAND,) = re.findall(
+    rf"^ACL SETUSER looker .*>{PASSWORD} .*$",
+    (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+"""What the README tells to type."""
+
 _OF_A_CONNECTION: Final = {"hello", "auth", "client|setinfo", "select"}
 
 
 async def add_looker(server: RedisServer) -> str:
-    """Make a user ``looker`` who may read the store's keys; return the address to use."""
+    """Make the user of the README, who may read the store's keys; return the address to use."""
     async with Redis.from_url(server.url) as admin:
-        await admin.acl_setuser(
-            "looker",
-            enabled=True,
-            passwords=[f"+{PASSWORD}"],
-            categories=["+@read"],
-            keys=["sagaz:*"],
-            reset=True,
-        )
+        await admin.execute_command(*COMMAND.split())
     return server.url.replace("redis://", f"redis://looker:{PASSWORD}@")
 
 
