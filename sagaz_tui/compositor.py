@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from textual._compositor import Compositor, CompositorUpdate
+from textual._context import visible_screen_stack
 from textual.geometry import Region
+from textual.screen import Screen
 from textual.strip import Strip
 
 Piece = tuple[int, int, Strip]
@@ -41,6 +43,18 @@ class LineCompositor(Compositor):
     Textual's asks every widget between the first and the last of them for all its lines, and
     cuts each of these wherever any widget begins or ends.
     """
+
+    def render_update(  # type: ignore[override]
+        self,
+        full: bool = False,
+        screen_stack: list[Screen[Any]] | None = None,
+        simplify: bool = False,
+    ) -> RenderableType | Pieces | None:
+        """Return what is sent; a screen all of which has changed needs no other way."""
+        if full:
+            return super().render_update(full, screen_stack, simplify)
+        visible_screen_stack.set(screen_stack or [])
+        return self.render_partial_update()
 
     def render_partial_update(self) -> Pieces | None:  # type: ignore[override]
         """Return what is in the regions that have changed; None: nothing has."""

@@ -114,6 +114,15 @@ async def test_a_change_shows_what_lies_on_top(stage: Stage) -> None:
             assert "".join(cells) == " " * first + whole[y][first:last] + " " * (WIDTH - last)
 
 
+async def test_a_screen_of_which_all_has_changed_is_sent_whole(stage: Stage) -> None:
+    compositor = stage._compositor
+    compositor._dirty_regions.add(compositor.size.region)
+    made = compositor.render_update()
+    assert isinstance(made, Pieces)
+    lines = {y: "".join(text for line, _, text in places(made) if line == y) for y in range(HEIGHT)}
+    assert list(lines.values()) == [strip.text for strip in compositor.render_strips()]
+
+
 async def test_only_lines_that_have_changed_are_asked_for(stage: Stage) -> None:
     made = update(stage, Region(2, 1, 5, 1), Region(4, 1, 5, 1), Region(30, 10, 40, 9))
     assert places(made) == [(1, 2, "a" * 7), (10, 30, "b" * 10), (11, 30, "b" * 10)]
