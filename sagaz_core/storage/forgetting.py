@@ -12,7 +12,7 @@ import ormsgpack
 from sagaz_core.errors import CorruptEntryError, NotAllowedError
 from sagaz_core.storage.backends.base import Backend, RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, without_sagas
-from sagaz_core.storage.holding import find_hold
+from sagaz_core.storage.holding import refuse_held
 from sagaz_core.storage.times import from_micros, now_micros
 from sagaz_core.storage.walking import every_saga
 
@@ -99,12 +99,7 @@ async def _members(backend: Backend, root: str) -> list[SagaRow]:
 
 
 async def _check(backend: Backend, root: str, members: Sequence[SagaRow]) -> None:
-    hold = await find_hold(backend, root)
-    if hold is not None:
-        raise NotAllowedError(
-            f"{root!r} is held since {hold.at:%Y-%m-%d} by {hold.by}: {hold.reason}; "
-            f"`sagaz hold {root} --release` ends that"
-        )
+    await refuse_held(backend, root)
     alive = next((row for row in members if row.alive), None)
     if alive is not None:
         raise NotAllowedError(

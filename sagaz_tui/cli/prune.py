@@ -23,7 +23,8 @@ def prune_store(
     """Remove sagas whose retention has ended, and leftovers.
 
     Leftovers are expired lines of the replay log, and what belongs to no saga any more. A saga
-    in whose family a run is alive is kept. It asks nothing, so that a timer can run it.
+    whose family is held, or in which a run is alive, is kept. It asks nothing, so that a timer can
+    run it.
 
     For example: sagaz prune --dry-run --storage-url orders.db
     """
