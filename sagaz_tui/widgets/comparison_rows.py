@@ -24,6 +24,7 @@ BEGINNING: Final = "the beginning"
 END: Final = "the end"
 _MEASURED: Final = 500
 _ROOM_FOR_TIMES: Final = 100
+_TIMES: Final = len("59.999s / 59.999s")
 
 _OUTCOMES: Final[dict[StepRunOutcome, tuple[GlyphName, str, Token]]] = {
     "completed": ("after_step", "done", "ok"),
@@ -151,7 +152,7 @@ def columns_for(rows: Sequence[ComparedRow], width: int) -> Columns:
     return Columns(
         name=min(max(longest, cell_len(BEGINNING)), max(width // 4, 12)),
         side=22 if wide else min(max(width // 4, 10), 17),
-        time=19 if wide else 0,
+        time=_TIMES if wide else 0,
     )
 
 
