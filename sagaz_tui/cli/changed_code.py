@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_BEFORE: Final = frozenset(sys.modules)
-"""Modules that were loaded by another program than this one are its own affair."""
 _OURS: Final = frozenset({"sagaz_core", "sagaz_tui"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _loaded: dict[str, int] = {}
@@ -24,40 +22,41 @@ _one_at_a_time = threading.Lock()
 def fresh_code(folders: Sequence[Path]) -> Iterator[None]:
     """Have what is imported inside come from the files in these folders as they are now.
 
-    If one of them has changed, every module loaded from there is forgotten: others may hold what
+    If one of them has changed, every module that was so loaded is forgotten: others may hold what
     was in it.
     """
     with _one_at_a_time:
-        own = _own_modules(folders)
-        if any(_loaded.get(name, changed) != changed for name, changed in own.items()):
-            for name in own:
-                del sys.modules[name]
+        if any(_changed(name) != changed for name, changed in _loaded.items()):
+            for name in _loaded:
+                sys.modules.pop(name, None)
+            _loaded.clear()
             importlib.invalidate_caches()
             linecache.checkcache()
+        before = set(sys.modules)
         try:
             yield
         finally:
-            _loaded.update(_own_modules(folders))
+            new = [name for name in list(sys.modules) if name not in before]
+            _loaded.update((name, _changed(name)) for name in new if _is_own(name, folders))
 
 
-def _own_modules(folders: Sequence[Path]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or name in _BEFORE or name.partition(".")[0] in _OURS:
-            continue
-        if _is_own(Path(file), folders):
-            try:
-                found[name] = Path(file).stat().st_mtime_ns
-            except OSError:
-                found[name] = 0
-    return found
+def _changed(name: str) -> int:
+    """When a module's file was changed last; 0: it has none any more."""
+    try:
+        return _file(name).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
-def _is_own(file: Path, folders: Sequence[Path]) -> bool:
-    prefixes = (Path(sys.prefix), Path(sys.base_prefix))
+def _file(name: str) -> Path:
+    return Path(getattr(sys.modules.get(name), "__file__", None) or "/no file")
+
+
+def _is_own(name: str, folders: Sequence[Path]) -> bool:
+    file, prefixes = _file(name), (Path(sys.prefix), Path(sys.base_prefix))
     return (
-        any(file.is_relative_to(folder) for folder in folders)
+        name.partition(".")[0] not in _OURS
+        and any(file.is_relative_to(folder) for folder in folders)
         and not any(file.is_relative_to(prefix) for prefix in prefixes)
         and _INSTALLED.isdisjoint(file.parts)
     )
