@@ -14,6 +14,11 @@ import zstandard
 
 MAX_VALUE_BYTES: Final = 1 << 30
 """What a decoded value may take at most, whatever a stored frame says of itself."""
+_MOST_TIMES: Final = 256
+"""How many times larger than itself what a frame holds is at most: frames of less are padded,
+so that no few bytes, whoever wrote them, can fill the memory."""
+_SKIPPED: Final = b"\x50\x2a\x4d\x18"
+"""What a frame begins with that zstd passes over."""
 
 Difference = list[Any]
 """Parts that make the value when joined: bytes, ``[start, length]`` for a run of the value
@@ -55,12 +60,14 @@ def restore(before: bytes | bytearray | None, stored: bytes | Difference) -> byt
         return stored
     before = before or b""
     found: list[bytes | bytearray] = []
+    unused = len(before)
     for part in stored:
         if isinstance(part, bytes):
             found.append(part)
             continue
         start, length, *frame = part
-        if start < 0 or length < 0 or start + length > len(before):
+        unused -= length
+        if start < 0 or length < 0 or start + length > len(before) or unused < 0:
             raise ValueError("it refers to more than there was of the value before")
         run = before[start : start + length]
         found.append(decompress_frame(frame[0], bytes(run)) if frame else run)
@@ -96,7 +103,7 @@ def patch(value: bytearray, stored: Difference) -> bool:
 def compress(content: bytes) -> bytes:
     """Return content after one byte that says whether it is compressed: where that gains."""
     if len(content) >= _MIN_COMPRESSED:
-        frame = _compressor(content).compress(content)
+        frame = compress_frame(_compressor(content), content)
         if len(frame) < len(content):
             return b"\x01" + frame
     return b"\x00" + content
@@ -107,8 +114,17 @@ def decompress(stored: bytes) -> bytes:
     return decompress_frame(stored[1:]) if stored[0] else stored[1:]
 
 
+def compress_frame(compressor: zstandard.ZstdCompressor, content: bytes) -> bytes:
+    """Return a frame of content that :func:`decompress_frame` takes: padded where it is short."""
+    frame = compressor.compress(content)
+    missing = -(-len(content) // _MOST_TIMES) - len(frame)
+    if missing <= 0:
+        return frame
+    return frame + _SKIPPED + missing.to_bytes(4, "little") + bytes(missing)
+
+
 def decompress_frame(frame: bytes, dictionary: bytes = b"") -> bytes:
-    """Return a frame's content, reading no further than :data:`MAX_VALUE_BYTES`.
+    """Return a frame's content, reading no further than its own length allows.
 
     Raises ValueError if it is damaged or larger. The size that a frame declares is not believed.
     """
@@ -118,7 +134,7 @@ def decompress_frame(frame: bytes, dictionary: bytes = b"") -> bytes:
         else zstandard.ZstdDecompressor()
     )
     parts: list[bytes] = []
-    room = MAX_VALUE_BYTES
+    room = min(MAX_VALUE_BYTES, len(frame) * _MOST_TIMES)
     try:
         with decompressor.stream_reader(frame) as reader:
             while part := reader.read(min(room + 1, 1 << 20)):
@@ -196,7 +212,7 @@ def _packed_middle(middle: bytes, before: bytes, start: int, stop: int) -> Any:
         return middle
     if stop - start < _MIN_SHARED:
         start = stop = 0
-    frame = _compressor(middle, before[start:stop]).compress(middle)
+    frame = compress_frame(_compressor(middle, before[start:stop]), middle)
     return [start, stop - start, frame] if len(frame) < len(middle) else middle
 
 

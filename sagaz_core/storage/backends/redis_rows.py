@@ -13,6 +13,7 @@ import zstandard
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage.backends.base import EntryRow, RecordRow, SagaRow, TouchRow
 from sagaz_core.storage.backends.row_check import checked_entry, checked_saga
+from sagaz_core.storage.difference import compress_frame, decompress_frame
 
 Tags = Sequence[tuple[str, str]]
 
@@ -104,7 +105,7 @@ class BodyPacker:
     def pack(self, body: bytes) -> bytes:
         """Return the stored form of a body."""
         if self._compressor is not None and len(body) >= _WORTH_COMPRESSING:
-            compressed = self._compressor.compress(body)
+            compressed = compress_frame(self._compressor, body)
             if len(compressed) < len(body):
                 return _COMPRESSED + compressed
         return _PLAIN + body
@@ -115,9 +116,8 @@ def unpack_body(stored: bytes) -> bytes:
     if stored[:1] == _PLAIN:
         return stored[1:]
     try:
-        # Its size is declared by whoever compressed it, which is this module.
-        return zstandard.ZstdDecompressor().decompress(stored[1:])
-    except zstandard.ZstdError as error:
+        return decompress_frame(stored[1:])
+    except ValueError as error:
         raise CorruptEntryError(f"a stored body cannot be read: {error}") from error
 
 
