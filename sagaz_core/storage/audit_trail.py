@@ -95,12 +95,7 @@ def with_event(
 
 
 async def append_event(
-    backend: Backend,
-    saga_id: str,
-    key: DataKey | None,
-    new: NewEvent,
-    *,
-    known: RecordRow | None = None,
+    backend: Backend, saga_id: str, key: DataKey | None, new: NewEvent
 ) -> RecordRow:
     """Add an event to a saga's trail, and return the trail.
 
@@ -109,16 +104,14 @@ async def append_event(
         saga_id: the saga.
         key: that of the store's trails; None: it has none, or it is not at hand.
         new: the event.
-        known: the trail as it is, as far as the caller knows, which saves reading it.
 
     Raises:
         StorageUnavailableError: others add to it all the time.
     """
     for _ in range(_ATTEMPTS):
-        changed = with_event(known, saga_id, key, new)
+        changed = with_event(await backend.get(AUDIT, saga_id), saga_id, key, new)
         if await backend.put(changed, expected_version=changed.version - 1):
             return changed
-        known = await backend.get(AUDIT, saga_id)
     raise StorageUnavailableError(
         f"the audit trail of {saga_id!r} is being written by somebody else; try again"
     )

@@ -33,13 +33,12 @@ class Hold:
 
 async def find_hold(backend: Backend, root: str) -> Hold | None:
     """Return the hold on a family; None: it is not held."""
-    record = await backend.get(HOLD, root)
-    return None if record is None else _hold_in(record)
+    return hold_in(await backend.get(HOLD, root))
 
 
 async def list_holds(backend: Backend) -> list[Hold]:
     """Return all families that are held, the latest first."""
-    found = [_hold_in(record) for record in await backend.scan(HOLD)]
+    found = [hold_in(record) for record in await backend.scan(HOLD)]
     return [hold for hold in found if hold is not None]
 
 
@@ -67,7 +66,8 @@ async def release_hold(backend: Backend, root: str) -> bool:
     """End a hold, so that its sagas expire as they ask for; False: there was none."""
     if await find_hold(backend, root) is None:
         return False
-    await _put(backend, root, b"")
+    # What says that it was ended is of no use for long.
+    await _put(backend, root, b"", expires=now_micros())
     rows = {row.saga_id: row for row in await _members(backend, root)}
     for row in rows.values():
         for record in await backend.scan(REPLAY_LOG, saga=row.saga_id):
@@ -93,21 +93,27 @@ async def _expire(backend: Backend, record: RecordRow | None, expires: int | Non
         record = await backend.get(record.kind, record.id)
 
 
-async def _put(backend: Backend, root: str, body: bytes) -> None:
+async def _put(backend: Backend, root: str, body: bytes, *, expires: int | None = None) -> None:
     for _ in range(_ATTEMPTS):
         earlier = await backend.get(HOLD, root)
         version = earlier.version if earlier else 0
         record = RecordRow(
-            kind=HOLD, id=root, version=version + 1, saga=None, at=now_micros(), body=body
+            kind=HOLD,
+            id=root,
+            version=version + 1,
+            saga=None,
+            at=now_micros(),
+            expires=expires,
+            body=body,
         )
         if await backend.put(record, expected_version=version):
             return
     raise StorageUnavailableError(f"the hold on {root!r} is being changed by others; try again")
 
 
-def _hold_in(record: RecordRow) -> Hold | None:
-    if not record.body:
-        # It was ended.
+def hold_in(record: RecordRow | None) -> Hold | None:
+    """Return the hold that a document tells of; None: there is none, or it was ended."""
+    if record is None or not record.body:
         return None
     try:
         at, by, reason = ormsgpack.unpackb(record.body)

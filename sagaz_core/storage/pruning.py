@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.audit_trail import AUDIT
+from sagaz_core.storage.backends.base import Backend, RecordRow
 from sagaz_core.storage.holding import list_holds
+from sagaz_core.storage.times import now_micros
 
 _AT_ONCE: Final = 200
 """Sagas removed in one transaction; between two of them others may write."""
@@ -37,7 +39,12 @@ async def prune(
         dry_run: count only.
         forget: called with the id of each saga before it goes.
     """
-    leftovers = await backend.clean(now, dry_run=dry_run)
+    trails = await _trails_without_saga(backend) if backend.expires_by_itself else []
+    if not dry_run:
+        for record in trails:
+            ended = replace(record, version=record.version + 1, expires=now_micros())
+            await backend.put(ended, expected_version=record.version)
+    leftovers = len(trails) + await backend.clean(now, dry_run=dry_run)
     expired = await backend.expired(now)
     sagas = checkpoints = 0
     for start in range(0, len(expired), _AT_ONCE):
@@ -50,6 +57,16 @@ async def prune(
                 forget(saga_id)
             checkpoints += await backend.delete(list(heads))
     return PruneReport(sagas=sagas, checkpoints=checkpoints, leftovers=leftovers, dry_run=dry_run)
+
+
+async def _trails_without_saga(backend: Backend) -> list[RecordRow]:
+    """Return the audit trails of sagas that the store has let go of by itself."""
+    found: list[RecordRow] = []
+    before: tuple[int, str] | None = None
+    while page := await backend.scan(AUDIT, before=before, limit=_AT_ONCE):
+        found += [record for record in page if await backend.saga(record.id) is None]
+        before = page[-1].at, page[-1].id
+    return found
 
 
 async def _still_expired(backend: Backend, saga_ids: Sequence[str], now: int) -> dict[str, int]:

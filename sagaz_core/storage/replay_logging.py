@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from dataclasses import replace
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSummary
-from sagaz_core.storage.audit_trail import NewEvent, append_event
+from sagaz_core.storage.audit_trail import NewEvent, append_event, with_event
 from sagaz_core.storage.backends.base import Backend, RecordRow
-from sagaz_core.storage.holding import Hold, find_hold
+from sagaz_core.storage.holding import HOLD, Hold, hold_in
 from sagaz_core.storage.listing import micros_of
 from sagaz_core.storage.meta import pack_replay_log
 from sagaz_core.storage.reader import REPLAY_LOG
@@ -46,7 +45,7 @@ class ReplayLogWriter:
     ) -> None:
         """Store a line in place of the one of the same replay, and tell the original's trail.
 
-        All of that is asked for at once, so that a store makes one trip of it.
+        All of that is asked for at once: as a rule a store makes one trip of it.
 
         Args:
             entry: the line.
@@ -66,23 +65,20 @@ class ReplayLogWriter:
             body=pack_replay_log(entry),
         )
         known = self._begun.pop(entry.replay_id, None)
-        line = self._put(record)
-        event = append_event(
-            self._backend,
-            entry.original_saga_id,
-            key,
-            _event_of(entry, record.body),
-            known=known.trail if known else None,
+        event = _event_of(entry, record.body)
+        original_id = entry.original_saga_id
+        trail = with_event(known.trail if known else None, original_id, key, event)
+        (is_stored, is_told), found = await self._backend.exchange(
+            [record, trail], [] if known else [(HOLD, root)]
         )
-        if known is None:
-            held = find_hold(self._backend, root)
-            record, trail, hold = await asyncio.gather(line, event, held)
-        else:
-            # Whoever has held it since then has changed its lines.
-            hold = known.hold
-            record, trail = await asyncio.gather(line, event)
+        # Whoever has held a replay that had begun has changed its line.
+        hold = known.hold if known else hold_in(found[0])
+        if not is_stored:
+            record = await self._put(record)
+        if not is_told:
+            trail = await append_event(self._backend, original_id, key, event)
         if hold is not None and record.expires is not None:
-            await self._put(replace(record, version=record.version + 1, expires=None))
+            await self._put(replace(record, expires=None))
         if is_first:
             self._begun[entry.replay_id] = _Begun(trail, hold)
             while len(self._begun) > _KEPT:
@@ -90,12 +86,12 @@ class ReplayLogWriter:
 
     async def _put(self, record: RecordRow) -> RecordRow:
         for _ in range(_ATTEMPTS):
-            if await self._backend.put(record, expected_version=record.version - 1):
-                return record
             stored = await self._backend.get(REPLAY_LOG, record.id)
             record = replace(record, version=stored.version + 1 if stored else 1)
             if stored is not None and stored.expires is None:
                 record = replace(record, expires=None)
+            if await self._backend.put(record, expected_version=record.version - 1):
+                return record
         raise StorageUnavailableError(
             f"the log of replay {record.id!r} is being written by somebody else; try again"
         )

@@ -6,7 +6,9 @@ import pytest
 
 from sagaz_core.errors import NotAllowedError
 from sagaz_core.model import ReplayLogEntry
+from sagaz_core.storage.audit_trail import AUDIT
 from sagaz_core.storage.capture import capture
+from sagaz_core.storage.holding import HOLD
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import ContractBase, hence, snapshot
 from sagaz_core.testing.expiry import SOON, gone
@@ -66,8 +68,12 @@ class HoldContract(ContractBase):
         for saga_id in ("a", "a~r1", "a~r2"):
             await gone(storage, saga_id)
         assert await other.get_snapshot(first.snapshot_id) is None
+        await other.prune()
         assert await other.list_replays("a") == []
         assert await other.list_holds() == []
+        # Nor is anything left of what was done to it.
+        assert await other.backend.scan(AUDIT) == []
+        assert await other.backend.scan(HOLD) == []
 
     async def test_a_family_can_be_held_again_and_told_why(self, storage: SnapshotStorage) -> None:
         await storage.save_snapshot(snapshot("a"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from sagaz_core.model import PlannedOverride, ReplayLogEntry
@@ -34,6 +35,19 @@ class RecordContract(ContractBase):
         assert await backend.scan("k") == [found]
         assert await backend.get("k", "2") is None
         assert await backend.get("other", "1") is None
+
+    async def test_several_are_stored_and_others_read_at_once(
+        self, storage: SnapshotStorage, other: SnapshotStorage
+    ) -> None:
+        backend = storage.backend
+        first = [replace(_record(id), version=1) for id in ("1", "2", "3")]
+        assert await backend.exchange(first, [("k", "4")]) == ([True] * 3, [None])
+        # One that is refused keeps none of the others back.
+        changed = [replace(each, body=b"new") for each in first]
+        changed[0], changed[2] = (replace(changed[at], version=2) for at in (0, 2))
+        found = await other.backend.exchange(changed, [("k", "2"), ("other", "2"), ("k", "3")])
+        assert found == ([True, False, True], [first[1], None, changed[2]])
+        assert await backend.exchange([]) == ([], [])
 
     async def test_of_many_who_replace_one_version_one_does(
         self, storage: SnapshotStorage, other: SnapshotStorage

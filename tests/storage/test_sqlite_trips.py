@@ -15,8 +15,8 @@ from sagaz_core.storage.backends.base import RecordRow
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection
 from sagaz_core.storage.backends.sqlite_file import OpenFile
+from sagaz_core.storage.backends.sqlite_records import put_record
 from sagaz_core.storage.backends.sqlite_trips import _PATIENCE, Trips
-from sagaz_core.storage.backends.sqlite_write import put_record
 
 
 @pytest.fixture

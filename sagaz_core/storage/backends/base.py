@@ -248,6 +248,9 @@ class Backend(ABC):
     retention_limit: timedelta | None = None
     """For how long the store keeps a saga at most after its latest checkpoint; None: for ever."""
 
+    expires_by_itself: bool = False
+    """Whether it lets go of sagas whose retention has ended without being told to."""
+
     @property
     def place(self) -> str:
         """Where the store is; two backends that reach the same store say the same."""
@@ -497,6 +500,19 @@ class Backend(ABC):
     @abstractmethod
     async def get(self, kind: str, id: str) -> RecordRow | None:
         """Return a document."""
+
+    async def exchange(
+        self, records: Sequence[RecordRow], wanted: Sequence[tuple[str, str]] = ()
+    ) -> tuple[list[bool], list[RecordRow | None]]:
+        """Store documents, each in place of the version before its own, and read others.
+
+        One that is refused keeps none of the others back. Returns which were stored, and what was
+        read, by kind and id. A backend that can do all of it in one trip does.
+        """
+        return (
+            [await self.put(each, expected_version=each.version - 1) for each in records],
+            [await self.get(kind, id) for kind, id in wanted],
+        )
 
     @abstractmethod
     async def scan(

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
@@ -75,6 +76,8 @@ class RedisBackend(Backend):
             much changes at once; both kinds are read.
         compression_level: zstandard's, 1 to 22.
     """
+
+    expires_by_itself = True
 
     def __init__(
         self,
@@ -385,7 +388,14 @@ class RedisBackend(Backend):
     # -- documents
 
     async def put(self, record: RecordRow, *, expected_version: int) -> bool:
-        return await (await self._writer()).put(record, expected_version)
+        changed = replace(record, version=expected_version + 1)
+        ((stored,), _) = await (await self._writer()).exchange([changed], [])
+        return stored
+
+    async def exchange(
+        self, records: Sequence[RecordRow], wanted: Sequence[tuple[str, str]] = ()
+    ) -> tuple[list[bool], list[RecordRow | None]]:
+        return await (await self._writer()).exchange(records, wanted)
 
     async def get(self, kind: str, id: str) -> RecordRow | None:
         (found,) = await (await self._connected()).run(read_record(self._keys, kind, id))

@@ -22,6 +22,7 @@ from sagaz_core.storage.backends.redis_keys import (
     unpack_place,
 )
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, facets, read_rows, strike
+from sagaz_core.storage.backends.redis_records import read_record
 from sagaz_core.storage.backends.redis_replace import REPLACE, replace_entries
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
@@ -341,24 +342,37 @@ class RedisWriter:
         )
         return bool(released)
 
-    async def put(self, record: RecordRow, expected_version: int) -> bool:
-        """Store a document if its version is the expected one."""
-        commands: list[Command] = [("ZADD", self._keys.records(record.kind), record.at, record.id)]
+    async def exchange(
+        self, records: Sequence[RecordRow], wanted: Sequence[tuple[str, str]]
+    ) -> tuple[list[bool], list[RecordRow | None]]:
+        """Store documents, each in place of the version before its own, and read others."""
+        commands: list[Command] = []
+        places = []
+        for each in records:
+            commands += self._put(each)
+            places.append(len(commands) - 1)
+        replies = await self._run(
+            *commands, *(read_record(self._keys, *place) for place in wanted), self._changed
+        )
+        found = replies[len(commands) : -1]
+        return (
+            [bool(replies[place]) for place in places],
+            [None if each[0] is None else unpack_record(*each) for each in found],
+        )
+
+    def _put(self, record: RecordRow) -> Iterator[Command]:
+        """Yield what stores a document; the last tells whether it was."""
+        yield ("ZADD", self._keys.records(record.kind), record.at, record.id)
         if record.saga is not None:
             member = f"{record.kind}\0{record.id}"
-            commands.append(("ZADD", self._keys.records_of(record.saga), record.at, member))
-        *_, stored, _ = await self._run(
-            *commands,
-            _PUT.call(
-                [self._keys.record(record.kind, record.id)],
-                expected_version,
-                pack_record(record),
-                milliseconds(record.expires),
-                uuid4().hex,
-            ),
-            self._changed,
+            yield ("ZADD", self._keys.records_of(record.saga), record.at, member)
+        yield _PUT.call(
+            [self._keys.record(record.kind, record.id)],
+            record.version - 1,
+            pack_record(record),
+            milliseconds(record.expires),
+            uuid4().hex,
         )
-        return bool(stored)
 
 
 def _may_collide(appends: Sequence[Append]) -> bool:

@@ -41,6 +41,13 @@ from sagaz_core.storage.backends.sqlite_entries import (
 )
 from sagaz_core.storage.backends.sqlite_ids import place_of
 from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
+from sagaz_core.storage.backends.sqlite_records import (
+    RECORD,
+    RECORD_OF,
+    exchange_records,
+    put_record,
+    record_row,
+)
 from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
 from sagaz_core.storage.backends.sqlite_schema import migrations
 from sagaz_core.storage.backends.sqlite_scrub import empty_log, rebuild
@@ -50,7 +57,6 @@ from sagaz_core.storage.backends.sqlite_write import (
     delete_saga,
     kind_of,
     now_micros,
-    put_record,
     read_family,
 )
 from sagaz_core.storage.storage import SnapshotStorage
@@ -61,8 +67,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 0.1
 """How often another process's commits are looked for."""
-
-_RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
 
 
 class SQLiteBackend(Backend):
@@ -302,9 +306,16 @@ class SQLiteBackend(Backend):
         self._changes.tell()
         return stored
 
+    async def exchange(
+        self, records: Sequence[RecordRow], wanted: Sequence[tuple[str, str]] = ()
+    ) -> tuple[list[bool], list[RecordRow | None]]:
+        stored, found = await self._file.write(exchange_records, records, wanted)
+        self._changes.tell()
+        return stored, found
+
     async def get(self, kind: str, id: str) -> RecordRow | None:
-        rows = await self._rows(f"{_RECORD} WHERE kind = ? AND id = ?", (kind, id))
-        return _record_row(rows[0]) if rows else None
+        rows = await self._rows(RECORD_OF, (kind, id))
+        return record_row(rows[0]) if rows else None
 
     async def scan(
         self,
@@ -317,7 +328,7 @@ class SQLiteBackend(Backend):
         of_saga = "" if saga is None else "AND saga = ? "
         older = "" if before is None else "AND (at, id) < (?, ?) "
         rows = await self._rows(
-            f"{_RECORD} WHERE kind = ? {of_saga}{older}ORDER BY at DESC, id DESC LIMIT ?",
+            f"{RECORD} WHERE kind = ? {of_saga}{older}ORDER BY at DESC, id DESC LIMIT ?",
             [
                 kind,
                 *([] if saga is None else [saga]),
@@ -325,7 +336,7 @@ class SQLiteBackend(Backend):
                 -1 if limit is None else limit,
             ],
         )
-        return [_record_row(row) for row in rows]
+        return [record_row(row) for row in rows]
 
     # -- watching
 
@@ -392,16 +403,4 @@ def _describe(db: sqlite3.Connection, path: Path, at_rest: bool) -> StoreInfo:
             "journal_mode": "at rest" if at_rest else one("PRAGMA journal_mode"),
             "newest_schema": str(len(migrations())),
         },
-    )
-
-
-def _record_row(row: Sequence[Any]) -> RecordRow:
-    return RecordRow(
-        kind=row[0],
-        id=row[1],
-        version=row[2],
-        saga=row[3],
-        at=row[4],
-        expires=row[5],
-        body=row[6],
     )

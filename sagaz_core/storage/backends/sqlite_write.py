@@ -18,7 +18,6 @@ from sagaz_core.storage.backends.base import (
     EntryRow,
     FamilyRow,
     Outcome,
-    RecordRow,
     SagaRow,
 )
 from sagaz_core.storage.backends.sqlite_ids import is_derived, place_of, shared_part, stored_id
@@ -362,31 +361,3 @@ def acquire_lease(
         (root, fence, owner, holder, lapses, now),
     )
     return True, _family_row(root, fence, owner, holder, lapses, now, family.recovered_by)
-
-
-# ---------------------------------------------------------------- documents
-
-
-def put_record(db: sqlite3.Connection, record: RecordRow, expected_version: int) -> bool:
-    """Store a document if its version is the expected one."""
-    if expected_version == 0:
-        written = db.execute(
-            "INSERT OR IGNORE INTO record (kind, id, version, saga, at, expires, body) "
-            "VALUES (?, ?, 1, ?, ?, ?, ?)",
-            (record.kind, record.id, record.saga, record.at, record.expires, record.body),
-        )
-    else:
-        written = db.execute(
-            "UPDATE record SET version = version + 1, saga = ?, at = ?, expires = ?, body = ? "
-            "WHERE kind = ? AND id = ? AND version = ?",
-            (
-                record.saga,
-                record.at,
-                record.expires,
-                record.body,
-                record.kind,
-                record.id,
-                expected_version,
-            ),
-        )
-    return written.rowcount == 1
