@@ -135,6 +135,9 @@ def test_a_saga_killed_in_the_middle_of_a_step_is_gone_on_with(
     assert "e: running hand_over" in done.err
     assert "e: running fetch" not in done.err
     assert "sagaz resume" not in command("show", "e").out
+    events = command("audit", "events", "e", "--format", "json").json
+    assert [each["event"] for each in events] == ["resumed", "resume ended"]
+    assert events[1]["details"] == {"outcome": "success"}
     again = command("resume", "e")
     assert (again.code, again.out) == (1, "")
     assert "saga 'e' has completed" in again.err
