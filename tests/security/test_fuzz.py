@@ -38,7 +38,7 @@ from sagaz_core.storage.capture import capture
 from sagaz_core.storage.chain import Chain, State, last_state
 from sagaz_core.storage.codec import pack, unpack, unpack_each
 from sagaz_core.storage.forgetting import _stone_in
-from sagaz_core.storage.holding import _hold_in
+from sagaz_core.storage.holding import hold_in
 from sagaz_core.storage.meta import (
     pack_meta,
     pack_replay_log,
@@ -124,7 +124,7 @@ DECODERS: Final[dict[str, Decoder]] = {
         [_written([_Link(pack(["s", 1, "e", 0, "ada", {}]), False, b"c" * 16)], None)],
         OURS,
     ),
-    "hold": (lambda data: _hold_in(record(data)), [pack([0, "ada", "why"])], OURS),
+    "hold": (lambda data: hold_in(record(data)), [pack([0, "ada", "why"])], OURS),
     "tombstone": (lambda data: _stone_in(record(data)), [pack([0, "ada", 1])], OURS),
     "store's keys": (
         lambda data: _secrets_in(record(data)),
