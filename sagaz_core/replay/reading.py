@@ -45,10 +45,17 @@ def read_json(text: str, recorded: Any) -> Any:
     it: ``{"$decimal": "9.90"}``.
 
     Raises:
-        OverrideError: it is no JSON, holds NaN or an infinity, or is nested too deeply.
+        OverrideError: it is no JSON, holds NaN or an infinity, names a key twice, or is nested too
+            deeply.
     """
     try:
-        data = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        data = json.loads(
+            text,
+            parse_float=Decimal,
+            parse_int=_int,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_each_once,
+        )
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
@@ -91,6 +98,23 @@ def _too_deep() -> OverrideError:
 
 def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} has no place in JSON")
+
+
+def _int(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise ValueError(f"a number of {len(digits)} digits is too long") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members; whoever names one twice meant only one of them."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {_shortened(twice)} is there twice")
+    return members
 
 
 def _shortened(text: str) -> str:
