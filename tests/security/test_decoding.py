@@ -270,5 +270,5 @@ async def test_no_name_in_a_store_brings_in_code(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    assert done.stderr.count("is defined in this program") == len(CODES)
+    assert done.stdout.count("is defined in this program") == len(CODES)
     assert not (tmp_path / "sprung").exists()
