@@ -59,6 +59,11 @@ async def keys_of(server: Redis, prefix: str, part: str = "") -> list[str]:
     return [key.decode() async for key in server.scan_iter(match=f"{prefix}{part}*")]
 
 
+async def lasting(server: Redis, prefix: str) -> dict[str, int]:
+    """Return for each key when it expires, in milliseconds since 1970; -1: never."""
+    return {key: await server.pexpiretime(key) for key in await keys_of(server, prefix)}
+
+
 async def until_gone(storage: RedisSnapshotStorage, saga_id: str) -> None:
     """Return once the server, which tells nobody, has let a saga expire."""
     async with asyncio.timeout(10):
@@ -358,3 +363,35 @@ async def test_what_a_list_names_and_is_not_there_is_skipped(
         await server.zadd(f"{prefix}ended:completed", {"s": now})
         assert [saga.saga_id for saga in (await storage.list_sagas()).sagas] == ["s"]
         assert await storage.count_sagas("status") == {"failed": 1}
+
+
+# ---------------------------------------------------------------- holds
+
+
+async def test_no_key_of_a_family_that_is_held_has_a_time_and_later_each_has_its_own_again(
+    redis_url: str, server: Redis, prefix: str
+) -> None:
+    until = utc_now() + timedelta(hours=1)
+    async with RedisSnapshotStorage(redis_url, key_prefix=prefix) as storage:
+        await storage.save_snapshot(snapshot("a", retention_until=until))
+        replay = storage.writer(
+            saga_id="a~r1", saga_name="S", root_id="a", parent_id="a", parent_sequence=1
+        )
+        await replay.append(capture(snapshot("a~r1", context={"n": 1}, retention_until=until)))
+        before = await lasting(server, prefix)
+        await storage.hold("a", by="ada", reason="a lawsuit")
+        later = snapshot("a", status="failed", context={"n": 1}, retention_until=until)
+        await storage.save_snapshot(later)
+        held = await lasting(server, prefix)
+        assert before.keys() <= held.keys()
+        assert set(held.values()) == {-1}
+        await storage.release_hold("a", by="ada")
+        after = await lasting(server, prefix)
+    timed = {key for key, expires in before.items() if expires > 0}
+    assert len(timed) > 10
+    # Of each saga's own keys to the millisecond; what it is found by lasts twice as long.
+    assert {key: after[key] for key in timed if "{a}" in key} == {
+        key: before[key] for key in timed if "{a}" in key
+    }
+    assert all(after[key] > 0 for key in timed)
+    assert after[f"{prefix}snapshot:{later.snapshot_id}"] > 0
