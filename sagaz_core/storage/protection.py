@@ -52,6 +52,8 @@ class Protection:
         self.manager = manager
         self._backend = backend
         self._fingerprint_key: bytes | None = None
+        self._is_made = False
+        """Whether the store's own keys are as what is written from now on needs them."""
         self._audit_key: DataKey | None = None
         self._provider: KeyProvider | None = (
             None if isinstance(manager.keys, Passphrase) else manager.keys
@@ -71,7 +73,7 @@ class Protection:
         Raises:
             DecryptionError: they were wrapped with a key that is not at hand.
         """
-        if self._fingerprint_key is not None:
+        if self._is_made or (self._fingerprint_key is not None and not writes):
             return
         secrets, version = await read_store_secrets(self._backend)
         if secrets is None and writes:
@@ -95,6 +97,7 @@ class Protection:
             raise DecryptionError(
                 f"the secrets of {self._backend.name} are encrypted; give their keys to write here"
             )
+        self._is_made = writes
 
     async def _made(self) -> StoreSecrets:
         salt, key = new_salt(), new_key()
@@ -117,17 +120,16 @@ class Protection:
 
     def fingerprint(self, packed: bytes) -> bytes:
         """Return what equal values have in common, given a value's bytes."""
-        if self._fingerprint_key is None:
-            # Nothing was ever kept secret here. Processes that look at it agree all the same.
-            self._fingerprint_key = hashlib.sha256(self._backend.place.encode()).digest()
-        return hmac.digest(self._fingerprint_key, packed, "sha256")[:FINGERPRINT_BYTES]
+        # Where nothing was ever kept secret, processes that look agree all the same.
+        key = self._fingerprint_key or hashlib.sha256(self._backend.place.encode()).digest()
+        return hmac.digest(key, packed, "sha256")[:FINGERPRINT_BYTES]
 
     async def audit_key(self, *, writes: bool) -> DataKey | None:
         """Return the key of the store's audit trails; None: it has none, or it is not at hand.
 
         With ``writes`` the store's keys are made if there are none and it encrypts.
         """
-        if self._audit_key is None:
+        if self._audit_key is None and self.manager.keys is not None:
             with suppress(DecryptionError):
                 await self.ready(writes=writes and self.manager.encrypts)
                 secrets, _ = await read_store_secrets(self._backend)
