@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import ormsgpack
 
+from sagaz_core.compliance import asking
 from sagaz_core.compliance.data_key import DataKey, new_key
 from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.compliance.keys import KeyProvider, KeyRing, Passphrase
@@ -86,25 +87,26 @@ class Protection:
             self._fingerprint_key = secrets.fingerprint_key
             if writes and self.manager.encrypts and provider is not None:
                 # From now on it is worth something. What audit trails rest on never was plain.
-                wrapped = await provider.wrap(secrets.fingerprint_key)
-                audit_key = await provider.wrap(new_key())
+                wrapped = await asking.wrap(provider, secrets.fingerprint_key)
+                audit_key = await asking.wrap(provider, new_key())
                 await write_store_secrets(
                     self._backend, StoreSecrets(secrets.salt, wrapped, True, audit_key), version
                 )
         elif provider is not None:
-            self._fingerprint_key = await provider.unwrap(secrets.fingerprint_key)
+            self._fingerprint_key = await asking.unwrap(provider, secrets.fingerprint_key)
         elif writes:
             raise DecryptionError(
                 f"the secrets of {self._backend.name} are encrypted; give their keys to write here"
             )
-        self._is_made = writes
+        if writes:
+            self._is_made = True
 
     async def _made(self) -> StoreSecrets:
         salt, key = new_salt(), new_key()
         await self._have_provider(salt)
         if self.manager.encrypts and self._provider is not None:
-            audit_key = await self._provider.wrap(new_key())
-            made = StoreSecrets(salt, await self._provider.wrap(key), True, audit_key)
+            audit_key = await asking.wrap(self._provider, new_key())
+            made = StoreSecrets(salt, await asking.wrap(self._provider, key), True, audit_key)
         else:
             made = StoreSecrets(salt, key, False)
         if await write_store_secrets(self._backend, made, 0):
@@ -134,7 +136,7 @@ class Protection:
                 await self.ready(writes=writes and self.manager.encrypts)
                 secrets, _ = await read_store_secrets(self._backend)
                 if secrets is not None and secrets.audit_key and self._provider is not None:
-                    key = await self._provider.unwrap(secrets.audit_key)
+                    key = await asking.unwrap(self._provider, secrets.audit_key)
                     self._audit_key = DataKey(key, b"audit")
         return self._audit_key
 
@@ -149,7 +151,7 @@ class Protection:
         """
         assert self._provider is not None
         key = new_key()
-        wrapped = ormsgpack.packb([since, await self._provider.wrap(key)])
+        wrapped = ormsgpack.packb([since, await asking.wrap(self._provider, key)])
         return self._keep(owner, SagaKey(DataKey(key, _place(owner, since)), since, wrapped))
 
     async def opened_key(self, owner: str, wrapped_key: bytes) -> SagaKey:
@@ -160,7 +162,7 @@ class Protection:
         if self._provider is None:
             raise DecryptionError("its key is not at hand; give the keys of the store")
         since, wrapped = _parts(wrapped_key)
-        key = DataKey(await self._provider.unwrap(wrapped), _place(owner, since))
+        key = DataKey(await asking.unwrap(self._provider, wrapped), _place(owner, since))
         return self._keep(owner, SagaKey(key, since, wrapped_key))
 
     async def saga_key(self, row: SagaRow) -> SagaKey:
@@ -193,10 +195,15 @@ class Protection:
             raise DecryptionError("there is no key to rotate to; give the keys, the new one first")
         secrets, version = await read_store_secrets(self._backend)
         if secrets is not None and secrets.wrapped:
-            key = await provider.unwrap(secrets.fingerprint_key)
-            audit_key = await provider.unwrap(secrets.audit_key) if secrets.audit_key else new_key()
+            key = await asking.unwrap(provider, secrets.fingerprint_key)
+            audit_key = (
+                await asking.unwrap(provider, secrets.audit_key) if secrets.audit_key else new_key()
+            )
             wrapped = StoreSecrets(
-                secrets.salt, await provider.wrap(key), True, await provider.wrap(audit_key)
+                secrets.salt,
+                await asking.wrap(provider, key),
+                True,
+                await asking.wrap(provider, audit_key),
             )
             await write_store_secrets(self._backend, wrapped, version)
 
@@ -206,7 +213,9 @@ class Protection:
         assert provider is not None
         assert row.wrapped_key is not None
         since, wrapped = _parts(row.wrapped_key)
-        return ormsgpack.packb([since, await provider.wrap(await provider.unwrap(wrapped))])
+        return ormsgpack.packb(
+            [since, await asking.wrap(provider, await asking.unwrap(provider, wrapped))]
+        )
 
     def let_go(self) -> None:
         """Keep no saga's key or secret at hand any longer."""
