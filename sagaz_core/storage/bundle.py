@@ -58,7 +58,7 @@ async def export_family(
         await storage.record_event(
             saga.root_id, "exported", by=unmasked_by, details={"unmasked": True}
         )
-    if path.exists():
+    if os.path.lexists(path):
         raise UsageError(f"{str(path)!r} is there already; name another file, or remove it")
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -69,9 +69,7 @@ async def export_family(
     try:
         # mkstemp made it for its owner alone; SQLite takes an empty file for a new database.
         async with SQLiteSnapshotStorage(draft) as bundle:
-            report = await copy_sagas(
-                storage, bundle, journals=False, root_id=saga.root_id
-            )
+            report = await copy_sagas(storage, bundle, journals=False, root_id=saga.root_id)
             await _open_or_mask(
                 bundle.backend, storage.backend, storage._protection, unmasked_by is not None
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +81,7 @@ def import_bundle(
     from sagaz_tui.cli.stores import change
     from sagaz_tui.settings import file_url
 
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise StorageUnavailableError(f"{str(file)!r} is no file; name one that export has written")
 
     async def read(store: SnapshotStorage) -> CopyReport:

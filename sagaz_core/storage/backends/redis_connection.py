@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
 from sagaz_core.errors import ReadOnlyStoreError, StorageError, StorageUnavailableError, UsageError
+from sagaz_core.storage.backends.invalid_text import no_text
 
 REPLY_SECONDS: Final = 5.0
 """How long a reply is waited for."""
@@ -117,6 +118,8 @@ class RedisConnection:
             # One limit for all: the driver's own would set a timer for every reply.
             async with self._room, asyncio.timeout(REPLY_SECONDS):
                 return list(await pipeline.execute(raise_on_error=False))
+        except UnicodeEncodeError as error:
+            raise no_text(error) from error
         except (exceptions.RedisError, OSError) as error:
             if isinstance(self._client, RedisCluster) and _went_astray(error):
                 return [error] * len(commands)

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import aiosqlite
 
 from sagaz_core.errors import StorageUnavailableError
+from sagaz_core.storage.backends.invalid_text import no_text
 from sagaz_core.storage.backends.sqlite_errors import BUSY_SECONDS, check_place, translate
 from sagaz_core.storage.backends.sqlite_file import FileChangedError, OpenFile
 from sagaz_core.storage.backends.sqlite_query import add_functions
@@ -136,6 +137,8 @@ class SQLiteConnection:
             result: T = await self._trips.ask(call, writes=writes)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        except UnicodeEncodeError as error:
+            raise no_text(error) from error
         return result
 
     async def close(self) -> None:
