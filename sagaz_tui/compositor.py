@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.console import Console, RenderableType
 from textual._compositor import Compositor, CompositorUpdate
 from textual._context import visible_screen_stack
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -65,6 +65,14 @@ class LineCompositor(Compositor):
         for y, start, end in self._regions_to_spans(regions):
             wanted.setdefault(y, []).append((start, end))
         return Pieces(self._pieces(wanted)) if wanted else None
+
+    def render_strips(self, size: Size | None = None) -> list[Strip]:
+        """Return the whole screen in lines, or what of it is within a size."""
+        width, height = self.size if size is None else size
+        lines: list[list[Strip]] = [[] for _ in range(height)]
+        for y, _, strip in Pieces(self._pieces({y: [(0, width)] for y in range(height)})).pieces:
+            lines[y].append(strip)
+        return [Strip.join(line) for line in lines]
 
     def _pieces(self, wanted: _Spans) -> Iterable[Piece]:
         """Yield what is in these spans, of each cell what the frontmost widget has there."""

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from rich.console import Console
 from rich.segment import Segment
+from textual._compositor import Compositor
 from textual.app import App, ComposeResult
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -91,12 +92,17 @@ def update(stage: Stage, *regions: Region) -> Pieces:
     return made
 
 
+def drawn_by_textual(stage: Stage) -> list[str]:
+    """The whole screen as Textual's own compositor draws it."""
+    return [strip.text for strip in Compositor.render_strips(stage._compositor)]
+
+
 def places(made: Pieces) -> list[tuple[int, int, str]]:
     return [(y, x, strip.text) for y, x, strip in made.pieces]
 
 
 async def test_a_change_shows_what_lies_on_top(stage: Stage) -> None:
-    whole = [strip.text for strip in stage._compositor.render_strips()]
+    whole = drawn_by_textual(stage)
     assert whole[4] == "a" * 15 + "c" * 10 + "b" * 15
     for region in (
         Region(0, 0, WIDTH, HEIGHT),
@@ -120,7 +126,10 @@ async def test_a_screen_of_which_all_has_changed_is_sent_whole(stage: Stage) -> 
     made = compositor.render_update()
     assert isinstance(made, Pieces)
     lines = {y: "".join(text for line, _, text in places(made) if line == y) for y in range(HEIGHT)}
-    assert list(lines.values()) == [strip.text for strip in compositor.render_strips()]
+    assert list(lines.values()) == drawn_by_textual(stage)
+    assert [strip.text for strip in compositor.render_strips()] == drawn_by_textual(stage)
+    part = compositor.render_strips(Size(20, 5))
+    assert [strip.text for strip in part] == [text[:20] for text in drawn_by_textual(stage)[:5]]
 
 
 async def test_only_lines_that_have_changed_are_asked_for(stage: Stage) -> None:

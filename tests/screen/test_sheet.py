@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual._compositor import Compositor
 from textual._context import visible_screen_stack
 from textual.geometry import Size
 from textual.strip import Strip
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
+from sagaz_tui.compositor import LineCompositor
 from tests.screen.lists import listing
 from tests.screen.looking import press, until_painted
 from tests.screen.recorded import order_snapshots, record
@@ -27,14 +27,14 @@ async def test_what_is_over_it_is_veiled_and_what_is_under_it_is_not_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[Size] = []
-    render_strips = Compositor.render_strips
+    render_strips = LineCompositor.render_strips
 
-    def noted(self: Compositor, size: Size | None = None) -> list[Strip]:
+    def noted(self: LineCompositor, size: Size | None = None) -> list[Strip]:
         if size is not None:
             sizes.append(size)
         return render_strips(self, size)
 
-    monkeypatch.setattr(Compositor, "render_strips", noted)
+    monkeypatch.setattr(LineCompositor, "render_strips", noted)
     async with SQLiteSnapshotStorage(tmp_path / "sagaz.db") as storage:
         await record(storage, order_snapshots())
         async with listing(storage, size=(100, 30)) as pilot:
