@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sagaz_core.errors import UsageError
 
@@ -43,6 +44,20 @@ class SensitiveFields:
             return True
         return any(
             len(pointer) <= len(path) and _fits(pointer, path[: len(pointer)])
+            for pointer in self._pointers
+        )
+
+    def hold_value(self, path: Sequence[str], value: Any) -> bool:
+        """Whether a value at a path is a secret as a whole.
+
+        A set is, where one of its items is: they have no places of their own.
+        """
+        return self.hold(path) or (isinstance(value, set | frozenset) and self.reach_inside(path))
+
+    def reach_inside(self, path: Sequence[str]) -> bool:
+        """Whether a JSON Pointer names something inside the value at a path."""
+        return any(
+            len(pointer) > len(path) and _fits(pointer[: len(path)], path)
             for pointer in self._pointers
         )
 

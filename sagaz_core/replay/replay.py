@@ -299,7 +299,7 @@ class SagaReplay:
         )
         return replace(
             self._result(draft, _STATUSES[outcome.status]),
-            error_message=message or error_message(self.snapshot_storage, outcome),
+            error_message=message or error_message(rehearsal.storage, outcome),
             compensation=outcome.compensation,
             context=outcome.context,
             started_at=started_at,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.model import PlanProblem, SagaSnapshot
 from sagaz_core.replay.pointer import join_pointer
 from sagaz_core.storage.reader import StoreReader
@@ -27,5 +30,10 @@ async def check_secrets(storage: StoreReader, snapshot: SagaSnapshot) -> list[Pl
             path=join_pointer(path),
         )
         for path in await storage.list_encrypted(snapshot.saga_id, snapshot.sequence)
-        if not (compliance.encrypts and compliance.fields.hold(path))
+        if not (compliance.encrypts and _is_secret(compliance.fields, path))
     ]
+
+
+def _is_secret(fields: SensitiveFields, path: Sequence[str]) -> bool:
+    # A set is encrypted as a whole for its items.
+    return fields.hold(path) or fields.reach_inside(path)

@@ -131,7 +131,12 @@ def _changed(
             if key is None:
                 return Masked(part.length, part.fingerprint)
             return unpack(key.decrypt(part.encrypted, place_of(saga_id, side, path, part.sequence)))
-        if hides and fields is not None and fields.hold(path) and not isinstance(part, Masked):
+        if (
+            hides
+            and fields is not None
+            and fields.hold_value(path, part)
+            and not isinstance(part, Masked)
+        ):
             assert protection is not None
             return mask(protection, part)
         return part

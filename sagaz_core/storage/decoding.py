@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Container, Sequence
 from typing import TYPE_CHECKING, Final
 
+from sagaz_core.compliance.sealed import SIGN
 from sagaz_core.errors import CorruptEntryError, TamperedError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
@@ -157,6 +158,12 @@ def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
         raise CorruptEntryError(f"checkpoint {entry.seq} of {saga_id!r}: {error}") from error
 
 
+def _holds_encrypted(state: State) -> bool:
+    return any(
+        SIGN in packed for side in (state.context, state.results) for packed in side.values()
+    )
+
+
 def _snapshot(
     row: SagaRow, entry: EntryRow, state: State, opener: StateOpener | None, *, steps: bool = True
 ) -> SagaSnapshot:
@@ -168,6 +175,11 @@ def _snapshot(
         raise CorruptEntryError(
             f"checkpoint {entry.seq} of {row.saga_id!r} cannot be decoded: {error}"
         ) from error
+    if opener is None and _holds_encrypted(state):
+        # Somebody took the saga's key out of the store.
+        from sagaz_core.storage.unsealing import without_key
+
+        opener = without_key(row.saga_id)
     if opener is not None:
         context = opener.open_context(state.context, context)
         results = opener.open_results(state.results, results)

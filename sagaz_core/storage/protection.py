@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,6 +18,7 @@ from sagaz_core.compliance.keys import KeyProvider, KeyRing, Passphrase
 from sagaz_core.compliance.manager import ComplianceManager
 from sagaz_core.errors import DecryptionError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.codec import pack
 from sagaz_core.storage.store_secrets import (
     StoreSecrets,
     new_salt,
@@ -217,10 +219,12 @@ class Protection:
             [since, await asking.wrap(provider, await asking.unwrap(provider, wrapped))]
         )
 
-    def let_go(self) -> None:
-        """Keep no saga's key or secret at hand any longer."""
-        self._keys.clear()
-        self.strikers.clear()
+    def let_go(self, saga_ids: Collection[str]) -> None:
+        """Keep the keys and secrets of some sagas at hand no longer."""
+        for place in [place for place in self._keys if place[0] in saga_ids]:
+            del self._keys[place]
+        for saga_id in saga_ids:
+            self.strikers.pop(saga_id, None)
 
     def _keep(self, owner: str, key: SagaKey) -> SagaKey:
         self._keys[owner, key.wrapped] = key
@@ -250,4 +254,10 @@ def provider_part(wrapped_key: bytes) -> bytes:
 
 def text_length(value: Any) -> int:
     """Return how long a value is as text."""
-    return len(value) if isinstance(value, str) else len(str(value))
+    if isinstance(value, str):
+        return len(value)
+    try:
+        return len(str(value))
+    except ValueError:
+        # Python writes no integer of more than some thousand digits.
+        return len(pack(value))

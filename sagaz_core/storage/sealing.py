@@ -41,7 +41,7 @@ class StateSealer:
         protection: which values are secrets.
         saga_id: the saga.
         key: its key.
-        note: is told each secret's bytes when it is first encrypted.
+        note: is told each secret's bytes when it is first met.
     """
 
     def __init__(
@@ -111,27 +111,29 @@ class StateSealer:
     def _value(
         self, side: int, key: str, packed: bytes, before: bytes | None, sequence: int
     ) -> bytes:
-        if self._fields.hold((key,)):
-            old = unpack(before) if before is not None and SIGN in before else None
+        old = unpack(before) if before is not None and SIGN in before else _NOWHERE
+        # What was encrypted once in this saga stays so, whoever goes on with it.
+        if self._fields.hold((key,)) or isinstance(old, Sealed):
             return pack(self._sealed(side, (key,), packed, old, sequence))
-        if not self._fields.may_be_inside(key, packed):
+        if old is _NOWHERE and not self._fields.may_be_inside(key, packed):
             return packed
         value = unpack(packed)
-        old = unpack(before) if before is not None and SIGN in before else _NOWHERE
 
         def found(part: Any, path: Path) -> Any:
-            if not self._fields.hold(path):
+            before_it = _at(old, path[1:])
+            if not (self._fields.hold_value(path, part) or isinstance(before_it, Sealed)):
                 return part
-            return self._sealed(side, path, pack(part), _at(old, path[1:]), sequence)
+            return self._sealed(side, path, pack(part), before_it, sequence)
 
         replaced = replace_inside(value, (key,), found)
         return packed if replaced is value else pack(replaced)
 
     def _sealed(self, side: int, path: Path, packed: bytes, before: Any, sequence: int) -> Sealed:
         fingerprint = self._protection.fingerprint(packed)
+        # Also one that was recorded before: this process may not know it yet.
+        self._note(packed)
         if isinstance(before, Sealed) and before.fingerprint == fingerprint:
             return before
-        self._note(packed)
         return Sealed(
             sequence,
             text_length(unpack(packed)),

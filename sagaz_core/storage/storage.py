@@ -404,9 +404,11 @@ class SnapshotStorage(StoreReader):
             if row is None and await find_tombstone(backend, saga_id) is None:
                 raise SagaNotFoundError(saga_id)
             roots[row.root if row else saga_id] = None
+        members = {saga.saga_id for root in roots for saga in await self.list_family(root)}
+        for saga_id in members:
             self._savers.drop(saga_id)
         if self._protection is not None:
-            self._protection.let_go()
+            self._protection.let_go(members)
         return await forget(backend, list(roots), by=by)
 
     # -- inside

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sagaz_core.compliance.replacing import Path, replace_inside
-from sagaz_core.model import StepError, StepRecord
-from sagaz_core.storage.capture import Capture
+from sagaz_core.model import Masked, NotStored, StepError, StepRecord
+from sagaz_core.storage.capture import Capture, Detached
 from sagaz_core.storage.codec import unpack
 from sagaz_core.storage.protection import Protection
 from sagaz_core.storage.unsealing import mask
+from sagaz_core.storage.written_forms import written_forms
 
 _REMEMBERED: Final = 1000
 """Secrets of one saga that are remembered, the latest."""
@@ -38,7 +39,7 @@ class Striker:
         self._unread.append(packed)
         del self._unread[:-_REMEMBERED]
 
-    def learn(self, capture: Capture) -> None:
+    def learn(self, capture: Capture | Detached) -> None:
         """Get to know the secrets of a state."""
         fields = self._protection.fields
         for packed_values in (capture.context, capture.results):
@@ -49,18 +50,16 @@ class Striker:
                     replace_inside(unpack(packed), (key,), self._found)
 
     def _found(self, value: Any, path: Path) -> Any:
-        if not self._protection.fields.hold(path):
+        if not self._protection.fields.hold_value(path, value):
             return value
         self._learn_value(value)
         return None
 
     def _learn_value(self, value: Any) -> None:
         for leaf in _leaves(value):
-            text = leaf.decode(errors="replace") if isinstance(leaf, bytes) else str(leaf)
-            if len(text) > 1:
-                shown = str(mask(self._protection, leaf))
-                self._masks[text] = shown
-                self._masks[repr(leaf)] = shown
+            shown = str(mask(self._protection, leaf))
+            for form in written_forms(leaf):
+                self._masks[form] = shown
 
     def strike(self, text: str) -> str:
         """Return a text with a mask in the place of each known secret."""
@@ -120,7 +119,7 @@ def _leaves(value: Any) -> Iterator[Any]:
     elif isinstance(value, list | tuple | set | frozenset):
         parts = value
     else:
-        if value is not None and not isinstance(value, bool):
+        if value is not None and not isinstance(value, bool | Masked | NotStored):
             yield value
         return
     for part in parts:

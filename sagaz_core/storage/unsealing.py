@@ -88,7 +88,7 @@ class StateOpener:
                 and self._protection is not None
                 and path not in self.revealed
                 and not isinstance(part, Masked)
-                and self._protection.fields.hold(path)
+                and self._protection.fields.hold_value(path, part)
             ):
                 return mask(self._protection, part)
             return part
@@ -135,6 +135,12 @@ async def opener_of(
     return StateOpener(row.saga_id, protection, key, None, masks=masks)
 
 
+def without_key(saga_id: str) -> StateOpener:
+    """Return what refuses the encrypted values of a saga that has no key any more."""
+    missing = DecryptionError("its key is gone from the store")
+    return StateOpener(saga_id, None, None, missing, masks=False)
+
+
 async def encrypted_places(backend: Backend, saga_id: str, sequence: int) -> list[Path]:
     """Return where in a checkpoint values are encrypted; no key is needed for that."""
 
@@ -169,7 +175,7 @@ async def mask_at(protection: Protection, path: Path, value: Any) -> Any:
     await _get_ready(protection)
 
     def found(part: Any, place: Path) -> Any:
-        hides = protection.fields.hold(place) and part is not MISSING
+        hides = protection.fields.hold_value(place, part) and part is not MISSING
         return mask(protection, part) if hides and not isinstance(part, Masked) else part
 
     return replace_inside(value, path, found)

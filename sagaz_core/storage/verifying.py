@@ -22,6 +22,12 @@ async def verify_saga(
     that is found out only with a code of its head that was kept elsewhere.
     """
     if row.wrapped_key is None:
+        latest = await backend.entries(row.saga_id, row.head, row.head, hidden=True, bodies=False)
+        if row.mac is not None or any(entry.mac is not None for entry in latest):
+            return Verification(
+                status="tampered",
+                reason=f"the checkpoints of {row.saga_id!r} have codes, and its key is gone",
+            )
         return Verification(
             status="unverified", reason="it was recorded without encryption, so without codes"
         )
@@ -33,7 +39,7 @@ async def verify_saga(
     except DecryptionError as error:
         return Verification(status="unverified", reason=str(error))
     code: bytes | None = None
-    number = 0
+    number = deleted = 0
     try:
         while number < row.head:
             page = await backend.entries(
@@ -45,12 +51,15 @@ async def verify_saga(
                 )
             check_entries(key, row.saga_id, code, page)
             code, number = page[-1].mac, page[-1].seq
+            deleted += sum(entry.hidden for entry in page)
         check_row(key, row, code)
     except TamperedError as error:
         return Verification(status="tampered", reason=str(error), since=key.since)
     since = "" if key.since == 1 else f" from checkpoint {key.since} on"
+    # Being hidden is no part of the codes; the audit trail tells which were meant to be.
+    hidden = f"; {deleted} of them deleted since, see its audit trail" if deleted else ""
     return Verification(
         status="verified",
-        reason=f"all {row.head} checkpoints are as they were written{since}",
+        reason=f"all {row.head} checkpoints are as they were written{since}{hidden}",
         since=key.since,
     )

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from sagaz_core.errors import (
+    DecryptionError,
     DuplicateSnapshotError,
     HeadConflictError,
     LeaseLostError,
@@ -117,6 +118,7 @@ class SagaWriter:
             LeaseLostError: another run has taken the family over.
             HeadConflictError: somebody else wrote to this saga.
             DuplicateSnapshotError: another snapshot has this id.
+            DecryptionError: the saga's secrets are encrypted, and its key is not at hand.
             StorageUnavailableError: it could not be written; whether it was is found out by
                 the next append.
         """
@@ -207,7 +209,14 @@ class SagaWriter:
             self._head_known = True
 
     async def _have_secrets(self) -> None:
-        if self._protection is None or self._secrets is not None:
+        if self._secrets is not None:
+            return
+        if self._protection is None:
+            if self._row is not None and self._row.wrapped_key is not None:
+                raise DecryptionError(
+                    f"the secrets of saga {self.saga_id!r} are encrypted; give the keys of the "
+                    "store to write to it"
+                )
             return
         from sagaz_core.storage.saga_secrets import SagaSecrets
 
