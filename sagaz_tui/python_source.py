@@ -34,7 +34,7 @@ def python_source(value: Any, path: str = "", level: int = 0) -> str:
     """
     if isinstance(value, dict):
         members = (
-            f"{key!r}: {python_source(each, f'{path}/{key}', level + 1)}"
+            f"{key!a}: {python_source(each, f'{path}/{key}', level + 1)}"
             for key, each in value.items()
         )
         return _block("{", members, "}", level)
@@ -47,9 +47,9 @@ def python_source(value: Any, path: str = "", level: int = 0) -> str:
         items = sorted(_items(value, path, level))
         return f"{name}({_block('[', items, ']', level)})" if value else f"{name}()"
     if isinstance(value, Masked):
-        return f"secret({path!r})"
+        return f"secret({path!a})"
     if isinstance(value, NotStored):
-        return f"lost({path!r})"
+        return f"lost({path!a})"
     if isinstance(value, datetime | date | time):
         return f"{type(value).__name__}.fromisoformat({value.isoformat()!r})"
     if isinstance(value, timedelta):

@@ -161,7 +161,8 @@ def _print_failure(checkpoints: Sequence[CheckpointSummary]) -> None:
     emit()
     emit(f"Error at #{failures[-1].sequence}")
     for line in visible_lines(failures[-1].error.traceback.rstrip()):
-        emit(line)
+        # Set in, so that no line of it looks like one of ours.
+        emit(f"  {line}".rstrip())
 
 
 def story_data(story: Story) -> dict[str, Any]:
