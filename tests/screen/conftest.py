@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
@@ -40,6 +41,17 @@ def terminal_that_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VTE_VERSION", "TERM_PROGRAM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture(autouse=True)
+def words_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is said for some seconds stay for as long as a busy machine may need to look."""
+    notify = App.notify
+
+    def stay(self: App[None], message: str, **how: Any) -> None:
+        notify(self, message, **{**how, "timeout": 5 * (how.get("timeout") or 5)})
+
+    monkeypatch.setattr(App, "notify", stay)
 
 
 @pytest.fixture
