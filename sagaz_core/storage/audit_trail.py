@@ -89,7 +89,8 @@ def with_event(
         id=saga_id,
         version=record.version + 1 if record else 1,
         saga=saga_id,
-        at=now,
+        # Always that of the first event: a store keeps documents in the order of their times.
+        at=record.at if record else now,
         body=_written(links, key),
     )
 
