@@ -201,6 +201,16 @@ async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
         problems += check_redo(fates)
     if code.tells_steps:
         problems += compare_steps(past.steps, code.steps, snapshot.completed_steps)
+    problems = [
+        # A model's or a factory's own words may tell what they were given.
+        replace(
+            each,
+            message=await storage.strike_secrets(
+                each.message, snapshot.context, snapshot.results, corrected.context
+            ),
+        )
+        for each in problems
+    ]
     plan = _plan(
         request,
         past,

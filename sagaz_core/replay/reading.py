@@ -61,7 +61,8 @@ def read_json(text: str, recorded: Any) -> Any:
     except ValueError as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise OverrideError(
-            f"{_shortened(text)} is no JSON ({reason}); quote text as in :='\"text\"', "
+            # The text itself may be a secret.
+            f"the value is no JSON ({reason}); quote text as in :='\"text\"', "
             "or use = for plain text"
         ) from None
     check_depth(data)

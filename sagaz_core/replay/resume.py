@@ -84,7 +84,8 @@ async def resume_saga(
     try:
         code, steps = await _load_code(interrupted, factory)
     except _NO_CODE as error:
-        return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {error}")
+        reason = await storage.strike_secrets(str(error), interrupted.state.context)
+        return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {reason}")
     if isinstance(code, EngineCode):
         interrupted = _as_engine_goes_on(interrupted, in_doubt)
         if in_doubt is None:

@@ -50,7 +50,17 @@ def cancel_requested(since: int = 0) -> bool:
 class Attempts:
     """The tries of one step. Each starts from the same data; a failed one leaves no trace."""
 
-    __slots__ = ("_asked", "_base", "_forced", "_results", "_saga_id", "_step", "_steps", "_tries")
+    __slots__ = (
+        "_asked",
+        "_base",
+        "_forced",
+        "_on_failed",
+        "_results",
+        "_saga_id",
+        "_step",
+        "_steps",
+        "_tries",
+    )
 
     def __init__(
         self,
@@ -61,12 +71,14 @@ class Attempts:
         saga_id: str,
         steps: frozenset[str],
         forced_failure: bool = False,
+        on_failed: Callable[[StepContext], None] = lambda context: None,
     ) -> None:
         """Prepare to call a step's action on ``base`` and ``results``, which must not change.
 
         Args:
             steps: the names of all steps.
             forced_failure: fail in place of the action.
+            on_failed: is told of what each failed attempt leaves behind.
         """
         self._step = step
         self._base = base
@@ -74,6 +86,7 @@ class Attempts:
         self._saga_id = saga_id
         self._steps = steps
         self._forced = forced_failure
+        self._on_failed = on_failed
         self._tries: list[Attempt] = []
         task = asyncio.current_task()
         self._asked = task.cancelling() if task else 0
@@ -140,6 +153,7 @@ class Attempts:
                 error.__cause__ = caught
             duration = perf_counter() - clock
             self._tries.append(Attempt(number, started_at, duration, describe_error(error)))
+            self._on_failed(context)
             return Ending(
                 outcome, tuple(self._tries), context.keys_read, {}, frozenset(), error=error
             )

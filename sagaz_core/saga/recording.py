@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -140,6 +141,28 @@ class Recording:
     def note_step(self, record: StepRecord) -> None:
         """Say how a step ended; the next checkpoint carries it."""
         self._ended_steps.append(record)
+
+    def note_left(
+        self,
+        context: Mapping[str, Any],
+        results: Mapping[str, Any],
+        changed: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Say what a call that failed was given and had set, of which its error may tell.
+
+        Not every strategy has a checkpoint that holds it, and none has what it had set.
+        """
+        striker = self._writer.striker
+        if striker is not None:
+            # A comparison of somebody's values may raise anything; the call's own error counts.
+            with suppress(Exception):
+                striker.learn(detach(context, results))
+                striker.learn(detach(changed(), {}))
+
+    def strike(self, text: str) -> str:
+        """Return a text without the secrets that this run has had."""
+        striker = self._writer.striker
+        return text if striker is None else striker.strike(text)
 
     # -- whether the run may go on
 

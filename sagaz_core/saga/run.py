@@ -187,6 +187,7 @@ class Run:
             saga_id=self._saga_id,
             steps=self._names,
             forced_failure=step.name == self._start.force_failure,
+            on_failed=self._note_left,
         )
         try:
             ending = await attempts.run(self._may_try_again)
@@ -236,6 +237,11 @@ class Run:
             self._recording.note_changes(step.name, keys)
 
     # -- failing
+
+    def _note_left(self, context: StepContext) -> None:
+        """Note what a call that failed had set: its error may tell of it."""
+        if self._recording is not None:
+            self._recording.note_left(self._context, self._results, context.changed)
 
     def _fail(self, error: BaseException, step_name: str | None = None) -> None:
         """Note why the run fails; what comes after the first reason changes nothing."""
@@ -323,9 +329,9 @@ class Run:
         try:
             await call(step.compensation, copy_value(self._results.get(step.name)), context)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - people's code
-            _log.warning(
-                "saga %r: step %r could not be undone: %r", self._saga_id, step.name, error
-            )
+            self._note_left(context)
+            told = repr(error) if self._recording is None else self._recording.strike(repr(error))
+            _log.warning("saga %r: step %r could not be undone: %s", self._saga_id, step.name, told)
             self._compensation = "failed"
             await self._record_if_possible(
                 "compensation_failed", step.name, error=describe_error(error)

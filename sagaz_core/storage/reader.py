@@ -153,6 +153,15 @@ class StoreReader:
 
         return striker_of(self._protection, saga_id).strike(text)
 
+    async def strike_secrets(self, text: str, *states: Mapping[str, Any]) -> str:
+        """Return a text without the secrets that some states hold."""
+        if self._protection is None:
+            return text
+        from sagaz_core.storage.striking import strike_secrets
+
+        await self._reader()
+        return await strike_secrets(self._protection, text, states)
+
     async def info(self) -> StoreInfo:
         """Describe the store: where it is, how much it holds."""
         return await (await self._reader()).info()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.model import Masked, NotStored, StepError, StepRecord
-from sagaz_core.storage.capture import Capture, Detached
+from sagaz_core.storage.capture import Capture, Detached, detach
 from sagaz_core.storage.codec import unpack
 from sagaz_core.storage.protection import Protection
-from sagaz_core.storage.unsealing import mask
+from sagaz_core.storage.unsealing import have_fingerprints, mask
 from sagaz_core.storage.written_forms import written_forms
 
 _REMEMBERED: Final = 1000
@@ -96,6 +96,17 @@ class Striker:
             return record
         attempts = [replace(each, error=self._error(each.error)) for each in record.attempts]
         return replace(record, attempts=tuple(attempts))
+
+
+async def strike_secrets(
+    protection: Protection, text: str, states: Iterable[Mapping[str, Any]]
+) -> str:
+    """Return a text without the secrets that states hold, which may be recorded nowhere."""
+    await have_fingerprints(protection)
+    striker = Striker(protection)
+    for state in states:
+        striker.learn(detach(state, {}))
+    return striker.strike(text)
 
 
 def striker_of(protection: Protection, saga_id: str) -> Striker:

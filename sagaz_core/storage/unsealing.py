@@ -122,12 +122,12 @@ async def opener_of(
     if row.wrapped_key is None:
         if not masks or protection is None or not protection.fields:
             return None
-        await _get_ready(protection)
+        await have_fingerprints(protection)
         return StateOpener(row.saga_id, protection, None, None, masks=True)
     if protection is None:
         missing = DecryptionError("its key is not at hand; give the keys of the store")
         return StateOpener(row.saga_id, None, None, missing, masks=masks)
-    await _get_ready(protection)
+    await have_fingerprints(protection)
     try:
         key = await protection.saga_key(row)
     except DecryptionError as error:
@@ -172,7 +172,7 @@ def mask(protection: Protection, value: Any) -> Masked:
 
 async def mask_at(protection: Protection, path: Path, value: Any) -> Any:
     """Return a value as whoever looks would see it at a place in a context."""
-    await _get_ready(protection)
+    await have_fingerprints(protection)
 
     def found(part: Any, place: Path) -> Any:
         hides = protection.fields.hold_value(place, part) and part is not MISSING
@@ -181,7 +181,8 @@ async def mask_at(protection: Protection, path: Path, value: Any) -> Any:
     return replace_inside(value, path, found)
 
 
-async def _get_ready(protection: Protection) -> None:
+async def have_fingerprints(protection: Protection) -> None:
+    """Have what masks need, as far as the keys at hand go."""
     try:
         await protection.ready(writes=False)
     except DecryptionError:

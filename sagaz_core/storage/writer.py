@@ -36,6 +36,7 @@ from sagaz_core.storage.times import now_micros
 if TYPE_CHECKING:
     from sagaz_core.storage.protection import Protection
     from sagaz_core.storage.saga_secrets import SagaSecrets
+    from sagaz_core.storage.striking import Striker
     from sagaz_core.storage.unsealing import StateOpener
 
 _DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
@@ -94,6 +95,15 @@ class SagaWriter:
     def head(self) -> int:
         """The number of the latest checkpoint this writer knows of; 0: none."""
         return self._row.head if self._row else 0
+
+    @property
+    def striker(self) -> Striker | None:
+        """What takes the saga's secrets out of texts; None: it has none."""
+        if self._protection is None:
+            return None
+        from sagaz_core.storage.striking import striker_of
+
+        return striker_of(self._protection, self.saga_id)
 
     async def append(
         self,

@@ -164,7 +164,7 @@ def test_a_value_comes_from_a_file_as_text_or_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "recorded", "sentence"),
     [
-        ("k:=tok_new", "x", "/k: 'tok_new' is no JSON"),
+        ("k:=tok_new", "x", "/k: the value is no JSON"),
         ("k:=NaN", 1.5, "NaN has no place in JSON"),
         ("k:=[1, Infinity]", [1], "Infinity has no place in JSON"),
         ("k:=1e999", 1.5, "too large for a float"),
