@@ -50,6 +50,16 @@ class SagaNotFoundError(NotFoundError):
         self.saga_id = saga_id
 
 
+class SagaForgottenError(SagaNotFoundError):
+    """The saga's family was erased; the message says when and by whom."""
+
+    def __init__(self, saga_id: str, at: str, by: str) -> None:
+        super().__init__(saga_id)
+        self.args = (
+            f"saga {saga_id!r} was forgotten at {at} by {by}; nothing of its family is left",
+        )
+
+
 class SnapshotNotFoundError(NotFoundError):
     """No checkpoint fits; the message names the steps that have one."""
 

@@ -77,15 +77,14 @@ def _checked_store(settings: Settings, saga_id: str | None) -> SnapshotStorage:
     """Return the store, closed, once it has been seen to open and to hold the saga."""
     import asyncio
 
-    from sagaz_core.errors import SagaNotFoundError
     from sagaz_tui.cli.stores import open_existing
 
     store = open_existing(settings, read_only=True)
 
     async def check() -> None:
         async with store:
-            if saga_id is not None and await store.get_saga(saga_id) is None:
-                raise SagaNotFoundError(saga_id)
+            if saga_id is not None:
+                await store.get_existing_saga(saga_id)
 
     asyncio.run(check())
     return store

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import ReplayPlan, ReplayResult
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.settings import Settings
@@ -49,9 +48,7 @@ async def _ask(settings: Settings, request: ReplayRequest, **how: Any) -> Replay
     from sagaz_tui.cli.stores import open_existing
 
     async with open_existing(settings, read_only=True) as storage:
-        saga = await storage.get_saga(request.saga_id)
-        if saga is None:
-            raise SagaNotFoundError(request.saga_id)
+        saga = await storage.get_existing_saga(request.saga_id)
         factory = load_code(settings, saga.saga_name, None)
         replay = SagaReplay(request.saga_id, storage, saga_factory=factory)
         return await replay.from_checkpoint(

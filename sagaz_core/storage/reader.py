@@ -8,7 +8,12 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from sagaz_core.errors import DecryptionError, SagaNotFoundError, SnapshotNotFoundError
+from sagaz_core.errors import (
+    DecryptionError,
+    SagaForgottenError,
+    SagaNotFoundError,
+    SnapshotNotFoundError,
+)
 from sagaz_core.model import (
     CheckpointSummary,
     KeyTouch,
@@ -403,6 +408,16 @@ class StoreReader:
         row = await (await self._reader()).saga(saga_id)
         return None if row is None else summary_of(row, await self.backend.tags(saga_id))
 
+    async def get_existing_saga(self, saga_id: str) -> SagaSummary:
+        """Return a saga's summary with its tags.
+
+        Raises:
+            SagaForgottenError: its family was erased.
+            SagaNotFoundError: there is no such saga.
+        """
+        row = await self._row(saga_id)
+        return summary_of(row, await self.backend.tags(saga_id))
+
     async def get_run(self, saga_id: str) -> RunInfo:
         """Return what was recorded of a saga's run; raises SagaNotFoundError."""
         from sagaz_core.storage.kin import run_of
@@ -420,7 +435,7 @@ class StoreReader:
 
         kin = await (await self._reader()).kin(saga_id)
         if kin is None:
-            raise SagaNotFoundError(saga_id)
+            raise await self._missing(saga_id)
         return read_kin(kin)
 
     async def list_encrypted(self, saga_id: str, sequence: int) -> list[tuple[str, ...]]:
@@ -590,8 +605,19 @@ class StoreReader:
     async def _row(self, saga_id: str) -> SagaRow:
         row = await (await self._reader()).saga(saga_id)
         if row is None:
-            raise SagaNotFoundError(saga_id)
+            raise await self._missing(saga_id)
         return row
+
+    async def _missing(self, saga_id: str) -> SagaNotFoundError:
+        from sagaz_core.storage.forgetting import find_tombstone
+
+        # A replay's id begins with its root's.
+        for root in (saga_id, saga_id.rpartition("~")[0]):
+            stone = await find_tombstone(self.backend, root) if root else None
+            if stone is not None:
+                at = stone.at.isoformat(sep=" ", timespec="seconds")
+                return SagaForgottenError(saga_id, at, stone.by)
+        return SagaNotFoundError(saga_id)
 
     async def _has_tags(self, saga_id: str, tags: Mapping[str, str] | None) -> bool:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))

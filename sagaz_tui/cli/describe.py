@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any, Final
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import (
     CheckpointSummary,
     RunInfo,
@@ -103,9 +102,7 @@ async def load_story(store: StoreReader, saga_id: str) -> Story:
     Raises:
         SagaNotFoundError: there is no such saga.
     """
-    saga = await store.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await store.get_existing_saga(saga_id)
     set_at: dict[str, int] = {}
     for touch in await store.list_changes(saga_id):
         set_at.setdefault(touch.key, touch.sequence)

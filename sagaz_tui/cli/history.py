@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError
+from sagaz_core.errors import SnapshotNotFoundError
 from sagaz_core.history.time_travel import SagaTimeTravel
 from sagaz_core.model import HistoricalState
 from sagaz_core.storage.reader import StoreReader
@@ -28,9 +28,7 @@ async def load_state(store: StoreReader, saga_id: str, moment: datetime) -> Hist
     )
     if state is not None:
         return state
-    saga = await store.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await store.get_existing_saga(saga_id)
     raise SnapshotNotFoundError(
         f"saga {saga_id!r} had no checkpoint yet at {time_text(moment)}; "
         f"its first is of {time_text(saga.started_at)}"

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sagaz_core.errors import SagaNotFoundError, UsageError
+from sagaz_core.errors import UsageError
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.replay import SagaReplay
@@ -94,9 +94,7 @@ async def _in_store(
 ) -> ReplayResult | None:
     await check_existing(settings)
     async with open_existing(settings, read_only=wish.dry_run or wish.simulate) as store:
-        saga = await store.get_saga(wish.saga_id)
-        if saga is None:
-            raise SagaNotFoundError(wish.saga_id)
+        saga = await store.get_existing_saga(wish.saga_id)
         factory = load_code(settings, saga.saga_name, wish.factory)
         replay = SagaReplay(wish.saga_id, store, saga_factory=factory)
         result = (

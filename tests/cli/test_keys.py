@@ -73,7 +73,9 @@ def test_what_is_forgotten_by_tag_is_gone_and_the_rest_is_not(
     assert "2 families" in done.out
     assert b"city of 42" not in b"".join(file.read_bytes() for file in store.parent.iterdir())
     assert command("show", "o3", "--storage-url", str(store)).code == 0
-    assert command("show", "o1", "--storage-url", str(store)).code == 3
+    shown = command("show", "o1", "--storage-url", str(store))
+    assert shown.code == 3
+    assert "saga 'o1' was forgotten at" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core import ComplianceConfig
-from sagaz_core.errors import NotAllowedError, SagaNotFoundError
+from sagaz_core.errors import NotAllowedError, SagaForgottenError, SagaNotFoundError
 from sagaz_core.model import BatchLogEntry, PlannedOverride, ReplayLogEntry, SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
@@ -115,6 +115,9 @@ async def test_a_tombstone_says_that_it_was_forgotten_and_by_whom(
     stone = await storage.find_tombstone("gone")
     assert stone is not None
     assert (stone.root_id, stone.by, stone.sagas) == ("gone", "ada@bastion", 2)
+    for saga_id in ("gone", "gone~r1"):
+        with pytest.raises(SagaForgottenError, match=f"{saga_id}' was forgotten at .* by ada@bast"):
+            await storage.get_run(saga_id)
     with pytest.raises(SagaNotFoundError):
         await storage.forget(["nobody"], by="ada")
 
