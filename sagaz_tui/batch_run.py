@@ -214,4 +214,4 @@ def _leads_a_session(pid: int) -> bool:
 
 def command(words: Sequence[str]) -> list[str]:
     """Return the process's arguments, these words at their end."""
-    return [sys.executable, "-m", "sagaz_tui", "replay", "batch", *words]
+    return [sys.executable, "-P", "-m", "sagaz_tui", "replay", "batch", *words]

@@ -135,7 +135,7 @@ def run_apart(
 
 def command(request: ReplayRequest, digest: str, request_id: str) -> list[str]:
     """Return the process's arguments; values stand with their option, whatever they begin with."""
-    words = [sys.executable, "-m", "sagaz_tui", "replay", "run"]
+    words = [sys.executable, "-P", "-m", "sagaz_tui", "replay", "run"]
     words += [f"--from-step={request.from_step}", "--overrides=-", f"--plan-digest={digest}"]
     words.append(f"--request-id={request_id}")
     words += [f"--allow-type={pointer}" for pointer in request.allow_type]

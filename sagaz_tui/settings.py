@@ -8,12 +8,13 @@ default.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from sagaz_core.compliance.config import PERMISSIONS
 from sagaz_core.errors import UsageError
@@ -21,6 +22,9 @@ from sagaz_core.errors import UsageError
 DEFAULT_STORAGE_URL: Final = "sqlite:///sagaz.db"
 _DEFAULT_URLS: Final = {"sqlite": DEFAULT_STORAGE_URL, "redis": "redis://localhost:6379"}
 _SQLITE: Final = "sqlite:///"
+_PASSWORD: Final = re.compile(r"^((?!sqlite:)\w+://[^:@]*):.*@", re.IGNORECASE)
+_SECRET_OPTION: Final = re.compile(r"([?&](?:ssl_)?password=)[^&]*", re.IGNORECASE)
+_MISSPELT: Final = re.compile(r"rediss?(:/?[^/]|//).*@", re.IGNORECASE)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
@@ -150,9 +154,9 @@ def file_url(path: Path) -> str:
 
 
 def mask_url(url: str) -> str:
-    """Return a storage URL without its password."""
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":***@", 1) if password else url
+    """Return a storage URL without its password, even if it is no valid one."""
+    url = _SECRET_OPTION.sub(r"\1***", url)
+    return _PASSWORD.sub(r"\1:***@", url)
 
 
 # ---------------------------------------------------------------- the file
@@ -249,6 +253,9 @@ def _truth(variable: str, text: str) -> bool:
 
 
 def _as_url(text: str) -> str:
+    # Taken for the name of a file, it would be shown with its password.
+    if _MISSPELT.match(text):
+        raise UsageError("the store's address misspells redis://; write redis://HOST:PORT/0")
     return text if "://" in text else _SQLITE + text.replace("%", "%25")
 
 
@@ -276,7 +283,8 @@ def _apply_storage_flags(
 
 
 def _kind(url: str) -> str:
-    return {"rediss": "redis"}.get(urlsplit(url).scheme, urlsplit(url).scheme)
+    scheme = url.partition("://")[0].lower()
+    return {"rediss": "redis"}.get(scheme, scheme)
 
 
 def _check_kind(kind: str, source: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -74,11 +75,13 @@ def load_factory(name: str) -> SagaFactory:
     """Import ``package.module:name``, which must be a saga class or another factory.
 
     Raises:
-        SagaFactoryError: the module cannot be imported, or has no such callable.
+        SagaFactoryError: the module cannot be imported, or has no such callable; or it is one of
+            Python's own, which would only do something else with the context.
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise SagaFactoryError(f"{name!r} names no factory; write it as package.module:name")
+    _refuse_pythons_own(name, module_name)
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
@@ -92,7 +95,17 @@ def load_factory(name: str) -> SagaFactory:
             f"module {module_name!r} has no {attribute!r} that can be called; "
             "a factory takes the context and returns a saga"
         )
+    if inspect.isroutine(found) or inspect.isclass(found):
+        _refuse_pythons_own(name, str(found.__module__))
     return cast("SagaFactory", found)
+
+
+def _refuse_pythons_own(name: str, module_name: str) -> None:
+    if module_name.partition(".")[0] in sys.stdlib_module_names:
+        raise SagaFactoryError(
+            f"{name!r} is Python's own and makes no saga, so it is not called; name a saga class, "
+            "or a function of yours that takes the context and returns a saga"
+        )
 
 
 async def make_saga(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import sysconfig
 from collections.abc import Mapping
 
 from sagaz_core.errors import SagaFactoryError, UsageError
@@ -58,9 +59,18 @@ def load_all_code(
 def _import_sagas(settings: Settings) -> None:
     for folder in reversed(settings.code_folders):
         if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+            sys.path.insert(_after_pythons_own(), str(folder))
     for name in settings.sagas:
         _import(name, settings.sources["sagas"])
+
+
+def _after_pythons_own() -> int:
+    """Return where in the search path a folder comes before what is installed.
+
+    Not before Python's own modules: a `json.py` that lies there by chance is not theirs.
+    """
+    own = (sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED"))
+    return max((at for at, place in enumerate(sys.path, 1) if place in own), default=0)
 
 
 def _load(chosen: str) -> SagaFactory:

@@ -80,6 +80,12 @@ class RedisConnection:
                 await connection.close()
                 connection._client = RedisCluster.from_url(url, **_options())
                 await connection.run(("GET", "sagaz"))
+        except TypeError as error:
+            await connection.close()
+            raise UsageError(
+                f"the address of {describe(url)} has an option that the driver does not take "
+                f"({error}); leave it out"
+            ) from error
         except BaseException:
             await connection.close()
             raise

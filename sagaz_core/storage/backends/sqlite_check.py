@@ -126,9 +126,9 @@ def check_permissions(path: Path) -> Finding:
         )
     if mode & 0o044:
         return Finding(
-            "ok",
+            "warning",
             f"others than its owner can read what was recorded {words}",
-            f"`chmod go-r {path}` if that is not meant",
+            f"`chmod go-r {path}` unless that is meant",
         )
     return Finding("ok", f"only its owner can open it {words}")
 
