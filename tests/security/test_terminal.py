@@ -110,7 +110,8 @@ def test_no_command_writes_what_acts_on_the_terminal(
 ) -> None:
     told = 0
     for arguments in (*COMMANDS, *WRONG):
-        for format in ("text", "json", "table", "csv"):
+        formats = ("text", "json", "table", *(("csv",) if arguments == ("audit",) else ()))
+        for format in formats:
             given = [each.replace("{tmp}", str(store.parent)) for each in arguments]
             done = command(*given, "--storage-url", str(store), "--format", format)
             assert_harmless(done.out)
