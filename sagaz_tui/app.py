@@ -17,7 +17,6 @@ from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.keys_in_order import KeysInOrder
 from sagaz_tui.keys_remapped import check_remap
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.screens.sagas import SagasScreen
 from sagaz_tui.theme import PREFIX, THEMES, AsciiFilter, terminal_is_ascii
 from sagaz_tui.zone import use_utc
 
@@ -87,7 +86,13 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[None]:
         """The saga list lies below everything else; below a saga opened at once it comes later."""
-        return SagasScreen() if self._saga_id is None else Screen()
+        return Screen() if self._saga_id is not None else self._saga_list()
+
+    def _saga_list(self) -> Screen[None]:
+        # Imported here: a saga opened at once shows sooner without.
+        from sagaz_tui.screens.sagas import SagasScreen
+
+        return SagasScreen()
 
     def on_mount(self) -> None:
         """Open the saga that was asked for."""
@@ -99,7 +104,7 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
 
     def _show_list(self, result: None) -> None:
         """Show the list, in which nobody has looked yet."""
-        self.push_screen(SagasScreen())
+        self.push_screen(self._saga_list())
 
     async def on_unmount(self) -> None:
         """Give the store back."""

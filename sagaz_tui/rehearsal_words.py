@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sagaz_core.model import Knowledge, RehearsedStep, ReplayStatus
+# What belongs to replays is not loaded for a title.
+if TYPE_CHECKING:
+    from sagaz_core.model import Knowledge, RehearsedStep, ReplayStatus
 
 GHOST_WORDS: Final = "GHOST  nothing ran"
 """What stands in the title of a history that did not happen."""

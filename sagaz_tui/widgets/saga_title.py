@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sagaz_core.model import ReplayStatus, SagaSummary
+from typing import TYPE_CHECKING
+
+from sagaz_core.model import SagaSummary
 from sagaz_tui.rehearsal_words import end_words
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.lines import Line, Span, Token
+
+if TYPE_CHECKING:
+    from sagaz_core.model import ReplayStatus
 
 _ROLLBACK: dict[str, str] = {
     "none": "nothing undone",
