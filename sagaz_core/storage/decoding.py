@@ -159,9 +159,7 @@ def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
 
 
 def _holds_encrypted(state: State) -> bool:
-    return any(
-        SIGN in packed for side in (state.context, state.results) for packed in side.values()
-    )
+    return any(SIGN in b"".join(side.values()) for side in (state.context, state.results))
 
 
 def _snapshot(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from sagaz_core.errors import InvalidSagaIdError, UsageError
 from sagaz_core.model import SagaSummary, Status
 from sagaz_core.storage.backends.base import SagaQuery, SagaRow
 from sagaz_core.storage.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from sagaz_core.compliance.fields import SensitiveFields
 
 _MAX_ID_LENGTH = 256
 
@@ -34,6 +37,16 @@ def check_saga_id(saga_id: str) -> str:
     if not saga_id.isprintable():
         raise InvalidSagaIdError(f"a saga id holds printable characters only; {saga_id!r} does not")
     return saga_id
+
+
+def refuse_secret_tags(fields: SensitiveFields, tags: Mapping[str, str]) -> None:
+    """Raise UsageError if a tag is named like a secret: tags are searched, so never encrypted."""
+    for name in tags:
+        if fields.hold((name,)):
+            raise UsageError(
+                f"the tag {name!r} is named like a sensitive field, and tags are stored as they "
+                "are; tag the saga with something that is no secret"
+            )
 
 
 def check_tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

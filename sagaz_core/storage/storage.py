@@ -20,7 +20,7 @@ from sagaz_core.storage import holding
 from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.backends.base import Backend, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
-from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of
+from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of, refuse_secret_tags
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.times import to_micros
 
@@ -149,8 +149,13 @@ class SnapshotStorage(StoreReader):
             owner: with ``claim``, who runs it, in words for a person.
             term: seconds by which each append extends the lease.
             new_ids: the snapshots' ids are made for them, so that no other saga can have one.
+
+        Raises:
+            UsageError: the id or a tag cannot be one, or a tag is named like a secret.
         """
         self._refuse_if_read_only()
+        if self._protection is not None and parent_id is None:
+            refuse_secret_tags(self._protection.fields, tags)
         from sagaz_core.storage.saga_rows import SagaIdentity
         from sagaz_core.storage.writer import SagaWriter
 

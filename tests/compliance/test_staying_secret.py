@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sagaz_core import ComplianceConfig
-from sagaz_core.errors import DecryptionError
+from sagaz_core.errors import DecryptionError, UsageError
 from sagaz_core.model import Masked, SagaSnapshot, StepError
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 
@@ -169,3 +169,10 @@ async def test_a_checkpoint_that_was_hidden_is_told_where_the_history_is_verifie
     found = await storage.verify_saga("s")
     assert found.status == "verified"
     assert "1 of them deleted" in found.reason
+
+
+async def test_a_tag_is_not_named_like_a_secret() -> None:
+    storage = InMemorySnapshotStorage(compliance=secrets())
+    with pytest.raises(UsageError, match="the tag 'ssn' is named like a sensitive field"):
+        storage.writer(saga_id="s", saga_name="Staying", tags={"ssn": SSN})
+    storage.writer(saga_id="s", saga_name="Staying", tags={"ssn_hint": "20"})
