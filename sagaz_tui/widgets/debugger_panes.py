@@ -63,18 +63,31 @@ class DebuggerPanes(Room):
         # Told beforehand: opening panes later means to look up the style of each anew.
         opened = (("-wide", WIDE), ("-huge", HUGE))
         super().__init__(classes=" ".join(name for name, least in opened if width >= least))
+        self._laid_out = False
         self._scrubber = Scrubber(id="scrubber")
         self._timeline = Timeline(id="timeline")
         self._context_head = PaneHead("2 Context", id="context-head")
         self.context = ContextTree(id="context")
         """The context's tree."""
+        self._search: Input | None = None
+        """Where a person types what to search for, once there has been a search."""
         self._why = WhyPane(3, "error", "diff", "step", id="why")
         self._why_diff = WhyPane(4, "diff", id="why-diff")
         self._why_step = WhyPane(5, "step", id="why-step")
         self._why_panes = (self._why, self._why_diff, self._why_step)
+        self._blame_head = PaneHead("6 Blame", id="blame-head")
+        self.blame = BlameList(id="blame")
+        """The values of the context cursor's key."""
+        self._lineage = LineageList(id="lineage")
+        self._side = Vertical(
+            self._why_step,
+            Room(self._blame_head, self.blame, id="blame-pane"),
+            Room(PaneHead("7 Lineage", id="lineage-head"), self._lineage, id="lineage-pane"),
+            id="side-column",
+        )
 
     def compose(self) -> ComposeResult:
-        """Lay the panes out; which are open is the style sheet's affair."""
+        """Lay the panes out that there is room for; whatever else is mounted once it opens."""
         yield self._scrubber
         with Room(id="panes"):
             with Room(id="timeline-pane"):
@@ -83,18 +96,17 @@ class DebuggerPanes(Room):
             with Vertical(id="context-pane"):
                 yield self._context_head
                 yield self.context
-                yield Input(id="search", placeholder="search keys and values", compact=True)
             with Vertical(id="why-column"):
                 yield self._why
-                yield self._why_diff
-            with Vertical(id="side-column"):
-                yield self._why_step
-                with Room(id="blame-pane"):
-                    yield PaneHead("6 Blame", id="blame-head")
-                    yield BlameList(id="blame")
-                with Room(id="lineage-pane"):
-                    yield PaneHead("7 Lineage", id="lineage-head")
-                    yield LineageList(id="lineage")
+                if self.has_class("-wide"):
+                    yield self._why_diff
+            if self.is_huge:
+                yield self._side
+
+    def on_mount(self) -> None:
+        """Mount what was opened while the panes were laid out."""
+        self._laid_out = True
+        self._mount_opened()
 
     @property
     def is_huge(self) -> bool:
@@ -108,11 +120,21 @@ class DebuggerPanes(Room):
         if huge and not self.is_huge:
             self.post_message(self.LineageWanted())
         self.set_class(huge, "-huge")
+        self._mount_opened()
         tabs: tuple[Tab, ...] = ("error", "diff", "step")
         if wide:
             tabs = ("error",) if huge else ("error", "step")
         self._why.offer(*tabs)
         self._want_blame()
+
+    def _mount_opened(self) -> None:
+        """Mount panes that are open for the first time."""
+        if not self._laid_out:
+            return
+        if self.has_class("-wide") and not self._why_diff.is_attached:
+            self.query_one("#why-column").mount(self._why_diff)
+        if self.is_huge and not self._side.is_attached:
+            self.query_one("#panes").mount(self._side)
 
     # -- what is shown
 
@@ -156,20 +178,15 @@ class DebuggerPanes(Room):
         for pane in self._why_panes:
             pane.choose("diff")
 
-    @property
-    def blame(self) -> BlameList:
-        """The values of the context cursor's key."""
-        return self.query_one("#blame", BlameList)
-
     def show_blame(self, key: str, entries: Sequence[BlameEntry], sequence: int) -> BlameList:
         """Show the values of a key in the blame pane, and return that."""
         self.blame.set_entries(entries, sequence)
-        self.query_one("#blame-head", PaneHead).set_title(f"6 Blame {visible(key)}")
+        self._blame_head.set_title(f"6 Blame {visible(key)}")
         return self.blame
 
     def show_lineage(self, family: Lineage, now: datetime) -> None:
         """Show the saga's family in the lineage pane."""
-        self.query_one("#lineage", LineageList).set_family(family, now)
+        self._lineage.set_family(family, now)
 
     def on_context_tree_key_chosen(self) -> None:
         """Blame another key, if the pane for it is open."""
@@ -188,8 +205,8 @@ class DebuggerPanes(Room):
             self._timeline,
             self.context,
             *self.query(WhyText),
-            self.query_one("#blame", BlameList),
-            self.query_one("#lineage", LineageList),
+            self.blame,
+            self._lineage,
         ]
         return [pane for pane in panes if has_room(pane)]
 
@@ -228,8 +245,7 @@ class DebuggerPanes(Room):
 
     def let_go(self) -> bool:
         """Close the search or forget a tab chosen by hand; False if there was neither."""
-        search = self.query_one("#search", Input)
-        if search.display:
+        if self._search is not None and self._search.display:
             self._close_search()
             return True
         chosen = [pane for pane in self._why_panes if pane.tab_is_chosen]
@@ -241,10 +257,12 @@ class DebuggerPanes(Room):
 
     def open_search(self) -> None:
         """Begin to type what to search for."""
-        search = self.query_one("#search", Input)
-        search.display = True
-        search.value = ""
-        self.screen.set_focus(search)
+        if self._search is None:
+            self._search = Input(id="search", placeholder="search keys and values", compact=True)
+            self.query_one("#context-pane").mount(self._search)
+        self._search.display = True
+        self._search.value = ""
+        self.screen.set_focus(self._search)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search."""
@@ -253,7 +271,8 @@ class DebuggerPanes(Room):
         self.context.search(event.value)
 
     def _close_search(self) -> None:
-        self.query_one("#search", Input).display = False
+        if self._search is not None:
+            self._search.display = False
         self.screen.set_focus(self.context)
 
     def on_context_tree_searched(self, event: ContextTree.Searched) -> None:

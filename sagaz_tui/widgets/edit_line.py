@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import SuspendNotSupported
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
@@ -123,18 +123,16 @@ class EditLine(Vertical):
         self._lines.can_focus = False
         self._input = EditInput(self)
         self._hint = Static("", id="hint", markup=False)
-        self._typing = Vertical(
-            Horizontal(Static(" e>", id="prompt", markup=False), self._input, id="prompt-row"),
-            self._hint,
-            id="typing",
-        )
+        self._typing = Vertical(id="typing")
         self._typing.display = False
 
-    def compose(self) -> ComposeResult:
-        """Lay it out."""
-        yield self._head
-        yield self._lines
-        yield self._typing
+    def _lay_out(self) -> None:
+        """Lay it out on first use: the screen opens sooner without."""
+        if not self._typing.is_attached:
+            row = Horizontal(id="prompt-row")
+            self.mount(self._head, self._lines, self._typing)
+            self._typing.mount(row, self._hint)
+            row.mount(Static(" e>", id="prompt", markup=False), self._input)
 
     @property
     def edits(self) -> tuple[StagedEdit, ...]:
@@ -148,6 +146,7 @@ class EditLine(Vertical):
 
     def open(self, base: EditBase, typed: str = "") -> None:
         """Begin to type an edit, or go on after what is typed already."""
+        self._lay_out()
         self._base = base
         self._other_type = False
         self._input.value = typed
@@ -194,6 +193,7 @@ class EditLine(Vertical):
         return True
 
     def _show(self) -> None:
+        self._lay_out()
         count = len(self.edits)
         self.display = self.typing or bool(count)
         self._lines.display = bool(count)

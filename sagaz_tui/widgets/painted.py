@@ -69,5 +69,7 @@ class Painted(Widget):
 
 
 def has_room(widget: Widget) -> bool:
-    """Whether a widget has a place on the screen: neither it nor what it is in is hidden."""
-    return all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
+    """Whether a widget has a place on the screen: it is there, and nothing around it is hidden."""
+    return widget.is_attached and all(
+        node.display for node in widget.ancestors_with_self if isinstance(node, Widget)
+    )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from rich.cells import chop_cells
-from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -83,11 +82,6 @@ class ReplayLog(Vertical):
         self._head = PaneHead("Log")
         self._text = LogText()
 
-    def compose(self) -> ComposeResult:
-        """Lay it out."""
-        yield self._head
-        yield self._text
-
     def on_mount(self) -> None:
         """Prepare to look for news."""
         self._looking = self.set_interval(_LOOK_AGAIN, self._look, pause=True)
@@ -99,6 +93,8 @@ class ReplayLog(Vertical):
 
     def open(self, log: Path) -> None:
         """Show a replay's output from now on, and take the keys."""
+        if not self._text.is_attached:
+            self.mount(self._head, self._text)
         if not self.display:
             self._before = self.screen.focused
             self._file, self._read_to = log, -1
