@@ -114,8 +114,9 @@ def striker_of(protection: Protection, saga_id: str) -> Striker:
     strikers = protection.strikers
     if saga_id not in strikers:
         strikers[saga_id] = Striker(protection)
-        while len(strikers) > _SAGAS:
-            strikers.popitem(last=False)
+    strikers.move_to_end(saga_id)
+    while len(strikers) > _SAGAS:
+        strikers.popitem(last=False)
     return strikers[saga_id]
 
 

@@ -176,3 +176,15 @@ async def test_a_tag_is_not_named_like_a_secret() -> None:
     with pytest.raises(UsageError, match="the tag 'ssn' is named like a sensitive field"):
         storage.writer(saga_id="s", saga_name="Staying", tags={"ssn": SSN})
     storage.writer(saga_id="s", saga_name="Staying", tags={"ssn_hint": "20"})
+
+
+async def test_of_many_sagas_those_that_were_not_heard_of_longest_are_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sagaz_core.storage.striking._SAGAS", 2)
+    storage = InMemorySnapshotStorage(compliance=secrets())
+    for saga_id in ("early", "second"):
+        await storage.save_snapshot(person(saga_id, ssn=SSN))
+    assert SSN not in storage.strike("early", SSN)
+    await storage.save_snapshot(person("third", ssn=OTHER))
+    assert SSN not in storage.strike("early", SSN)
