@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sagaz_core.errors import OverrideError
-from sagaz_core.model import MISSING, Difference, DifferenceKind
+from sagaz_core.model import MISSING, Difference, DifferenceKind, Masked
 from sagaz_core.replay.overrides import (
     Override,
     apply_overrides,
@@ -62,6 +62,11 @@ def read_staged(
     Raises:
         OverrideError: it does not fit; the sentence says why.
     """
+    before = value_at(state, override.pointer)
+    if isinstance(before, Masked):
+        # Its type lies under the mask: whoever runs the replay checks that the new one has it.
+        pointer, secret = read_override(override, {})
+        return StagedEdit(override, pointer, before, Masked(len(str(secret)), b""), other_type)
     pointer, after = read_override(override, state, allow_type=other_type)
     before = value_at(state, pointer)
     takes_any_key = isinstance(value_at(state, pointer.rpartition("/")[0]), dict)
@@ -87,6 +92,9 @@ def read_all(
 
 def read_again(edit: StagedEdit, state: Mapping[str, Any]) -> StagedEdit:
     """Return an edit as it is for another state; one that does not fit there says why."""
+    if isinstance(edit.after, Masked):
+        # What was typed as a secret stays one, also where none was recorded yet.
+        return replace(edit, before=value_at(state, edit.pointer))
     try:
         return read_staged(edit.override, state, other_type=edit.other_type)
     except OverrideError as error:

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import OverrideError, SagazError
+from sagaz_core.model import Masked
 from sagaz_core.replay.pointer import to_pointer, value_at
 from sagaz_tui.edits import (
     EditLog,
@@ -24,6 +25,7 @@ from sagaz_tui.edits import (
     read_edit,
     read_staged,
 )
+from sagaz_tui.holding_secrets import holds_secret
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.lines import TextPane
@@ -217,6 +219,8 @@ class EditLine(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Check what is there so far."""
         event.stop()
+        place, equals, _ = event.value.partition("=")
+        self._input.password = bool(equals) and self._is_secret(to_pointer(place.removesuffix(":")))
         self._check()
 
     def submit(self) -> None:
@@ -239,9 +243,15 @@ class EditLine(Vertical):
         word, _, place = self._input.value.partition(" ")
         try:
             if word == ":save":
-                path = save_overrides(place.strip(), [each.override for each in self.edits])
+                secret = [each for each in self.edits if self._is_secret(each.pointer)]
+                kept = [each.override for each in self.edits if each not in secret]
+                path = save_overrides(place.strip(), kept)
                 self.close()
-                self.notify(f"saved to {visible(str(path))}", markup=False)
+                said = f"saved to {visible(str(path))}"
+                if secret:
+                    names = ", ".join(visible(each.pointer) for each in secret)
+                    said += f", without {len(secret)} secret: {names}"
+                self.notify(said, markup=False)
                 return
             edits = read_all(
                 load_overrides(place.strip()), self._base.state, other_type=self._other_type
@@ -287,14 +297,21 @@ class EditLine(Vertical):
 
     def _draft(self, pointer: str) -> Draft:
         """The value at a pointer to edit: as it was left there, else as staged, else recorded."""
-        from sagaz_tui.editor import draft_of
+        from sagaz_tui.editor import EditorError, draft_of
 
+        if self._is_secret(pointer):
+            raise EditorError("no editor gets a secret; type its new value after the equals sign")
         if self._rejected is not None and self._rejected[0] == pointer:
             return self._rejected[1]
         for edit in self.edits:
             if edit.pointer == pointer:
                 return draft_of(edit.after)
         return draft_of(value_at(self._base.state, pointer))
+
+    def _is_secret(self, pointer: str) -> bool:
+        """Whether what is recorded or staged at a pointer is a secret, or holds one."""
+        staged = [each.after for each in self.edits if each.pointer == pointer]
+        return holds_secret([value_at(self._base.state, pointer), staged])
 
     def complete(self) -> None:
         """Complete a recorded key or pointer."""
@@ -331,7 +348,7 @@ class EditLine(Vertical):
             self._refuse(error)
         else:
             self._say(edit_words(edit))
-            if self._model is not None:
+            if self._model is not None and not isinstance(edit.after, Masked):
                 self._ask_model(edit)
 
     def _ask_model(self, edit: StagedEdit) -> None:
@@ -345,7 +362,11 @@ class EditLine(Vertical):
         try:
             while (edit := self._unchecked) is not None and self._model is not None:
                 others = (each for each in self.edits if each.pointer != edit.pointer)
-                operations = [(each.pointer, each.after) for each in (*others, edit)]
+                operations = [
+                    (each.pointer, each.after)
+                    for each in (*others, edit)
+                    if not isinstance(each.after, Masked)
+                ]
                 objection = await self._model.objection(
                     self._base.context, operations, edit.pointer
                 )

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from sagaz_core.model import Masked
 from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.editor import Draft, EditorError, draft_of, edit_text, editor_command, override_from
 from sagaz_tui.edits import read_staged
-from sagaz_tui.widgets.edit_line import EditInput, EditLine
+from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from tests.screen.looking import press, until
 from tests.screen.test_edit_line import EditApp
 
@@ -206,3 +207,33 @@ async def test_a_file_that_does_not_fit_stages_nothing(content: str | None, sent
         await until(pilot, lambda: sentence in app.hint, "why")
         assert app.staged == ()
         assert app.query_one(EditLine).typing
+
+
+async def test_no_secret_gets_to_an_editor_or_a_file(
+    monkeypatch: pytest.MonkeyPatch, runtime: Path
+) -> None:
+    app = EditApp()
+    base = EditBase("charge", 2, {"card": Masked(16, b"f" * 16), "buyer": {"card": Masked(4, b"")}})
+    async with app.run_test(size=(120, 10)) as pilot:
+        app.query_one(EditLine).open(base)
+        use(monkeypatch, app, 'cp "$1" seen')
+        for place in ("card", "buyer"):
+            await type_and_edit(pilot, place)
+            await until(pilot, lambda: "no editor gets a secret" in app.hint, "why not")
+        for text in ("card=4111222233334444", "note=x", ":save edits.json"):
+            await enter(pilot, text)
+        await until(pilot, Path("edits.json").exists, "the file")
+        assert json.loads(Path("edits.json").read_text()) == ["note=x"]
+        assert [each.pointer for each in app.staged] == ["/card", "/note"]
+        assert app.staged[0].after == Masked(16, b"")
+        app.query_one(EditLine).open(base)
+        app.query_one(EditInput).value = "card=4999"
+        await until(pilot, lambda: app.query_one(EditInput).password, "dots")
+        assert "4999" not in app.export_screenshot()
+        assert "4111" not in app.export_screenshot()
+        said = [each.message for each in app._notifications]
+        assert any("without 1 secret: /card" in each for each in said)
+        await type_and_edit(pilot, "card")
+        await until(pilot, lambda: "no editor gets a secret" in app.hint, "why not")
+    assert not Path("seen").exists()
+    assert not list(runtime.iterdir())
