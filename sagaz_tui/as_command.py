@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from urllib.parse import urlsplit
 
+from sagaz_core.compliance.fields import SensitiveFields
+from sagaz_core.replay.overrides import Override
+from sagaz_core.replay.pointer import split_pointer
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.settings import Settings
 
@@ -12,7 +15,12 @@ from sagaz_tui.settings import Settings
 def as_command(request: ReplayRequest, settings: Settings) -> str:
     """Return the command that asks for the same replay of the same store."""
     options = [("--from-step", request.from_step)]
-    options += [("--override", str(override)) for override in request.overrides]
+    secret = SensitiveFields(settings.compliance.get("sensitive_fields", ()))
+    for override in request.overrides:
+        # Others can read the arguments of a command: it asks for a secret when it runs.
+        is_secret = secret.hold(split_pointer(override.pointer))
+        place = str(Override(override.pointer, "=", "")).removesuffix("=")
+        options.append(("--secret", place) if is_secret else ("--override", str(override)))
     options += [("--allow-type", pointer) for pointer in request.allow_type]
     if request.snapshot_id is not None:
         options.append(("--snapshot", request.snapshot_id))

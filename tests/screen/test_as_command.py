@@ -88,3 +88,10 @@ def test_every_place_of_an_override_is_written_so_that_it_is_read_as_the_same() 
         for operator in ("=", ":=", "=@"):
             override = Override(place, operator, "1")
             assert parse_override(str(override)) == override
+
+
+def test_a_secret_is_asked_for_when_it_runs() -> None:
+    asked = ReplayRequest("order_7", "charge", (parse_override("card=4111"),))
+    assert as_command(asked, Settings(compliance={"sensitive_fields": ["card"]})) == (
+        "sagaz replay run order_7 --from-step charge --secret card"
+    )
