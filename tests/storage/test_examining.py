@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -18,6 +19,14 @@ from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import T0, snapshot
 from tests.storage.families import record, replay
+
+
+@pytest.fixture(autouse=True)
+def files_of_ones_own() -> Iterator[None]:
+    """Make files that only their owner can read: of others there is a word to say."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

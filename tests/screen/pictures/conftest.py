@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from sagaz_core.saga import registry
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_tui.demo import sagas
 from screenshots.recording import record
 from screenshots.recording_replay import record_replay
 from screenshots.stillness import STILL
@@ -23,8 +25,16 @@ FOLDER = Path(__file__).parent / "golden"
 _STILL = 2.0
 """Seconds after which a screen that has not changed is taken to stay as it is."""
 _LONGEST_DIFF = 60
+_DEMO = sagas.__name__.rpartition(".")[0]
 
 Matches = Callable[[Pilot[None], str], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def only_the_demos_sagas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know no saga of another test, which may be called as one of the demo's is."""
+    known = {code: each for code, each in registry._classes.items() if code.startswith(_DEMO)}
+    monkeypatch.setattr(registry, "_classes", known)
 
 
 @pytest.fixture
