@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from sagaz_core.compliance.fields import SensitiveFields
@@ -15,12 +16,7 @@ from sagaz_tui.settings import Settings
 def as_command(request: ReplayRequest, settings: Settings) -> str:
     """Return the command that asks for the same replay of the same store."""
     options = [("--from-step", request.from_step)]
-    secret = SensitiveFields(settings.compliance.get("sensitive_fields", ()))
-    for override in request.overrides:
-        # Others can read the arguments of a command: it asks for a secret when it runs.
-        is_secret = secret.hold(split_pointer(override.pointer))
-        place = str(Override(override.pointer, "=", "")).removesuffix("=")
-        options.append(("--secret", place) if is_secret else ("--override", str(override)))
+    options += override_options(request.overrides, settings)
     options += [("--allow-type", pointer) for pointer in request.allow_type]
     if request.snapshot_id is not None:
         options.append(("--snapshot", request.snapshot_id))
@@ -36,6 +32,18 @@ def as_command(request: ReplayRequest, settings: Settings) -> str:
     saga_id = request.saga_id
     words = [*words, "--", saga_id] if saga_id.startswith("-") else [saga_id, *words]
     return shlex.join(["sagaz", "replay", "run", *words])
+
+
+def override_options(overrides: Sequence[Override], settings: Settings) -> list[tuple[str, str]]:
+    """Return the options that set values; one that the settings call a secret is asked for."""
+    options = []
+    secret = SensitiveFields(settings.compliance.get("sensitive_fields", ()))
+    for override in overrides:
+        # Others can read the arguments of a command: it asks for a secret when it runs.
+        is_secret = secret.hold(split_pointer(override.pointer))
+        place = str(Override(override.pointer, "=", "")).removesuffix("=")
+        options.append(("--secret", place) if is_secret else ("--override", str(override)))
+    return options
 
 
 def _option(name: str, value: str) -> list[str]:

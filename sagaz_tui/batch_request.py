@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sagaz_core.replay.overrides import Override, parse_override
-from sagaz_tui.as_command import store_words
+from sagaz_tui.as_command import override_options, store_words
 from sagaz_tui.settings import Settings
 
 InDoubt = Literal["retry", "skip"] | None
@@ -70,8 +70,8 @@ def read_request(text: str) -> BatchRequest:
 def as_command(request: BatchRequest, settings: Settings) -> str:
     """Return the command that asks for the same batch of the same store; the ids come after it."""
     words = ["sagaz", "replay", "batch", "--ids", "-"]
-    for override in request.overrides:
-        words += ["--override", str(override)]
+    for option in override_options(request.overrides, settings):
+        words += option
     for pointer in request.allow_type:
         words += ["--allow-type", pointer]
     if request.override_file:
