@@ -197,6 +197,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("context.fold-all", "-", "fold everything", "context"),
     Key("context.unfold-all", "=", "unfold everything", "context"),
     Key("context.pin", "w", "keep this key on top, or no longer", "context"),
+    Key("context.reveal", "u", "reveal this secret for 10 s, on record", "context"),
     Key("context.search", "/", "search keys and values", "context", action="screen.search"),
     Key("context.found", "n", "next place found", "context", action="found(1)"),
     Key("context.found-before", "N", "place found before", "context", action="found(-1)"),

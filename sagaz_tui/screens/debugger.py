@@ -21,6 +21,7 @@ from sagaz_tui.replay_output import find_output
 from sagaz_tui.replay_start import NO_START, Start, starts_of
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
+from sagaz_tui.widgets.context_tree import ContextTree
 from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.replay_log import LogText, ReplayLog
@@ -211,6 +212,27 @@ class DebuggerScreen(ExplorerScreen):
             self._say("the store is out of reach; a replay can start once it answers")
         else:
             await self._open_plan(confirm=True)
+
+    def on_context_tree_reveal_asked(self, event: ContextTree.RevealAsked) -> None:
+        """Get a secret for who asks to see it, unless the store is only to be looked at."""
+        if self.sagaz.settings.read_only:
+            self._say(
+                "this store was opened read-only: that somebody saw it cannot be put on record"
+            )
+        else:
+            self.in_background("reveal", self._reveal, self._cursor.sequence, event.path)
+
+    async def _reveal(self, sequence: int, path: tuple[str | int, ...]) -> None:
+        from sagaz_tui import revealing
+
+        try:
+            value = await revealing.reveal_secret(self.sagaz.settings, self.saga_id, sequence, path)
+        except SagazError as error:
+            self._say(visible(str(error)))
+        else:
+            if sequence == self._cursor.sequence and self.is_current:
+                self._panes.context.reveal(path, value, revealing.SECONDS)
+                self._say(f"shown for {revealing.SECONDS:.0f} s, and that is on record")
 
     async def action_cancel(self) -> None:
         """Ask whether to stop this run and undo it; once that was asked for, to kill it."""

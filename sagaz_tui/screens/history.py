@@ -93,7 +93,8 @@ class HistoryScreen(SagazScreen[None]):
         self.in_background("quiet", self._quiet_watch.run)
 
     def on_screen_suspend(self, event: ScreenSuspend) -> None:
-        """Ask nothing while something else is on top."""
+        """Ask nothing, and show no secret, while something else is on top."""
+        self._panes.context.conceal()
         self.workers.cancel_group(self, "watch")
         self.workers.cancel_group(self, "quiet")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from functools import partial
 from typing import Any, Final
@@ -13,8 +13,9 @@ from uuid import UUID
 from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
+from textual.timer import Timer
 
-from sagaz_core.model import MISSING
+from sagaz_core.model import MISSING, Masked
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.theme import glyph, word
 from sagaz_tui.values import is_plain, type_word, value_text
@@ -55,6 +56,13 @@ class ContextTree(LinePane):
             self.needle = needle
             self.found = found
 
+    class RevealAsked(Message):
+        """Somebody asks to see the secret at a place."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._state = ContextState()
@@ -66,6 +74,9 @@ class ContextTree(LinePane):
         self._found: list[Path] = []
         self._needle = ""
         self._pins: tuple[str, ...] = ()
+        self._revealed: tuple[Path, Any] | None = None
+        """The one secret that is shown as it is, for a while."""
+        self._hiding: Timer | None = None
         self._written: dict[Path, _Written] = {}
         """Lines as they were written last: most keys are the same at the next checkpoint."""
 
@@ -95,6 +106,7 @@ class ContextTree(LinePane):
         """Show another checkpoint's state; cursor, scroll and folds stay where they are."""
         if state is self._state:
             return
+        self.conceal()
         self._state = state
         self._found = []
         self._rebuild()
@@ -109,6 +121,11 @@ class ContextTree(LinePane):
     def line(self, index: int) -> tuple[Line, bool]:
         """Return a row and whether the cursor is on it."""
         row, width = self._rows[index], self.text_width
+        if self._revealed is not None and row.path == self._revealed[0]:
+            line = _written_line(
+                replace(row, value=self._revealed[1]), (), self._value_column, width, True
+            )
+            return line, self.has_focus
         selected = index == self._row
         right = _right_word(row, self._state, width)
         shape = (self._value_column, width, selected, right)
@@ -163,6 +180,7 @@ class ContextTree(LinePane):
         index = min(max(index, 0), self.count - 1)
         if index < 0 or index == self._row:
             return
+        self.conceal()
         self.refresh_line(self._row)
         self._row, self._path = index, self._rows[index].path
         self.refresh_line(index)
@@ -197,6 +215,33 @@ class ContextTree(LinePane):
         self._folding = Folding("open")
         self._rebuild()
         self.keep_in_sight(self._row)
+
+    # -- secrets
+
+    def action_reveal(self) -> None:
+        """Ask for the secret under the cursor."""
+        if isinstance(self.value, Masked):
+            self.post_message(self.RevealAsked(self.path))
+        else:
+            self._say("this is no secret: it is shown as it is")
+
+    def reveal(self, path: Path, value: Any, seconds: float) -> None:
+        """Show a secret as it is for a while, if the cursor is still on it."""
+        if path != self.path:
+            return
+        self.conceal()
+        self._revealed = path, value
+        self._hiding = self.set_timer(seconds, self.conceal)
+        self.refresh_line(self._row)
+
+    def conceal(self) -> None:
+        """Show the mask again."""
+        if self._hiding is not None:
+            self._hiding.stop()
+            self._hiding = None
+        if self._revealed is not None:
+            self._revealed = None
+            self.refresh_line(self._row)
 
     # -- pinning
 

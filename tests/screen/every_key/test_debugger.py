@@ -95,6 +95,7 @@ CONTEXT = (
     Step("context.ten-up", "ctrl+u", chosen("cart")),
     Step("context.ten-down", "pagedown", chosen("part_08")),
     Step("context.ten-up", "pageup", chosen("cart")),
+    Step("context.reveal", "u", "this is no secret"),
     Step("context.pin", "w", "1 ○ before reserve             │▌ ▸ cart"),
 )
 ASK = (
