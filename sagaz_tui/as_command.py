@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
-from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.pointer import split_pointer
 from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.secrecy import sensitive_fields_of
 from sagaz_tui.settings import Settings
 
 
-def as_command(request: ReplayRequest, settings: Settings) -> str:
-    """Return the command that asks for the same replay of the same store."""
+def as_command(request: ReplayRequest, settings: Settings, secrets: Collection[str] = ()) -> str:
+    """Return the command that asks for the same replay of the same store.
+
+    Args:
+        request: what is asked for.
+        settings: which store it is, and what the settings call secrets.
+        secrets: pointers of overrides that are or hold secrets by the plan.
+    """
     options = [("--from-step", request.from_step)]
-    options += override_options(request.overrides, settings)
+    options += override_options(request.overrides, settings, secrets)
     options += [("--allow-type", pointer) for pointer in request.allow_type]
     if request.snapshot_id is not None:
         options.append(("--snapshot", request.snapshot_id))
@@ -34,15 +40,23 @@ def as_command(request: ReplayRequest, settings: Settings) -> str:
     return shlex.join(["sagaz", "replay", "run", *words])
 
 
-def override_options(overrides: Sequence[Override], settings: Settings) -> list[tuple[str, str]]:
-    """Return the options that set values; one that the settings call a secret is asked for."""
+def override_options(
+    overrides: Sequence[Override], settings: Settings, secrets: Collection[str] = ()
+) -> list[tuple[str, str]]:
+    """Return the options that set values; a secret is asked for, or read from a file."""
     options = []
-    secret = SensitiveFields(settings.compliance.get("sensitive_fields", ()))
+    secret = sensitive_fields_of(settings)
     for override in overrides:
         # Others can read the arguments of a command: it asks for a secret when it runs.
-        is_secret = secret.hold(split_pointer(override.pointer))
+        is_secret = override.pointer in secrets or secret.hold(split_pointer(override.pointer))
         place = str(Override(override.pointer, "=", "")).removesuffix("=")
-        options.append(("--secret", place) if is_secret else ("--override", str(override)))
+        if not is_secret:
+            options.append(("--override", str(override)))
+        elif override.operator == "=":
+            options.append(("--secret", place))
+        else:
+            # What is no text cannot be typed blindly: whoever runs the command names a file.
+            options.append(("--override", f"{place}=@FILE"))
     return options
 
 

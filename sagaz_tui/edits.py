@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sagaz_core.compliance.fields import NO_FIELDS, SensitiveFields
+from sagaz_core.compliance.replacing import replace_inside
 from sagaz_core.errors import OverrideError
 from sagaz_core.model import MISSING, Difference, DifferenceKind, Masked
 from sagaz_core.replay.overrides import (
@@ -14,7 +16,7 @@ from sagaz_core.replay.overrides import (
     parse_override,
     read_override,
 )
-from sagaz_core.replay.pointer import key_pointer, value_at
+from sagaz_core.replay.pointer import key_pointer, split_pointer, value_at
 from sagaz_tui.text import visible
 
 
@@ -43,19 +45,30 @@ class StagedEdit:
         return Difference(self.pointer, kind, self.before, self.after)
 
 
-def read_edit(text: str, state: Mapping[str, Any], *, other_type: bool = False) -> StagedEdit:
+def read_edit(
+    text: str,
+    state: Mapping[str, Any],
+    fields: SensitiveFields = NO_FIELDS,
+    *,
+    other_type: bool = False,
+) -> StagedEdit:
     """Read one edit in the command line's grammar against a state.
 
-    ``other_type`` lets the value have another type than the recorded one.
+    ``other_type`` lets the value have another type than the recorded one. What the ``fields``
+    call a secret is staged as a mask.
 
     Raises:
         OverrideError: it cannot be read, or does not fit; the sentence says why.
     """
-    return read_staged(parse_override(text), state, other_type=other_type)
+    return read_staged(parse_override(text), state, fields, other_type=other_type)
 
 
 def read_staged(
-    override: Override, state: Mapping[str, Any], *, other_type: bool = False
+    override: Override,
+    state: Mapping[str, Any],
+    fields: SensitiveFields = NO_FIELDS,
+    *,
+    other_type: bool = False,
 ) -> StagedEdit:
     """Read one edit against a state, as :func:`read_edit` does.
 
@@ -76,18 +89,37 @@ def read_staged(
         branch = next((key for key in state if pointer.startswith(key_pointer(key) + "/")), "")
         keys = {**dict.fromkeys(state), branch: state.get(branch)} if branch else state
         apply_overrides(keys, [(pointer, after)])
+    if _is_secret(fields, tuple(split_pointer(pointer)), after):
+        after = Masked(len(str(after)), b"")
     return StagedEdit(override, pointer, before, after, other_type)
 
 
+def _is_secret(fields: SensitiveFields, path: tuple[str, ...], value: Any) -> bool:
+    """Whether a value at a place is a secret, or holds one."""
+    found: list[bool] = []
+
+    def note(part: Any, place: tuple[str, ...]) -> Any:
+        found.append(fields.hold(place))
+        return part
+
+    if fields:
+        replace_inside(value, path, note)
+    return any(found)
+
+
 def read_all(
-    overrides: Iterable[Override], state: Mapping[str, Any], *, other_type: bool = False
+    overrides: Iterable[Override],
+    state: Mapping[str, Any],
+    fields: SensitiveFields = NO_FIELDS,
+    *,
+    other_type: bool = False,
 ) -> list[StagedEdit]:
     """Read edits against a state: all of them, or none.
 
     Raises:
         OverrideError: one does not fit; the sentence says which and why.
     """
-    return [read_staged(each, state, other_type=other_type) for each in overrides]
+    return [read_staged(each, state, fields, other_type=other_type) for each in overrides]
 
 
 def read_again(edit: StagedEdit, state: Mapping[str, Any]) -> StagedEdit:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sagaz_core.compliance.config import PERMISSIONS, ComplianceConfig
+from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def compliance_of(
         key_provider=provider,
         allow=settings.allow,
     )
+
+
+def sensitive_fields_of(settings: Settings) -> SensitiveFields:
+    """Return which values the settings call secrets."""
+    return SensitiveFields(settings.compliance.get("sensitive_fields", ()))
 
 
 def _checked(given: Mapping[str, Any], file: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sagaz_core.errors import UsageError
 
@@ -71,6 +71,9 @@ class SensitiveFields:
         return any(name in packed for name in self._encoded) or any(
             pointer[0] in (key, _ANY) for pointer in self._pointers
         )
+
+
+NO_FIELDS: Final = SensitiveFields(())
 
 
 def _fits(pointer: Sequence[str], path: Sequence[str]) -> bool:

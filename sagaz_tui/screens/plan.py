@@ -16,6 +16,7 @@ from textual.widgets import Input
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.model import ReplayPlan
 from sagaz_tui.as_command import as_command
+from sagaz_tui.holding_secrets import holds_secret
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
 from sagaz_tui.planning import make_plan
@@ -288,7 +289,9 @@ class PlanScreen(SagazScreen[str | None]):
     def action_copy(self) -> None:
         """Copy the command that does the same."""
         request = replace(self.request, reason=self._typed_reason or None)
-        self.copy(as_command(request, self.sagaz.settings), "as a command")
+        overrides = self.plan.overrides if self.plan is not None else ()
+        secrets = [each.path for each in overrides if holds_secret(each.after)]
+        self.copy(as_command(request, self.sagaz.settings, secrets), "as a command")
 
     def action_back(self) -> None:
         """Leave; what has been started goes on."""

@@ -13,9 +13,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from sagaz_core.compliance.fields import NO_FIELDS, SensitiveFields
 from sagaz_core.errors import OverrideError, SagazError
 from sagaz_core.model import Masked
-from sagaz_core.replay.pointer import to_pointer, value_at
+from sagaz_core.replay.pointer import split_pointer, to_pointer, value_at
 from sagaz_tui.edits import (
     EditLog,
     StagedEdit,
@@ -27,6 +28,7 @@ from sagaz_tui.edits import (
 )
 from sagaz_tui.holding_secrets import holds_secret
 from sagaz_tui.keys import bindings_for
+from sagaz_tui.secrecy import sensitive_fields_of
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.lines import TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
@@ -254,7 +256,10 @@ class EditLine(Vertical):
                 self.notify(said, markup=False)
                 return
             edits = read_all(
-                load_overrides(place.strip()), self._base.state, other_type=self._other_type
+                load_overrides(place.strip()),
+                self._base.state,
+                self._fields,
+                other_type=self._other_type,
             )
         except SagazError as error:
             self._say(str(error), wrong=True)
@@ -285,7 +290,9 @@ class EditLine(Vertical):
                 self._say("nothing was changed in the editor")
                 return
             override = override_from(pointer, draft, text)
-            edit = read_staged(override, self._base.state, other_type=self._other_type)
+            edit = read_staged(
+                override, self._base.state, self._fields, other_type=self._other_type
+            )
         except SuspendNotSupported:
             self._say("this terminal cannot be lent to an editor", wrong=True)
         except SagazError as error:
@@ -308,8 +315,17 @@ class EditLine(Vertical):
                 return draft_of(edit.after)
         return draft_of(value_at(self._base.state, pointer))
 
+    @property
+    def _fields(self) -> SensitiveFields:
+        """Which values the settings call secrets."""
+        settings = getattr(self.app, "settings", None)
+        return NO_FIELDS if settings is None else sensitive_fields_of(settings)
+
     def _is_secret(self, pointer: str) -> bool:
         """Whether what is recorded or staged at a pointer is a secret, or holds one."""
+        with suppress(OverrideError):
+            if self._fields.hold(split_pointer(pointer)):
+                return True
         staged = [each.after for each in self.edits if each.pointer == pointer]
         return holds_secret([value_at(self._base.state, pointer), staged])
 
@@ -330,7 +346,8 @@ class EditLine(Vertical):
         return completions(text, self._base.state, fields)
 
     def _read(self, *, other_type: bool) -> StagedEdit:
-        return read_edit(self._input.value, self._base.state, other_type=other_type)
+        text, state = self._input.value, self._base.state
+        return read_edit(text, state, self._fields, other_type=other_type)
 
     def _check(self) -> None:
         if not self.typing:

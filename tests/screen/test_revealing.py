@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from sagaz_core import ComplianceConfig
+from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.compliance.keys import KeyRing
-from sagaz_core.model import SagaSnapshot
+from sagaz_core.model import Masked, SagaSnapshot
+from sagaz_core.replay.overrides import Override
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui import revealing
 from sagaz_tui.app import SagazApp
+from sagaz_tui.as_command import override_options
 from sagaz_tui.cli.stores import open_existing
+from sagaz_tui.edits import read_edit
 from sagaz_tui.settings import Settings, load_settings
 from tests.cli.test_keys import OLD, ring
 from tests.screen.looking import painted, press, until, until_painted
@@ -97,3 +101,36 @@ async def test_where_it_may_not_be_seen_the_key_says_why(
         await until_painted(pilot, words)
         assert CARD not in painted(pilot.app)
     assert await events() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_secret"),
+    [
+        ("pin=24680", True),
+        ('buyer:={"card":"4555"}', True),
+        ("/cart/0/pin:=1", True),
+        ("note=24680", False),
+        ('buyer:={"name":"Ada"}', False),
+    ],
+)
+def test_a_secret_is_staged_as_a_mask_also_where_none_is_recorded(
+    typed: str, is_secret: bool
+) -> None:
+    edit = read_edit(typed, {"cart": [{"qty": 1}]}, SensitiveFields(["card", "pin"]))
+    assert isinstance(edit.after, Masked) == is_secret
+    shown = repr(edit)
+    assert is_secret == ("24680" not in shown and "4555" not in shown and "Ada" not in shown)
+
+
+def test_a_command_that_is_copied_holds_no_secret_that_the_plan_knows() -> None:
+    overrides = [
+        Override("/token", "=", "tok_new"),
+        Override("/buyer", ":=", '{"card": "4555"}'),
+        Override("/note", "=", "urgent"),
+    ]
+    options = override_options(overrides, Settings(), ["/token", "/buyer"])
+    assert options == [
+        ("--secret", "token"),
+        ("--override", "buyer=@FILE"),
+        ("--override", "note=urgent"),
+    ]
