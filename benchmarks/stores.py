@@ -17,7 +17,8 @@ from typing import Final
 
 import sagaz_core.storage
 from sagaz_core.model import SagaSnapshot, Status, StepError
-from sagaz_core.storage.backends.base import Append, Backend, Outcome
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.capture import Capture, capture
 from sagaz_core.storage.commits import Ticket
 from sagaz_core.storage.error_groups import group_error

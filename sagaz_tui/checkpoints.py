@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final, Self
 
 from sagaz_core.model import CheckpointSummary, Kind, StepInfo
-from sagaz_core.storage.backends.base import MarkRow
+from sagaz_core.storage.backends.rows import MarkRow
 from sagaz_tui.outline import Outline
 
 PAGE: Final = 256

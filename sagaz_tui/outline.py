@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sagaz_core.model import Kind
-from sagaz_core.storage.backends.base import MarkRow
+from sagaz_core.storage.backends.rows import MarkRow
 from sagaz_tui.widgets.checkpoints import FAILURE_KINDS, UNDO_KINDS
 
 _WORST_LAST: Final[tuple[Kind, ...]] = (

@@ -10,7 +10,7 @@ from sagaz_core.errors import CorruptEntryError, SagaNotFoundError
 from sagaz_core.model import FORWARD_KINDS, Kind, StepInfo
 
 if TYPE_CHECKING:
-    from sagaz_core.storage.backends.base import MarkRow
+    from sagaz_core.storage.backends.rows import MarkRow
     from sagaz_core.storage.storage import SnapshotStorage
 
 _PAGE: Final = 1_000

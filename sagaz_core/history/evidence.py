@@ -9,7 +9,7 @@ from typing import Final, Literal
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.history.heads import Head, compare_head, query_for
 from sagaz_core.storage.audit_trail import AuditEvent
-from sagaz_core.storage.backends.base import EntryRow, SagaRow
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
 from sagaz_core.storage.replay_logging import digest_of_line
 from sagaz_core.storage.verification import Verification

@@ -16,7 +16,7 @@ import ormsgpack
 
 from sagaz_core.errors import SagaNotFoundError, UsageError
 from sagaz_core.storage.audit_trail import AuditEvent, code_of_event, head_of_trail
-from sagaz_core.storage.backends.base import SagaQuery, SagaRow
+from sagaz_core.storage.backends.rows import SagaQuery, SagaRow
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.times import now_micros
 from sagaz_core.storage.walking import every_saga

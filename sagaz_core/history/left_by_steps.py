@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sagaz_core.history.diff import diff
 from sagaz_core.model import MISSING, Difference, KeyTouch, Kind
-from sagaz_core.storage.backends.base import MarkRow
+from sagaz_core.storage.backends.rows import MarkRow
 from sagaz_core.storage.codec import pack
 from sagaz_core.storage.reader import StoreReader
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSnapshot, SagaSummary
-from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.decoding import ForwardReader
 from sagaz_core.storage.kin import Kin
 from sagaz_core.storage.storage import SnapshotStorage

@@ -61,7 +61,7 @@ from sagaz_core.replay.secrecy import check_secrets
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
-from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.storage import SnapshotStorage
 
 

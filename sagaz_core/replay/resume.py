@@ -36,7 +36,7 @@ from sagaz_core.replay.resume_running import go_on
 from sagaz_core.replay.resume_state import Interrupted, read_interrupted
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.step import Step
-from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.lease import in_progress
 from sagaz_core.storage.storage import SnapshotStorage
 

@@ -23,7 +23,7 @@ from sagaz_core.replay.resume_state import Interrupted
 from sagaz_core.saga import recording
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.storage import SnapshotStorage
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError, StorageUnavailableError
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.codec import pack_with_markers, unpack, valid_text
 from sagaz_core.storage.times import from_micros, now_micros
 from sagaz_core.storage.verification import Verification

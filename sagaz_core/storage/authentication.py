@@ -8,7 +8,7 @@ import ormsgpack
 
 from sagaz_core.compliance.data_key import DataKey
 from sagaz_core.errors import TamperedError
-from sagaz_core.storage.backends.base import EntryRow, SagaRow
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.protection import SagaKey
 
 

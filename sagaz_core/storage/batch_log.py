@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sagaz_core.errors import CorruptEntryError, UsageError
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.codec import NotStorableError, pack, unpack
 from sagaz_core.storage.difference import compress, decompress
 from sagaz_core.storage.times import from_micros, to_micros

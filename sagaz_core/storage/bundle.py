@@ -18,7 +18,8 @@ from sagaz_core.compliance.replacing import replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError, SagaNotFoundError, StorageError, UsageError
 from sagaz_core.model import Masked
-from sagaz_core.storage.backends.base import Backend, EntryRow, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import EntryRow, SagaQuery, SagaRow
 from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
 from sagaz_core.storage.codec import pack, unpack
 from sagaz_core.storage.copying import CopyReport, copy_sagas

@@ -6,7 +6,8 @@ import asyncio
 from typing import Final
 
 from sagaz_core.errors import StorageError, StorageUnavailableError
-from sagaz_core.storage.backends.base import Append, Backend, Outcome
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import Append, Outcome
 
 _MAX_GROUP: Final = 256
 

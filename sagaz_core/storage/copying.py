@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sagaz_core.errors import UsageError
 from sagaz_core.model import utc_now
-from sagaz_core.storage.backends.base import Backend, SagaQuery
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_documents import BatchCopier, DocumentCopier
 from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy

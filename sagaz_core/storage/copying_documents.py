@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sagaz_core.storage.audit_trail import is_beginning
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.batch_log import BATCH_LOG, unpack_batch
 from sagaz_core.storage.meta import unpack_replay_log
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sagaz_core.storage.audit_trail import AUDIT
-from sagaz_core.storage.backends.base import Backend, FamilyRow, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import FamilyRow, SagaQuery, SagaRow
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into, trail_grew_into
 from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from sagaz_core.errors import UsageError
-from sagaz_core.storage.backends.base import (
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import (
     Append,
-    Backend,
     EntryRow,
     FamilyRow,
     Outcome,

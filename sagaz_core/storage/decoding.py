@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from sagaz_core.compliance.sealed import SIGN
 from sagaz_core.errors import CorruptEntryError, TamperedError
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.chain import Chain, DamagedBodyError, State, last_state
 from sagaz_core.storage.codec import unpack_each
 from sagaz_core.storage.meta import unpack_meta

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from sagaz_core.errors import StorageError
 from sagaz_core.model import utc_now
-from sagaz_core.storage.backends.base import Backend, Finding, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import Finding, SagaQuery, SagaRow
 from sagaz_core.storage.examining_saga import examine_saga
 from sagaz_core.storage.listing import status_of
 from sagaz_core.storage.reader import StoreReader

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.chain import Chain
 from sagaz_core.storage.codec import unpack
 from sagaz_core.storage.meta import unpack_meta

@@ -10,7 +10,8 @@ from typing import Final
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError, NotAllowedError
-from sagaz_core.storage.backends.base import Backend, RecordRow, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, without_sagas
 from sagaz_core.storage.holding import refuse_held
 from sagaz_core.storage.times import from_micros, now_micros

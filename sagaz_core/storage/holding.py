@@ -9,7 +9,8 @@ from typing import Final
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError, NotAllowedError, StorageUnavailableError
-from sagaz_core.storage.backends.base import Backend, RecordRow, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.reader import REPLAY_LOG
 from sagaz_core.storage.times import from_micros, now_micros

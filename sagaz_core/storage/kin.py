@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary
-from sagaz_core.storage.backends import base
-from sagaz_core.storage.backends.base import EntryRow, FamilyRow, SagaRow
+from sagaz_core.storage.backends import rows
+from sagaz_core.storage.backends.rows import EntryRow, FamilyRow, SagaRow
 from sagaz_core.storage.listing import summary_of
 from sagaz_core.storage.meta import summarize, unpack_run
 
@@ -32,7 +32,7 @@ class Kin:
     """By id, the root first, then by start."""
 
 
-def read_kin(found: base.Kin) -> Kin:
+def read_kin(found: rows.Kin) -> Kin:
     """Return a backend's rows in the words of the model."""
     members = sorted(
         found.members,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sagaz_core.errors import PlanChangedError, ReplayInProgressError
-from sagaz_core.storage.backends.base import Backend, FamilyRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.times import from_micros
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from sagaz_core.errors import InvalidSagaIdError, UsageError
 from sagaz_core.model import SagaSummary, Status
-from sagaz_core.storage.backends.base import SagaQuery, SagaRow
+from sagaz_core.storage.backends.rows import SagaQuery, SagaRow
 from sagaz_core.storage.times import from_micros, to_micros
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from sagaz_core.model import (
     StepOutcome,
     StepRecord,
 )
-from sagaz_core.storage.backends.base import EntryRow
+from sagaz_core.storage.backends.rows import EntryRow
 from sagaz_core.storage.codec import pack, pack_with_markers, unpack, valid_text
 from sagaz_core.storage.difference import compress, decompress
 from sagaz_core.storage.times import from_micros, to_micros

@@ -17,7 +17,8 @@ from sagaz_core.compliance.fields import SensitiveFields
 from sagaz_core.compliance.keys import KeyProvider, KeyRing, Passphrase
 from sagaz_core.compliance.manager import ComplianceManager
 from sagaz_core.errors import DecryptionError, StorageUnavailableError
-from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.codec import pack
 from sagaz_core.storage.store_secrets import (
     StoreSecrets,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sagaz_core.storage.audit_trail import AUDIT
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.holding import list_holds
 from sagaz_core.storage.times import now_micros
 

@@ -23,13 +23,8 @@ from sagaz_core.model import (
     Status,
 )
 from sagaz_core.storage import decoding
-from sagaz_core.storage.backends.base import (
-    Backend,
-    FamilyRow,
-    MarkRow,
-    SagaRow,
-    StoreInfo,
-)
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import FamilyRow, MarkRow, SagaRow, StoreInfo
 from sagaz_core.storage.batch_log import BATCH_LOG, is_encrypted, unpack_batch
 from sagaz_core.storage.listing import (
     SagaPageSummary,

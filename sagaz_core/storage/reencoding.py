@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sagaz_core.storage.backends.base import EntryRow
+from sagaz_core.storage.backends.rows import EntryRow
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.sealing import CONTEXT, RESULTS

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSummary
 from sagaz_core.storage.audit_trail import NewEvent, append_event, with_event
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.holding import HOLD, Hold, hold_in
 from sagaz_core.storage.listing import micros_of
 from sagaz_core.storage.meta import pack_replay_log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sagaz_core.storage.backends.base import SagaRow
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.masked_reader import MaskedReader
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.unsealing import StateOpener

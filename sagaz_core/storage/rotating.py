@@ -17,7 +17,8 @@ from sagaz_core.errors import DecryptionError, TamperedError
 from sagaz_core.process import process_owner
 from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.authentication import check_entries, check_row, entry_code, row_code
-from sagaz_core.storage.backends.base import Backend, EntryRow, SagaQuery
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import EntryRow, SagaQuery
 from sagaz_core.storage.batch_log import (
     BATCH_LOG,
     WRAPPED,

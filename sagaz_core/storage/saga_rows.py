@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagaz_core.model import StepError
-from sagaz_core.storage.backends.base import SagaRow
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.error_groups import group_error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 from sagaz_core.storage.authentication import entry_code, row_code
-from sagaz_core.storage.backends.base import Backend, EntryRow, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.chain import State
 from sagaz_core.storage.protection import Protection, SagaKey

@@ -18,7 +18,8 @@ from sagaz_core.model import SagaSnapshot, SagaSummary, utc_now
 from sagaz_core.process import process_owner
 from sagaz_core.storage import holding
 from sagaz_core.storage.audit_trail import NewEvent, append_event
-from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
 from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of, refuse_secret_tags
 from sagaz_core.storage.reader import StoreReader

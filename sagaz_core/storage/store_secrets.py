@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.times import now_micros
 
 KIND: Final = "secrets"

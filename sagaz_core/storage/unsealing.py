@@ -11,7 +11,8 @@ from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError
 from sagaz_core.model import MISSING, Masked
-from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.codec import escape_pointer, pack, unpack
 from sagaz_core.storage.decoding import read_checkpoint

@@ -6,7 +6,8 @@ from typing import Final
 
 from sagaz_core.errors import DecryptionError, TamperedError
 from sagaz_core.storage.authentication import check_entries, check_row
-from sagaz_core.storage.backends.base import Backend, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.protection import Protection
 from sagaz_core.storage.verification import Verification
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from sagaz_core.model import Status
-from sagaz_core.storage.backends.base import Backend, SagaQuery, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import SagaQuery, SagaRow
 
 _ENDED: Final[tuple[Status, ...]] = ("completed", "failed")
 _GOING: Final[tuple[Status, ...]] = ("executing", "compensating", "interrupted")

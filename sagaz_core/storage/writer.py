@@ -15,14 +15,8 @@ from sagaz_core.errors import (
     StorageError,
 )
 from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status
-from sagaz_core.storage.backends.base import (
-    Append,
-    Backend,
-    EntryRow,
-    Outcome,
-    SagaRow,
-    TouchRow,
-)
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import Append, EntryRow, Outcome, SagaRow, TouchRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.capture import capture as capture_snapshot
 from sagaz_core.storage.chain import Chain, Link, State

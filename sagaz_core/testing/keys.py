@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sagaz_core.model import Status
-from sagaz_core.storage.backends.base import Append, SagaQuery
+from sagaz_core.storage.backends.rows import Append, SagaQuery
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import ContractBase
 from sagaz_core.testing.rows import append_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sagaz_core.model import PlannedOverride, ReplayLogEntry
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.times import to_micros
 from sagaz_core.testing.base import ODD_IDS, T0, ContractBase, hence, snapshot

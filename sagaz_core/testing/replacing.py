@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sagaz_core.storage.backends.base import Append, Backend, EntryRow, SagaRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import Append, EntryRow, SagaRow
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import ContractBase, hence
 from sagaz_core.testing.keys import protected_append

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sagaz_core.storage.backends.base import Append, EntryRow, SagaRow, TouchRow
+from sagaz_core.storage.backends.rows import Append, EntryRow, SagaRow, TouchRow
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.meta import pack_meta

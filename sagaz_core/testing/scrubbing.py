@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.times import to_micros
 from sagaz_core.testing.base import PATIENCE, ContractBase, hence

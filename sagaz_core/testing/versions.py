@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.errors import CorruptEntryError, SchemaTooNewError
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import ContractBase, snapshot
 from sagaz_core.testing.rows import append_of

@@ -7,7 +7,7 @@ from datetime import timedelta
 from os import PathLike
 from typing import Final
 
-from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 
 _MICROSECOND: Final = timedelta(microseconds=1)

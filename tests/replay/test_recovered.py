@@ -9,7 +9,7 @@ import pytest
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.backends import InMemorySnapshotStorage
-from sagaz_core.storage.backends.base import SagaRow
+from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, order, run_order
 

@@ -11,7 +11,7 @@ import pytest
 from sagaz_core.config import SnapshotStrategy
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
-from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.interrupted import (
     WORLD,

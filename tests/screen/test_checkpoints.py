@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaz_core.model import CheckpointSummary, Kind, StepRecord
-from sagaz_core.storage.backends.base import MarkRow
+from sagaz_core.storage.backends.rows import MarkRow
 from sagaz_tui.checkpoints import PAGE, PAGES_KEPT, Checkpoints, bounds_of
 from sagaz_tui.outline import Outline
 from sagaz_tui.widgets.track import lay_out

@@ -16,8 +16,8 @@ import pytest
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.base import RecordRow
 from sagaz_core.storage.backends.redis_rows import BodyPacker, unpack_body
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.batch_log import unpack_batch
 from sagaz_core.storage.chain import Chain, last_state
 from sagaz_core.storage.codec import pack

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from sagaz_core.errors import SagazError
-from sagaz_core.storage.backends.base import FamilyRow
+from sagaz_core.storage.backends.rows import FamilyRow
 
 T = TypeVar("T")
 

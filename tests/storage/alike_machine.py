@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from sagaz_core.model import ReplayLogEntry, SagaSnapshot
-from sagaz_core.storage.backends.base import Append, RecordRow, SagaQuery, SagaRow
+from sagaz_core.storage.backends.rows import Append, RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.storage import SnapshotStorage

@@ -8,7 +8,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from sagaz_core.model import StepError
-from sagaz_core.storage.backends.base import SagaQuery
+from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.times import to_micros
 
 ROOTS: Final = {"a": 3600.0, "*{}%": 0.0}

@@ -17,7 +17,7 @@ from sagaz_core.storage.backends import (
     InMemorySnapshotStorage,
     SQLiteSnapshotStorage,
 )
-from sagaz_core.storage.backends.base import Append, Outcome, SagaPage, SagaQuery
+from sagaz_core.storage.backends.rows import Append, Outcome, SagaPage, SagaQuery
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.copying import CopyProgress
 from sagaz_core.storage.storage import SnapshotStorage

@@ -13,7 +13,7 @@ import pytest
 
 from sagaz_core import copy_sagas
 from sagaz_core.storage.backends import RedisSnapshotStorage
-from sagaz_core.storage.backends.base import Append, Outcome
+from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import snapshot

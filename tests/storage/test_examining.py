@@ -14,7 +14,7 @@ import pytest
 from sagaz_core import examine_store
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
-from sagaz_core.storage.backends.base import Append, Finding, SagaPage, SagaQuery
+from sagaz_core.storage.backends.rows import Append, Finding, SagaPage, SagaQuery
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import T0, snapshot

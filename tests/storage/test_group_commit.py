@@ -17,8 +17,8 @@ from sagaz_core.errors import (
     StorageUnavailableError,
 )
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends.base import Append, Outcome
 from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.capture import Capture, capture
 from sagaz_core.storage.storage import SnapshotStorage

@@ -14,7 +14,7 @@ from sagaz_core.storage.backends import (
     RedisSnapshotStorage,
     SQLiteSnapshotStorage,
 )
-from sagaz_core.storage.backends.base import SagaRow, StoreInfo
+from sagaz_core.storage.backends.rows import SagaRow, StoreInfo
 from tests.storage.families import record
 
 

@@ -12,8 +12,9 @@ import pytest
 import redis
 
 from sagaz_core.errors import StorageError
-from sagaz_core.storage.backends.base import Append, Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.redis import RedisBackend
+from sagaz_core.storage.backends.rows import Append, RecordRow
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.testing.redis_cluster import RedisClusterServers
 from sagaz_core.testing.redis_server import RedisServer

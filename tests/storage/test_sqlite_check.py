@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from sagaz_core.storage.backends import sqlite_check
-from sagaz_core.storage.backends.base import Finding
+from sagaz_core.storage.backends.rows import Finding
 from sagaz_core.storage.backends.sqlite import SQLiteBackend, SQLiteSnapshotStorage
 from tests.storage.families import record
 

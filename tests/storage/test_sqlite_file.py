@@ -25,7 +25,7 @@ from sagaz_core.model import SagaSnapshot, StepError
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends import sqlite_connection as connections
 from sagaz_core.storage.backends import sqlite_schema as schemas
-from sagaz_core.storage.backends.base import SagaQuery
+from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.backends.sqlite_query import page_statements
 
 

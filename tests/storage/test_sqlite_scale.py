@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sagaz_core.storage.backends.base import SagaQuery
+from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.backends.sqlite_query import count, read_page
 from sagaz_core.storage.backends.sqlite_schema import migrations
 

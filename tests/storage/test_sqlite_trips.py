@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.errors import StorageError, StorageUnavailableError
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection
 from sagaz_core.storage.backends.sqlite_file import OpenFile

@@ -14,7 +14,7 @@ from sagaz_core.storage.backends import (
     RedisSnapshotStorage,
     SQLiteSnapshotStorage,
 )
-from sagaz_core.storage.backends.base import SagaQuery
+from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.walking import every_saga
 from sagaz_core.testing.base import T0, snapshot

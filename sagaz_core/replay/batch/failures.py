@@ -8,7 +8,8 @@ from typing import Final
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import BatchLogEntry
-from sagaz_core.storage.backends.base import Backend, RecordRow
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.codec import pack, unpack
 from sagaz_core.storage.times import now_micros, to_micros
 

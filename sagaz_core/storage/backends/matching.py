@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sagaz_core.storage.backends.base import SagaQuery, SagaRow
+from sagaz_core.storage.backends.rows import SagaQuery, SagaRow
 
 
 def status_of(row: SagaRow) -> str:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from sagaz_core.storage.backends.base import (
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.changes import OwnChanges
+from sagaz_core.storage.backends.matching import is_same_saga, matches, status_of
+from sagaz_core.storage.backends.rows import (
     Append,
-    Backend,
     EntryRow,
     FamilyRow,
     Finding,
@@ -23,8 +25,6 @@ from sagaz_core.storage.backends.base import (
     StoreInfo,
     TouchRow,
 )
-from sagaz_core.storage.backends.changes import OwnChanges
-from sagaz_core.storage.backends.matching import is_same_saga, matches, status_of
 from sagaz_core.storage.storage import SnapshotStorage
 
 if TYPE_CHECKING:

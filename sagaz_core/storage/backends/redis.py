@@ -13,20 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from sagaz_core.errors import SchemaTooNewError, StorageUnavailableError, UsageError
-from sagaz_core.storage.backends.base import (
-    Append,
-    Backend,
-    EntryRow,
-    FamilyRow,
-    Finding,
-    Outcome,
-    RecordRow,
-    SagaPage,
-    SagaQuery,
-    SagaRow,
-    StoreInfo,
-    TouchRow,
-)
+from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.redis_check import (
     clear_away,
     describe_store,
@@ -49,6 +36,19 @@ from sagaz_core.storage.backends.redis_rows import (
 )
 from sagaz_core.storage.backends.redis_scrub import FileRewriting
 from sagaz_core.storage.backends.redis_write import SCRIPTS, RedisWriter
+from sagaz_core.storage.backends.rows import (
+    Append,
+    EntryRow,
+    FamilyRow,
+    Finding,
+    Outcome,
+    RecordRow,
+    SagaPage,
+    SagaQuery,
+    SagaRow,
+    StoreInfo,
+    TouchRow,
+)
 from sagaz_core.storage.storage import SnapshotStorage
 
 if TYPE_CHECKING:

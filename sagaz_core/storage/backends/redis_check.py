@@ -8,11 +8,11 @@ from itertools import chain
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sagaz_core.storage.backends.base import Finding, SagaRow, StoreInfo
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, describe
 from sagaz_core.storage.backends.redis_keys import Keys, unpack_place
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, read_rows
 from sagaz_core.storage.backends.redis_rows import Tags, unpack_record
+from sagaz_core.storage.backends.rows import Finding, SagaRow, StoreInfo
 
 _CHUNK: Final = 500
 _HOUR: Final = 3_600_000_000

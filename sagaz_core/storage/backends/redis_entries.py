@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from sagaz_core.storage.backends.base import EntryRow, TouchRow
 from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import SagaKeys
 from sagaz_core.storage.backends.redis_rows import (
@@ -15,6 +14,7 @@ from sagaz_core.storage.backends.redis_rows import (
     unpack_entry,
     unpack_touch,
 )
+from sagaz_core.storage.backends.rows import EntryRow, TouchRow
 
 _CHUNK: Final = 1000
 _PROBES: Final = 15

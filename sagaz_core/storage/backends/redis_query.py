@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sagaz_core.model import Status
-from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
 from sagaz_core.storage.backends.matching import matches, status_of
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
 from sagaz_core.storage.backends.redis_rows import Tags, unpack_row, unpack_tags
+from sagaz_core.storage.backends.rows import SagaPage, SagaQuery, SagaRow
 
 ENDED: Final[tuple[Status, ...]] = ("completed", "failed")
 _CHUNK: Final = 500

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sagaz_core.storage.backends.base import RecordRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys
 from sagaz_core.storage.backends.redis_rows import unpack_record
+from sagaz_core.storage.backends.rows import RecordRow
 
 _CHUNK: Final = 200
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import uuid4
 
-from sagaz_core.storage.backends.base import EntryRow, SagaRow
 from sagaz_core.storage.backends.matching import is_same_saga
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
 from sagaz_core.storage.backends.redis_keys import Keys, Place, SagaKeys
@@ -21,6 +20,7 @@ from sagaz_core.storage.backends.redis_rows import (
     pack_row,
     unpack_entry,
 )
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 
 REPLACE: Final = Script("replace")
 

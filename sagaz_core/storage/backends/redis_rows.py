@@ -11,8 +11,8 @@ import ormsgpack
 import zstandard
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.backends.base import EntryRow, RecordRow, SagaRow, TouchRow
 from sagaz_core.storage.backends.row_check import checked_entry, checked_saga
+from sagaz_core.storage.backends.rows import EntryRow, RecordRow, SagaRow, TouchRow
 from sagaz_core.storage.difference import compress_frame, decompress_frame
 
 Tags = Sequence[tuple[str, str]]

@@ -11,7 +11,6 @@ from uuid import uuid4
 import ormsgpack
 
 from sagaz_core.errors import StorageError
-from sagaz_core.storage.backends.base import Append, EntryRow, Outcome, RecordRow, SagaRow
 from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
 from sagaz_core.storage.backends.redis_keep import UNKEEP
 from sagaz_core.storage.backends.redis_keys import (
@@ -37,6 +36,7 @@ from sagaz_core.storage.backends.redis_rows import (
     unpack_record,
     unpack_tags,
 )
+from sagaz_core.storage.backends.rows import Append, EntryRow, Outcome, RecordRow, SagaRow
 
 _APPEND: Final = Script("append")
 _ACQUIRE: Final = Script("acquire")

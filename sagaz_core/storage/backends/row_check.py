@@ -6,7 +6,7 @@ from typing import Final, TypeVar, get_args
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import Compensation, Kind, Status
-from sagaz_core.storage.backends.base import EntryRow, SagaRow, TouchRow
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow, TouchRow
 
 _TEXT: Final = (str,)
 _NUMBER: Final = (int,)

@@ -9,9 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sagaz_core.storage.backends.base import (
+from sagaz_core.storage.backends.base import Backend
+from sagaz_core.storage.backends.changes import OwnChanges
+from sagaz_core.storage.backends.row_check import checked_touch
+from sagaz_core.storage.backends.rows import (
     Append,
-    Backend,
     Chained,
     EntryRow,
     FamilyRow,
@@ -26,8 +28,6 @@ from sagaz_core.storage.backends.base import (
     StoreInfo,
     TouchRow,
 )
-from sagaz_core.storage.backends.changes import OwnChanges
-from sagaz_core.storage.backends.row_check import checked_touch
 from sagaz_core.storage.backends.sqlite_check import check_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
 from sagaz_core.storage.backends.sqlite_entries import (

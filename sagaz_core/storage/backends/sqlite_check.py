@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any, Final
 
-from sagaz_core.storage.backends.base import Finding
+from sagaz_core.storage.backends.rows import Finding
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _LEAST_FREE_SHARE: Final = 0.05

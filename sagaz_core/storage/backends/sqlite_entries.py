@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.backends.base import Chained, EntryRow, Kin, SagaRow, TouchRow
 from sagaz_core.storage.backends.matching import is_same_saga
 from sagaz_core.storage.backends.row_check import checked_entry, checked_touch
+from sagaz_core.storage.backends.rows import Chained, EntryRow, Kin, SagaRow, TouchRow
 from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
 from sagaz_core.storage.backends.sqlite_query import SAGA, one_moment, saga_row
 from sagaz_core.storage.backends.sqlite_write import kind_of, now_micros, read_family

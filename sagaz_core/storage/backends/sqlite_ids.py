@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final, NamedTuple, TypeGuard
 
-from sagaz_core.storage.backends.base import Append, EntryRow
+from sagaz_core.storage.backends.rows import Append, EntryRow
 
 _SHARED: Final = 10
 """How many of an id's 16 bytes a run's checkpoints share."""

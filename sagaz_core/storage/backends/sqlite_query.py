@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from sagaz_core.storage.backends.base import SagaPage, SagaQuery, SagaRow
 from sagaz_core.storage.backends.row_check import checked_saga
+from sagaz_core.storage.backends.rows import SagaPage, SagaQuery, SagaRow
 
 _COLUMNS: Final = (
     "SELECT s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, "

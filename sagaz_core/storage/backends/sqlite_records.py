@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sagaz_core.storage.backends.base import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow
 
 RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
 """What :func:`record_row` reads."""

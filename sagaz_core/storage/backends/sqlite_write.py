@@ -13,13 +13,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import Kind
-from sagaz_core.storage.backends.base import (
-    Append,
-    EntryRow,
-    FamilyRow,
-    Outcome,
-    SagaRow,
-)
+from sagaz_core.storage.backends.rows import Append, EntryRow, FamilyRow, Outcome, SagaRow
 from sagaz_core.storage.backends.sqlite_ids import is_derived, place_of, shared_part, stored_id
 
 _KNOWN: Final = (
