@@ -210,6 +210,7 @@ class HistoryScreen(SagazScreen[None]):
             running_words(view),
             checkpoints.version,
             None if self._mark is None else checkpoints.outline.place_of(self._mark),
+            self.IS_GHOST,
         )
         self._panes.show_place(place)
         self._show_title()

@@ -26,7 +26,7 @@ def in_branch_lanes(track: Track, rows: Sequence[CheckpointSummary | None], lane
     links = [
         link
         for lane in RUN_LANES[:lanes]
-        for link in _links([stop for stop in stops if stop.lane == lane], rows)
+        for link in _links([stop for stop in stops if stop.lane == lane], rows, track.line)
     ]
     return replace(
         track,
@@ -55,7 +55,9 @@ def _slots(rows: Sequence[CheckpointSummary | None]) -> list[int]:
     return slots
 
 
-def _links(stops: Sequence[Stop], rows: Sequence[CheckpointSummary | None]) -> Iterator[Link]:
+def _links(
+    stops: Sequence[Stop], rows: Sequence[CheckpointSummary | None], line: str
+) -> Iterator[Link]:
     for here, there in pairwise(stops):
         before, after = rows[here.first], rows[there.first]
         size = there.column - here.column - 1
@@ -66,10 +68,11 @@ def _links(stops: Sequence[Stop], rows: Sequence[CheckpointSummary | None]) -> I
                 count = times(attempts_between(before, after))
                 name = f"{clip(before.step_name, max(size - 4 - len(count), 1))}{count}"
             gap = after is not None and bool(after.gap)
-            yield Link(here.column + 1, here.lane, _drawn(name, size, gap), there.first, gap=gap)
+            text = _drawn(name, size, gap, line)
+            yield Link(here.column + 1, here.lane, text, there.first, gap=gap)
 
 
-def _drawn(name: str, size: int, gap: bool) -> str:
+def _drawn(name: str, size: int, gap: bool, line: str) -> str:
     if gap:
         return "?".center(size, "┄")
-    return f"──{name}".ljust(size, "─") if len(name) + 4 <= size else "─" * size
+    return f"{line * 2}{name}".ljust(size, line) if len(name) + 4 <= size else line * size

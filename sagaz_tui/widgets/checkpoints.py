@@ -7,6 +7,7 @@ from typing import Final
 
 from sagaz_core.model import CheckpointSummary, Kind
 from sagaz_tui.text import visible
+from sagaz_tui.theme import GlyphName
 from sagaz_tui.widgets.lines import Token
 
 UNDO_KINDS: Final[frozenset[Kind]] = frozenset(
@@ -28,6 +29,15 @@ _TOKENS: Final[dict[Kind, Token]] = {
 def token_of(kind: Kind) -> Token:
     """Return the colour of a checkpoint's glyph."""
     return _TOKENS.get(kind, "text")
+
+
+def sign_of(kind: Kind, *, ghost: bool = False) -> tuple[GlyphName, Token]:
+    """Return the glyph of a checkpoint and its colour.
+
+    Of a ``ghost``, which is rehearsed, only what would fail looks as it does in a run.
+    """
+    token = token_of(kind)
+    return ("ghost", "ghost") if ghost and token != "fail" else (kind, token)
 
 
 def words_of(checkpoint: CheckpointSummary, compensations: Mapping[str, str]) -> str:

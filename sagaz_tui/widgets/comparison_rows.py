@@ -67,7 +67,13 @@ def rows_of(found: Comparison, ghost: str | None = None) -> list[ComparedRow]:
 
 def _as_ghost(side: Side) -> Side:
     """A step that was only walked has done nothing, well or not; its failure stays one."""
-    return tuple(span if span.token == "fail" else replace(span, token="ghost") for span in side)
+    return tuple(span if span.token == "fail" else _walked(span) for span in side)
+
+
+def _walked(span: Span) -> Span:
+    done = span.text[:1] in (glyph("after_step"), glyph("completed"))
+    text = glyph("ghost") + span.text[1:] if done else span.text
+    return replace(span, text=text, token="ghost")
 
 
 def _rows_of(found: Comparison) -> list[ComparedRow]:

@@ -142,7 +142,12 @@ class DebuggerPanes(Room):
         """Show where the cursor is."""
         self._scrubber.set_state(place)
         rows = TimelineState(
-            place.checkpoints, place.cursor, place.start, place.version, place.mark
+            place.checkpoints,
+            place.cursor,
+            place.start,
+            place.version,
+            place.mark,
+            place.ghost,
         )
         self._timeline.set_state(rows)
         if self.is_attached and isinstance(self.screen, SagazScreen):

@@ -16,11 +16,11 @@ from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.text import short_duration
 from sagaz_tui.theme import GlyphName, glyph, word
 from sagaz_tui.widgets.branch_lanes import in_branch_lanes
-from sagaz_tui.widgets.checkpoints import token_of
+from sagaz_tui.widgets.checkpoints import sign_of
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
 from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
-from sagaz_tui.widgets.track import RUN_LANES, Lane, Link, Stop, Track, lay_out
+from sagaz_tui.widgets.track import GHOST_LINE, LINE, RUN_LANES, Lane, Link, Stop, Track, lay_out
 from sagaz_tui.zone import in_zone, zone_label
 
 LABEL_WIDTH: Final = 7
@@ -34,7 +34,8 @@ _ROOM_FOR_RUNNING: Final = 6
 @dataclass(frozen=True, slots=True)
 class ScrubberState:
     """What the scrubber shows. ``cursor``, ``start`` and ``mark`` are places among the
-    checkpoints, ``version`` is theirs; ``running`` names what a live saga is doing now."""
+    checkpoints, ``version`` is theirs; ``running`` names what a live saga is doing now.
+    ``ghost``: all of it was rehearsed."""
 
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     cursor: int = 0
@@ -42,6 +43,7 @@ class ScrubberState:
     running: str = ""
     version: int = 0
     mark: int | None = None
+    ghost: bool = False
 
 
 class Scrubber(Painted):
@@ -67,7 +69,7 @@ class Scrubber(Painted):
         self._drawn: dict[int, Line] = {}
         self._lanes: tuple[Line, ...] = ()
         self._lanes_for: tuple[object, ...] | None = None
-        self._laid_out_for: tuple[Checkpoints, int, int, int] | None = None
+        self._laid_out_for: tuple[object, ...] | None = None
 
     def set_state(self, state: ScrubberState) -> None:
         """Show another state."""
@@ -90,9 +92,10 @@ class Scrubber(Painted):
         """The lanes as they are laid out for the widget's width."""
         width = max(self.outer_size.width - LABEL_WIDTH, 0)
         lanes = len(lanes_in(self.outer_size.height)) - 1
-        wanted = (self._state.checkpoints, self._state.version, width, lanes)
+        state = self._state
+        wanted = (state.checkpoints, state.version, width, lanes, state.ghost)
         if self._laid_out_for != wanted:
-            self._track = laid_out(self._state.checkpoints, width, lanes)
+            self._track = laid_out(state.checkpoints, width, lanes, ghost=state.ghost)
             self._laid_out_for = wanted
         return self._track
 
@@ -127,9 +130,9 @@ def lanes_in(height: int) -> tuple[Lane, ...]:
     return (*RUN_LANES[:run], "undo")
 
 
-def laid_out(checkpoints: Checkpoints, width: int, run_lanes: int) -> Track:
+def laid_out(checkpoints: Checkpoints, width: int, run_lanes: int, *, ghost: bool = False) -> Track:
     """Return the lanes for a width, with up to so many of them for the run."""
-    track = lay_out(checkpoints, width)
+    track = lay_out(checkpoints, width, GHOST_LINE if ghost else LINE)
     if run_lanes < 2 or len(checkpoints) > width:
         return track
     rows = [checkpoints.row(place) for place in range(len(checkpoints))]
@@ -160,8 +163,14 @@ def _lane_line(lane: Lane, state: ScrubberState, track: Track, width: int) -> Li
         pieces.append((last.column + 1, Span(clip(f"──{state.running} ▸", room), "live")))
     if lane == "undo":
         pieces += _start_piece(state, track)
-    label = lane if lane in ("run", "undo") else ""
-    return crop((Span(f" {label:<{LABEL_WIDTH - 1}}", "muted"), *_in_columns(pieces)), width)
+    label = f" {_label(lane, state):<{LABEL_WIDTH - 1}}"
+    return crop((Span(label, "muted"), *_in_columns(pieces)), width)
+
+
+def _label(lane: Lane, state: ScrubberState) -> str:
+    if lane == "run":
+        return "ghost" if state.ghost else lane
+    return lane if lane == "undo" else ""
 
 
 def _in_columns(pieces: Iterable[tuple[int, Span]]) -> list[Span]:
@@ -175,19 +184,20 @@ def _in_columns(pieces: Iterable[tuple[int, Span]]) -> list[Span]:
 
 
 def _stop_piece(stop: Stop, state: ScrubberState) -> tuple[int, Span]:
-    token: Token = token_of(stop.kind)
+    sign, token = sign_of(stop.kind, ghost=state.ghost)
     here = stop.first <= state.cursor <= stop.last
     if stop.first > state.cursor and token != "fail":
         token = "future"
-    ordinary = stop.kind in ("before_step", "after_step")
-    drawn: GlyphName = "parallel" if stop.parallel and ordinary else stop.kind
-    return stop.column, Span(glyph(drawn), token, bold=here)
+    if stop.parallel and sign in ("before_step", "after_step"):
+        sign = "parallel"
+    return stop.column, Span(glyph(sign), token, bold=here)
 
 
 def _link_piece(link: Link, state: ScrubberState) -> tuple[int, Span]:
     if link.gap:
         return link.column, Span(link.text, "changed")
-    return link.column, Span(link.text, "future" if link.towards > state.cursor else "muted")
+    walked: Token = "ghost" if state.ghost else "muted"
+    return link.column, Span(link.text, "future" if link.towards > state.cursor else walked)
 
 
 def _start_piece(state: ScrubberState, track: Track) -> list[tuple[int, Span]]:
@@ -237,7 +247,7 @@ def _words_line(state: ScrubberState, width: int) -> Line:
             when += f"  +{short_duration(since_start.total_seconds())}"
     left = (
         Span(f" #{number}/{checkpoints.last_number} ", "text", bold=True),
-        Span(clip(what, max(width // 2, 12)), token_of(kind)),
+        Span(clip(what, max(width // 2, 12)), sign_of(kind, ghost=state.ghost)[1]),
         Span(when, "muted"),
     )
     return spread(left, (Span(gap, "changed"),) if gap else (), width)

@@ -12,7 +12,7 @@ from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import short_duration
 from sagaz_tui.theme import glyph
-from sagaz_tui.widgets.checkpoints import FAILURE_KINDS, token_of, words_of
+from sagaz_tui.widgets.checkpoints import FAILURE_KINDS, sign_of, words_of
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
 
 _ROOM_FOR_TIMES = 46
@@ -21,13 +21,14 @@ _ROOM_FOR_TIMES = 46
 @dataclass(frozen=True, slots=True)
 class TimelineState:
     """What the timeline shows. ``cursor``, ``start`` and ``mark`` are places among the
-    checkpoints, ``version`` is that of the checkpoints."""
+    checkpoints, ``version`` is that of the checkpoints. ``ghost``: they were rehearsed."""
 
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     cursor: int = 0
     start: int | None = None
     version: int = 0
     mark: int | None = None
+    ghost: bool = False
 
 
 class Timeline(LinePane):
@@ -108,14 +109,14 @@ def timeline_row(state: TimelineState, index: int, width: int) -> Line:
     checkpoint, kind = checkpoints.row(index), checkpoints.kind(index)
     later = index > state.cursor
     number = str(checkpoints.outline.number_at(index)).rjust(len(str(checkpoints.last_number)))
-    token = token_of(kind)
+    sign, token = sign_of(kind, ghost=state.ghost)
     failed = kind in FAILURE_KINDS or kind == "failed"
     mark = glyph("row") if index == state.cursor else " "
     words = "" if checkpoint is None else words_of(checkpoint, checkpoints.compensations)
     left: Line = (
         Span(mark, "live"),
         Span(f"{number} ", "muted"),
-        Span(glyph(kind), "future" if later and not failed else token),
+        Span(glyph(sign), "future" if later and not failed else token),
         Span(f" {words}", _words_token(kind, later)),
     )
     return spread(left, _right_edge(state, checkpoint, index, width), width)

@@ -20,6 +20,10 @@ Lane = Literal["run", "run-2", "run-3", "undo"]
 RUN_LANES: Final[tuple[Lane, ...]] = ("run", "run-2", "run-3")
 """The lanes of the run; all but the first only for steps that run at the same time."""
 
+LINE: Final = "─"
+GHOST_LINE: Final = "┄"
+"""Of a run that was rehearsed."""
+
 _LABEL_LIMITS: Final = (60, *range(32, 6, -3))
 _PLAIN_LINKS: Final = (3, 2, 1, 0)
 
@@ -86,13 +90,15 @@ class Spread(Sequence[int]):
 class Track:
     """All lanes, laid out. ``columns`` gives each checkpoint's column, by its place.
 
-    ``parallel``: some of it is drawn as steps that ran at the same time.
+    ``parallel``: some of it is drawn as steps that ran at the same time. ``line`` is what its
+    links are drawn with.
     """
 
     stops: tuple[Stop, ...]
     links: tuple[Link, ...]
     columns: Sequence[int]
     parallel: bool = False
+    line: str = LINE
 
     def nearest(self, column: int) -> int:
         """Return the place of the checkpoint that stands nearest to a column."""
@@ -100,11 +106,11 @@ class Track:
         return stop.first
 
 
-def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Track:
+def lay_out(checkpoints: Checkpoints, width: int, line: str = LINE) -> Track:
     """Return the lanes for a width: with the steps' names if they fit, gathered if they must be.
 
     Undoing has a lane of its own, which begins under the checkpoint before it. What it takes
-    depends on the width, not on how many checkpoints there are.
+    depends on the width, not on how many checkpoints there are. Links are drawn with ``line``.
     """
     count = len(checkpoints)
     if not count or width < 1:
@@ -118,39 +124,39 @@ def lay_out(checkpoints: Checkpoints, width: int, ellipsis: str = "…") -> Trac
     at_once = _ran_at_once(rows) if checkpoints.breadth > 1 else [1] * count
     for limit in _LABEL_LIMITS:
         texts = [
-            _link_text(*pair, _line(count), checkpoints.compensations, limit, ellipsis)
+            _link_text(*pair, count, line, checkpoints.compensations, limit)
             for pair, count in zip(pairs, at_once, strict=False)
         ]
         if count + sum(map(cell_len, texts)) <= width:
-            return _placed(rows, kinds, texts, undone, at_once)
+            return _placed(rows, kinds, texts, undone, at_once, line)
     link = next(size for size in _PLAIN_LINKS if count + size * len(pairs) <= width)
     texts = [
-        _plain_link(after, _line(count), link)
+        _plain_link(after, _drawn_with(line, count), link)
         for (_, after), count in zip(pairs, at_once, strict=False)
     ]
-    return _placed(rows, kinds, texts, undone, at_once)
+    return _placed(rows, kinds, texts, undone, at_once, line)
 
 
 def _link_text(
     before: CheckpointSummary | None,
     after: CheckpointSummary | None,
+    at_once: int,
     line: str,
     compensations: Mapping[str, str],
     limit: int,
-    ellipsis: str,
 ) -> str:
     if before is None or after is None:
-        return "──"
+        return line * 2
     if after.gap:
         return "┄?┄"
-    line *= 2
+    drawn = _drawn_with(line, at_once) * 2
     if before.kind not in ("before_step", "before_compensation") or not before.step_name:
-        return line
+        return drawn
     if before.kind == "before_compensation":
         name = compensations.get(before.step_name, before.step_name)
-        return f"──{clip(name, limit, ellipsis)}──"
+        return f"{line * 2}{clip(name, limit)}{line * 2}"
     count = times(attempts_between(before, after))
-    return f"{line}{clip(before.step_name, limit, ellipsis)}{count}{line}"
+    return f"{drawn}{clip(before.step_name, limit)}{count}{drawn}"
 
 
 def _plain_link(after: CheckpointSummary | None, line: str, size: int) -> str:
@@ -159,9 +165,9 @@ def _plain_link(after: CheckpointSummary | None, line: str, size: int) -> str:
     return line * size
 
 
-def _line(at_once: int) -> str:
+def _drawn_with(line: str, at_once: int) -> str:
     """What a link is drawn with; double where several steps ran at the same time."""
-    return glyph("parallel") if at_once > 1 else "─"
+    return glyph("parallel") if at_once > 1 else line
 
 
 def _ran_at_once(rows: Iterable[CheckpointSummary | None]) -> list[int]:
@@ -185,6 +191,7 @@ def _placed(
     texts: Sequence[str],
     undone: int,
     at_once: Sequence[int],
+    line: str,
 ) -> Track:
     stops: list[Stop] = []
     links: list[Link] = []
@@ -203,7 +210,8 @@ def _placed(
         stops.append(Stop(column, lane, kind, place, place))
         column += 1
     columns = tuple(stop.column for stop in stops)
-    return Track(tuple(stops), tuple(links), columns, any(link.parallel for link in links))
+    parallel = any(link.parallel for link in links)
+    return Track(tuple(stops), tuple(links), columns, parallel, line)
 
 
 def _gathered(outline: Outline, width: int) -> Track:

@@ -159,6 +159,7 @@ async def test_c_lays_it_beside_its_original(store: SnapshotStorage) -> None:
             "GHOST  nothing ran",
             "a order_7",
             "b GHOST",
+            "◌ done",
             "▌≠ charge",
             "GatewayDownError: the gateway does not answer",
             '+ /charge  {"charge": "ch-8"}',
@@ -172,7 +173,7 @@ async def test_c_lays_it_beside_its_original(store: SnapshotStorage) -> None:
         press(pilot, "x")
         await until_painted(pilot, "b GHOST")
         press(pilot, "enter")
-        await until_painted(pilot, "order_7~rehearsal", "GHOST  nothing ran", "2 Context @#3")
+        await until_painted(pilot, "order_7~rehearsal", " ghost ◌┄┄", "▌3 ◌ before ship")
         press(pilot, "c")
         await until_painted(pilot, "b GHOST", "▌≠ charge")
 

@@ -33,7 +33,7 @@ def state_of(checkpoints: Iterable[CheckpointSummary], cursor: int, *more: Any) 
 
 
 def drawn(state: ScrubberState, width: int) -> list[str]:
-    track = lay_out(state.checkpoints, width - LABEL_WIDTH)
+    track = laid_out(state.checkpoints, width - LABEL_WIDTH, 1, ghost=state.ghost)
     lines = [scrubber_line(y, state, track, width) for y in range(HEIGHT)]
     return [line_text(line).rstrip() for line in lines]
 
@@ -50,6 +50,16 @@ def test_run_and_undo_have_a_lane_each_and_the_cursor_a_mark() -> None:
     assert cursor.endswith("R = replay start")
     assert words.startswith(" #3/6 step_failed charge  ")
     assert words.endswith("+3.000s")
+
+
+def test_what_was_rehearsed_is_drawn_as_a_ghost_and_its_failure_as_one() -> None:
+    state = replace(state_of(order_checkpoints(), 5), ghost=True)
+    run, undo, *_ = drawn(state, 80)
+    assert run == " ghost ◌┄┄reserve┄┄◌┄┄charge ×3┄┄✗"
+    assert undo.split() == ["undo", "╰┄┄◌┄┄reserve┄┄◌┄┄■"]
+    lane = scrubber_line(0, state, laid_out(state.checkpoints, 73, 1, ghost=True), 80)
+    assert {span.token for span in lane if span.text in {"◌", "✗"}} == {"ghost", "fail"}
+    assert to_ascii(run) == " ghost o..reserve..o..charge x3..x"
 
 
 def test_the_undo_lane_names_the_function_that_undoes_where_it_is_known() -> None:

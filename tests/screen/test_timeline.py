@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sagaz_core.model import StepInfo
@@ -26,6 +28,13 @@ def test_a_row_has_number_glyph_and_words() -> None:
         " 5 ◆ undone reserve",
         " 6 ■ failed",
     ]
+
+
+def test_what_was_rehearsed_has_the_sign_of_a_ghost_and_its_failure_its_own() -> None:
+    ghost = replace(STATE, ghost=True, cursor=5)
+    drawn = [timeline_row(ghost, n, 32)[2] for n in range(6)]
+    assert "".join(span.text for span in drawn) == "◌◌✗◌◌■"
+    assert [span.token for span in drawn] == ["ghost", "ghost", "fail", "ghost", "ghost", "fail"]
 
 
 def test_undoing_goes_by_the_name_of_its_function_where_that_is_known() -> None:
