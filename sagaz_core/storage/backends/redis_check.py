@@ -8,7 +8,9 @@ from itertools import chain
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, describe
+from sagaz_core.storage.backends.redis_address import describe
+from sagaz_core.storage.backends.redis_commands import Command
+from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys, unpack_place
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, read_rows
 from sagaz_core.storage.backends.redis_rows import Tags, unpack_record

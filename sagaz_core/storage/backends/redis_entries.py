@@ -110,6 +110,14 @@ async def read_latest(connection: RedisConnection, keys: SagaKeys, at: int) -> i
     return lo or None
 
 
+async def read_number(connection: RedisConnection, keys: SagaKeys, snapshot_id: str) -> int | None:
+    """Return the number of a snapshot's entry; None: it is hidden, or not this saga's."""
+    number, hidden = await connection.run(
+        ("HGET", keys.ids, snapshot_id), ("SMEMBERS", keys.hidden)
+    )
+    return None if number is None or number in hidden else int(number)
+
+
 async def read_touches(
     connection: RedisConnection,
     keys: SagaKeys,

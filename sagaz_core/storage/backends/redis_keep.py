@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
+from sagaz_core.storage.backends.redis_commands import UNKEEP, Command
+from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys, Place
 from sagaz_core.storage.backends.redis_query import read_rows
 from sagaz_core.storage.backends.redis_rows import milliseconds, pointer_expiry
 from sagaz_core.storage.backends.rows import SagaRow
-
-UNKEEP: Final = Script("unkeep")
 
 _AT_ONCE: Final = 1000
 

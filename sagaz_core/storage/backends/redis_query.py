@@ -15,7 +15,8 @@ from typing import Final, Literal
 
 from sagaz_core.model import Status
 from sagaz_core.storage.backends.matching import matches, status_of
-from sagaz_core.storage.backends.redis_connection import Command, RedisConnection
+from sagaz_core.storage.backends.redis_commands import Command
+from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys, Place, pack_place, unpack_place
 from sagaz_core.storage.backends.redis_rows import Tags, unpack_row, unpack_tags
 from sagaz_core.storage.backends.rows import SagaPage, SagaQuery, SagaRow
@@ -160,6 +161,17 @@ async def count_ended(
     begins = range(since, since + width * count, width)
     name = keys.ended(status)
     return await connection.run(*(("ZCOUNT", name, at, f"({at + width}") for at in begins))
+
+
+async def read_expired(connection: RedisConnection, keys: Keys, now: int) -> list[str]:
+    """Return the ids of the sagas that expire not after ``now``, of families at rest."""
+    (members,) = await connection.run(("ZRANGEBYSCORE", keys.expiring, "-inf", now))
+    found = await read_rows(connection, keys, [unpack_place(each) for each in members])
+    return [
+        row.saga_id
+        for row, _ in filter(None, found)
+        if row.expires is not None and row.expires <= now and not row.alive
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
-"""Reads the documents of a Redis store in the order of their times."""
+"""Stores the documents of a Redis store, and reads them in the order of their times."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
+from uuid import uuid4
 
-from sagaz_core.storage.backends.redis_connection import Command, RedisConnection
+from sagaz_core.storage.backends.redis_commands import PUT, Command
+from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys
-from sagaz_core.storage.backends.redis_rows import unpack_record
+from sagaz_core.storage.backends.redis_rows import milliseconds, pack_record, unpack_record
+from sagaz_core.storage.backends.redis_watching import tell_change
 from sagaz_core.storage.backends.rows import RecordRow
 
 _CHUNK: Final = 200
@@ -15,7 +19,45 @@ Place = tuple[int, str]
 """A document's time and id, by which documents are in order."""
 
 
-def read_record(keys: Keys, kind: str, id: str) -> Command:
+async def exchange(
+    connection: RedisConnection,
+    keys: Keys,
+    records: Sequence[RecordRow],
+    wanted: Sequence[tuple[str, str]],
+) -> tuple[list[bool], list[RecordRow | None]]:
+    """Store documents and read others, as :meth:`Backend.exchange` says."""
+    commands: list[Command] = []
+    places = []
+    for each in records:
+        commands += _put(keys, each)
+        places.append(len(commands) - 1)
+    changed = [tell_change(keys)] if records else []
+    replies = await connection.run(
+        *commands, *(_read_one(keys, *place) for place in wanted), *changed
+    )
+    found = replies[len(commands) : len(commands) + len(wanted)]
+    return (
+        [bool(replies[place]) for place in places],
+        [None if each[0] is None else unpack_record(*each) for each in found],
+    )
+
+
+def _put(keys: Keys, record: RecordRow) -> Iterator[Command]:
+    """Yield what stores a document; the last tells whether it was."""
+    yield ("ZADD", keys.records(record.kind), record.at, record.id)
+    if record.saga is not None:
+        member = f"{record.kind}\0{record.id}"
+        yield ("ZADD", keys.records_of(record.saga), record.at, member)
+    yield PUT.call(
+        [keys.record(record.kind, record.id)],
+        record.version - 1,
+        pack_record(record),
+        milliseconds(record.expires),
+        uuid4().hex,
+    )
+
+
+def _read_one(keys: Keys, kind: str, id: str) -> Command:
     """Return the command whose reply :func:`unpack_record` takes."""
     return ("HMGET", keys.record(kind, id), "version", "record")
 
@@ -58,7 +100,7 @@ async def _ids(connection: RedisConnection, keys: Keys, kind: str, saga: str | N
 async def _read(
     connection: RedisConnection, keys: Keys, kind: str, ids: list[str]
 ) -> list[RecordRow]:
-    found = await connection.run(*(read_record(keys, kind, id) for id in ids)) if ids else []
+    found = await connection.run(*(_read_one(keys, kind, id) for id in ids)) if ids else []
     return [unpack_record(*each) for each in found if each[0] is not None]
 
 

@@ -1,6 +1,6 @@
-"""Puts other bytes in place of all that a Redis store has of a saga.
+"""Puts another wrapped key in place of a saga's, or other bytes in place of all that it holds.
 
-They are staged beside it in pieces, under names of their own in the same slot, which lapse by
+Such bytes are staged beside it in pieces, under names of their own in the same slot, which lapse by
 themselves; one short script then switches to them, however many there are.
 """
 
@@ -11,7 +11,8 @@ from typing import Final
 from uuid import uuid4
 
 from sagaz_core.storage.backends.matching import is_same_saga
-from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
+from sagaz_core.storage.backends.redis_commands import REPLACE, REWRAP, Command
+from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import Keys, Place, SagaKeys
 from sagaz_core.storage.backends.redis_query import read_rows
 from sagaz_core.storage.backends.redis_rows import (
@@ -20,14 +21,28 @@ from sagaz_core.storage.backends.redis_rows import (
     pack_row,
     unpack_entry,
 )
+from sagaz_core.storage.backends.redis_watching import tell_change
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow
-
-REPLACE: Final = Script("replace")
 
 _AT_ONCE: Final = 500
 _BYTES_AT_ONCE: Final = 1 << 20
 _LAPSES_AFTER: Final = 600_000
 """Milliseconds for which what was staged last is kept."""
+
+
+async def rewrap_key(
+    connection: RedisConnection,
+    keys: Keys,
+    place: Place,
+    wrapped_key: bytes,
+    expected: bytes | None,
+) -> bool:
+    """Put a wrapped key in place of the expected one; whether it is there now."""
+    old = [] if expected is None else [expected]
+    done, _ = await connection.run(
+        REWRAP.call([keys.saga(place).row], wrapped_key, *old), tell_change(keys)
+    )
+    return bool(done)
 
 
 async def replace_entries(
@@ -46,7 +61,7 @@ async def replace_entries(
     staged = of_saga.staged(token)
     async for commands in _pieces(connection, of_saga, bodies, entries, staged):
         await connection.run(*commands, *(("PEXPIRE", name, _LAPSES_AFTER) for name in staged))
-    (replaced,) = await connection.run(
+    replaced, _ = await connection.run(
         REPLACE.call(
             [keys.family(saga.root).alive, *of_saga[:3], *staged],
             pack_row(found[0]),
@@ -54,7 +69,8 @@ async def replace_entries(
             saga.wrapped_key or b"",
             saga.head,
             token,
-        )
+        ),
+        tell_change(keys),
     )
     if not replaced:
         await connection.run(("UNLINK", *staged))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sagaz_core.errors import StorageError
+from sagaz_core.storage.backends.redis_address import describe
 from sagaz_core.storage.backends.redis_check import pairs
-from sagaz_core.storage.backends.redis_connection import RedisConnection, RedisServerNode, describe
+from sagaz_core.storage.backends.redis_connection import RedisConnection, RedisServerNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Changes a Redis store: by a script in the family's slot, lists and pointers around it."""
+"""Appends to a Redis store: by a script in the family's slot, lists and pointers around it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
-from uuid import uuid4
 
 import ormsgpack
 
 from sagaz_core.errors import StorageError
-from sagaz_core.storage.backends.redis_connection import Command, RedisConnection, Script
-from sagaz_core.storage.backends.redis_keep import UNKEEP
+from sagaz_core.storage.backends.redis_commands import APPEND, Command
+from sagaz_core.storage.backends.redis_connection import RedisConnection
 from sagaz_core.storage.backends.redis_keys import (
     SCHEMA,
     Keys,
@@ -20,44 +19,27 @@ from sagaz_core.storage.backends.redis_keys import (
     pack_place,
     unpack_place,
 )
-from sagaz_core.storage.backends.redis_query import ENDED, enlist, facets, read_rows, strike
-from sagaz_core.storage.backends.redis_records import read_record
-from sagaz_core.storage.backends.redis_replace import REPLACE, replace_entries
+from sagaz_core.storage.backends.redis_query import ENDED, enlist, facets, read_rows
 from sagaz_core.storage.backends.redis_rows import (
     BodyPacker,
     milliseconds,
     pack_entry,
-    pack_record,
     pack_row,
     pack_tags,
     pack_touch,
     pointer_expiry,
     stream_id,
-    unpack_record,
     unpack_tags,
 )
-from sagaz_core.storage.backends.rows import Append, EntryRow, Outcome, RecordRow, SagaRow
+from sagaz_core.storage.backends.redis_watching import tell_change
+from sagaz_core.storage.backends.rows import Append, Outcome, SagaRow
 
-_APPEND: Final = Script("append")
-_ACQUIRE: Final = Script("acquire")
-_BEAT: Final = Script("beat")
-_RELEASE: Final = Script("release")
-_REWRAP: Final = Script("rewrap")
-_HIDE: Final = Script("hide")
-_DELETE: Final = Script("delete")
-_PUT: Final = Script("put")
-SCRIPTS: Final = (
-    *(_APPEND, _ACQUIRE, _BEAT, _RELEASE, _REWRAP, REPLACE, UNKEEP, _HIDE, _DELETE, _PUT),
-)
-
-_CHANGES_KEPT: Final = 1000
 _CLEAR_SECONDS: Final = 60.0
 _CLEARED_AT_ONCE: Final = 100
-_DELETED_AT_ONCE: Final = 5000
 
 
-class RedisWriter:
-    """Writes through one connection."""
+class RedisAppending:
+    """Appends through one connection."""
 
     def __init__(self, connection: RedisConnection, keys: Keys, bodies: BodyPacker) -> None:
         self.connection = connection
@@ -65,10 +47,6 @@ class RedisWriter:
         self._cleared_at = 0.0
         self._keys = keys
         self._bodies = bodies
-        self._changed: Command = (
-            *("XADD", keys.changes, "MAXLEN", "~", _CHANGES_KEPT),
-            *("*", "c", ""),
-        )
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
         """Write appends in order; one refusal fails none of the others.
@@ -89,7 +67,7 @@ class RedisWriter:
                 commands += self._before(append)
                 places[number] = len(commands)
                 commands.append(self._append(append))
-        replies = await self._run(*commands, self._changed)
+        replies = await self._run(*commands, tell_change(self._keys))
         moved: list[Command] = []
         lists: set[str] = set()
         for number, append in enumerate(appends):
@@ -242,7 +220,7 @@ class RedisWriter:
                 "touches": [pack_touch(touch) for touch in append.touches],
             },
         ]
-        return _APPEND.call(
+        return APPEND.call(
             [*self._keys.family(row.root), *self._keys.saga(Place(row.saga_id, row.root))],
             ormsgpack.packb(wanted),
             pack_row(row),
@@ -252,126 +230,6 @@ class RedisWriter:
                 if entry is None
                 else (pack_entry(entry, append.touches), self._bodies.pack(entry.body or b""))
             ),
-        )
-
-    async def rewrap(self, place: Place, wrapped_key: bytes, expected: bytes | None) -> bool:
-        """Put a wrapped key in place of the expected one; whether it is there now."""
-        keys = [] if expected is None else [expected]
-        done, _ = await self._run(
-            _REWRAP.call([self._keys.saga(place).row], wrapped_key, *keys), self._changed
-        )
-        return bool(done)
-
-    async def replace(self, saga: SagaRow, entries: Sequence[EntryRow]) -> bool:
-        """Put other bytes in place of a saga's, if it is as it was read and at rest."""
-        replaced = await replace_entries(self.connection, self._keys, self._bodies, saga, entries)
-        await self._run(self._changed)
-        return replaced
-
-    async def hide(self, place: Place, snapshot_id: str) -> bool:
-        """Hide an entry; whether it was there and not hidden yet."""
-        keys = self._keys.saga(place)
-        done, _ = await self._run(
-            _HIDE.call([keys.row, keys.ids, keys.hidden], snapshot_id), self._changed
-        )
-        return bool(done)
-
-    async def delete(self, place: Place, *, scrub: bool) -> int:
-        """Remove a saga with all that belongs to it; returns how many entries went."""
-        keys = self._keys.saga(place)
-        (snapshot_ids,) = await self._run(("HKEYS", keys.ids))
-        (found,) = await read_rows(self.connection, self._keys, [place])
-        # First the saga itself: pointers and lists without it are skipped, and it without them
-        # would not be found any more.
-        (gone,) = await self._run(
-            _DELETE.call([*self._keys.family(place.root), *keys], place.saga_id)
-        )
-        commands: list[Command] = [("DEL", self._keys.root_of(place.saga_id))]
-        commands += [("DEL", self._keys.place_of(each.decode())) for each in snapshot_ids]
-        commands += await self._documents_gone(place.saga_id, scrub)
-        if found is not None:
-            commands += strike(self._keys, *found)
-        commands.append(self._changed)
-        for start in range(0, len(commands), _DELETED_AT_ONCE):
-            await self._run(*commands[start : start + _DELETED_AT_ONCE])
-        return int(gone)
-
-    async def _documents_gone(self, saga_id: str, scrub: bool) -> list[Command]:
-        """Return what removes a saga's documents, those with a time of their own if ``scrub``."""
-        of_saga = self._keys.records_of(saga_id)
-        (members,) = await self._run(("ZRANGE", of_saga, 0, -1))
-        pairs = [member.decode().split("\0") for member in members]
-        keys = [self._keys.record(kind, id) for kind, id in pairs]
-        read = [("HMGET", key, "version", "record") for key in keys]
-        found = await self._run(*read) if read else []
-        commands: list[Command] = []
-        for (kind, id), member, key, (version, packed) in zip(
-            pairs, members, keys, found, strict=True
-        ):
-            record = None if packed is None else unpack_record(version, packed)
-            # The list may name one that is another saga's by now, or never became this one's.
-            if record is None or record.saga != saga_id:
-                commands.append(("ZREM", of_saga, member))
-            elif scrub or record.expires is None:
-                commands += [("DEL", key), ("ZREM", self._keys.records(kind), id)]
-                commands.append(("ZREM", of_saga, member))
-        return commands
-
-    async def acquire(self, root: str, owner: str, holder: str, term: int, fence: int) -> bool:
-        """Take a lease that nobody alive holds, if the family's fence is this one."""
-        keys = self._keys.family(root)
-        taken, _ = await self._run(
-            _ACQUIRE.call(
-                [keys.family, keys.alive], fence, owner, holder, milliseconds(term), uuid4().hex
-            ),
-            self._changed,
-        )
-        return bool(taken)
-
-    async def beat(self, root: str, fence: int, term: int) -> bool:
-        """Extend a lease; False if it is no longer this fence's."""
-        keys = self._keys.family(root)
-        (held,) = await self._run(_BEAT.call([keys.family, keys.alive], fence, milliseconds(term)))
-        return bool(held)
-
-    async def release(self, root: str, fence: int, recovered_by: str | None) -> bool:
-        """Give a lease back; False if it is another's."""
-        keys = self._keys.family(root)
-        released, _ = await self._run(
-            _RELEASE.call([keys.family, keys.alive], fence, recovered_by or ""), self._changed
-        )
-        return bool(released)
-
-    async def exchange(
-        self, records: Sequence[RecordRow], wanted: Sequence[tuple[str, str]]
-    ) -> tuple[list[bool], list[RecordRow | None]]:
-        """Store documents, each in place of the version before its own, and read others."""
-        commands: list[Command] = []
-        places = []
-        for each in records:
-            commands += self._put(each)
-            places.append(len(commands) - 1)
-        replies = await self._run(
-            *commands, *(read_record(self._keys, *place) for place in wanted), self._changed
-        )
-        found = replies[len(commands) : -1]
-        return (
-            [bool(replies[place]) for place in places],
-            [None if each[0] is None else unpack_record(*each) for each in found],
-        )
-
-    def _put(self, record: RecordRow) -> Iterator[Command]:
-        """Yield what stores a document; the last tells whether it was."""
-        yield ("ZADD", self._keys.records(record.kind), record.at, record.id)
-        if record.saga is not None:
-            member = f"{record.kind}\0{record.id}"
-            yield ("ZADD", self._keys.records_of(record.saga), record.at, member)
-        yield _PUT.call(
-            [self._keys.record(record.kind, record.id)],
-            record.version - 1,
-            pack_record(record),
-            milliseconds(record.expires),
-            uuid4().hex,
         )
 
 
