@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sagaz_core.storage.lease import Lease
     from sagaz_core.storage.pruning import PruneReport
     from sagaz_core.storage.replay_logging import ReplayLogWriter
+    from sagaz_core.storage.revealing import RevealingReader
     from sagaz_core.storage.rotating import Result, RotationReport
     from sagaz_core.storage.saver_cache import SaverCache
     from sagaz_core.storage.writer import SagaWriter
@@ -344,7 +345,7 @@ class SnapshotStorage(StoreReader):
 
     async def reveal(
         self, saga_id: str, paths: Collection[tuple[str, ...]], *, by: str
-    ) -> StoreReader:
+    ) -> RevealingReader:
         """Return the store as it is shown, with some of a saga's secrets as they are.
 
         That they were asked for is on record before any is given.
@@ -357,11 +358,15 @@ class SnapshotStorage(StoreReader):
         Raises:
             NotAllowedError: the settings forbid it.
             SagaNotFoundError: there is no such saga.
+            DecryptionError: its key is not at hand; nothing is put on record.
         """
-        from sagaz_core.storage.revealing import RevealingReader
+        from sagaz_core.storage.revealing import RevealingReader, have_key
+        from sagaz_core.storage.unsealing import pointer_to
 
         self.require("reveal")
-        await self.record_event(saga_id, "revealed", by=by, details={"paths": list(paths)})
+        pointers = [pointer_to(path) for path in paths]
+        await have_key(self._protection, await self._row(saga_id), ", ".join(pointers))
+        await self.record_event(saga_id, "revealed", by=by, details={"paths": pointers})
         return RevealingReader(self, saga_id, paths)
 
     async def hold(self, saga_id: str, *, by: str, reason: str) -> None:

@@ -46,6 +46,8 @@ class StateOpener:
         self.key = key
         self.revealed: frozenset[Path] = frozenset()
         """Where secrets are given as they are all the same."""
+        self.given: set[Path] = set()
+        """Where that was done."""
         self._saga_id = saga_id
         self._protection = protection
         self._missing = missing
@@ -79,22 +81,32 @@ class StateOpener:
 
     def _value(self, side: int, key: str, value: Any) -> Any:
         def found(part: Any, path: Path) -> Any:
-            if isinstance(part, Sealed):
-                if not self._masks or path in self.revealed:
-                    return self._decrypted(side, path, part)
-                reveal = partial(self._revealed, side, path, part)
-                return Masked(part.length, part.fingerprint, reveal)
-            if (
-                self._masks
-                and self._protection is not None
-                and path not in self.revealed
-                and not isinstance(part, Masked)
-                and self._protection.fields.hold_value(path, part)
-            ):
-                return mask(self._protection, part)
-            return part
+            sealed = isinstance(part, Sealed)
+            if not sealed and not self._hides(part, path):
+                return part
+            if path in self.revealed:
+                self.given.add(path)
+            elif self._masks:
+                return self._mask(side, part, path)
+            return self._decrypted(side, path, part) if sealed else part
 
         return replace_inside(value, (key,), found)
+
+    def _hides(self, part: Any, path: Path) -> bool:
+        """Whether a value that is stored as it is should be masked."""
+        return (
+            self._masks
+            and self._protection is not None
+            and not isinstance(part, Masked)
+            and self._protection.fields.hold_value(path, part)
+        )
+
+    def _mask(self, side: int, part: Any, path: Path) -> Masked:
+        if isinstance(part, Sealed):
+            reveal = partial(self._revealed, side, path, part)
+            return Masked(part.length, part.fingerprint, reveal)
+        assert self._protection is not None
+        return mask(self._protection, part)
 
     def _revealed(self, side: int, path: Path, sealed: Sealed) -> Any:
         if self._protection is not None:
@@ -102,18 +114,22 @@ class StateOpener:
         return self._decrypted(side, path, sealed)
 
     def _decrypted(self, side: int, path: Path, sealed: Sealed) -> Any:
-        pointer = "".join(f"/{escape_pointer(token)}" for token in path)
         if self.key is None:
             raise DecryptionError(
-                f"{pointer} of saga {self._saga_id!r} cannot be decrypted: {self._missing}"
+                f"{pointer_to(path)} of saga {self._saga_id!r} cannot be decrypted: {self._missing}"
             )
         place = place_of(self._saga_id, side, path, sealed.sequence)
         try:
             return unpack(self.key.key.decrypt(sealed.encrypted, place))
         except (WrongKeyError, ValueError) as error:
             raise DecryptionError(
-                f"{pointer} of saga {self._saga_id!r} cannot be decrypted: it was {error}"
+                f"{pointer_to(path)} of saga {self._saga_id!r} cannot be decrypted: it was {error}"
             ) from error
+
+
+def pointer_to(path: Path) -> str:
+    """Return a path as a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{escape_pointer(token)}" for token in path)
 
 
 async def opener_of(
@@ -130,7 +146,7 @@ async def opener_of(
         return StateOpener(row.saga_id, None, None, missing, masks=masks)
     await have_fingerprints(protection)
     try:
-        key = await protection.saga_key(row)
+        key = await protection.opened_key(row.saga_id, row.wrapped_key)
     except DecryptionError as error:
         return StateOpener(row.saga_id, protection, None, error, masks=masks)
     return StateOpener(row.saga_id, protection, key, None, masks=masks)

@@ -72,4 +72,4 @@ def _details(event: AuditEvent) -> Iterator[str]:
     for name, value in event.details.items():
         # The digest of the log's line is for `sagaz audit verify`, and no news to a person.
         if value not in (None, "") and name != "log":
-            yield f"{name}={value}"
+            yield f"{name}={', '.join(map(str, value)) if isinstance(value, list) else value}"

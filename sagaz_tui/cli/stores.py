@@ -55,11 +55,19 @@ def look_revealing(
         return look(storage, storage_url, question)
 
     async def ask(store: SnapshotStorage) -> Answer:
+        from sagaz_core.errors import NotFoundError
         from sagaz_core.process import process_owner
-        from sagaz_core.replay.pointer import split_pointer, to_pointer
+        from sagaz_core.replay.pointer import join_pointer, split_pointer, to_pointer
 
         paths = [tuple(split_pointer(to_pointer(place))) for place in reveal]
-        return await question(await store.reveal(saga_id, paths, by=process_owner()))
+        shown = await store.reveal(saga_id, paths, by=process_owner())
+        answer = await question(shown)
+        if shown.not_found:
+            raise NotFoundError(
+                f"no secret of {saga_id!r} is at {join_pointer(shown.not_found[0])} there; name "
+                "the whole path of one, such as /cards/0/cvv"
+            )
+        return answer
 
     return change(storage, storage_url, ask)
 

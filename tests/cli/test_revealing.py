@@ -72,7 +72,7 @@ def test_only_the_one_that_is_asked_for_is_shown(
         assert f"{CARD}/2" in shown.out
         assert TOKEN not in shown.out
     assert [each.event for each in events(store)] == ["revealed", "revealed"]
-    assert events(store)[0].details == {"paths": [("card",)]}
+    assert events(store)[0].details == {"paths": ["/card"]}
 
 
 def test_where_the_settings_forbid_it_nothing_is_shown_or_recorded(
@@ -93,4 +93,22 @@ def test_without_the_key_it_says_so_and_the_rest_can_be_shown(
     assert command("show", "o1", "--storage-url", str(store)).code == 0
     refused = command("show", "o1", "--reveal", "card", "--storage-url", str(store))
     assert (refused.code, refused.out) == (4, "")
-    assert "/card of saga 'o1' cannot be decrypted" in refused.err
+    assert "/card of saga 'o1' cannot be decrypted: its key" in refused.err
+    assert events(store) == []
+
+
+@pytest.mark.parametrize("path", ["/nope", "/n", "/pay"])
+def test_where_no_secret_is_it_says_so(command: Command, store: Path, path: str) -> None:
+    shown = command("show", "o1", "--reveal", path, "--storage-url", str(store))
+    assert (shown.code, shown.out) == (3, "")
+    assert f"no secret of 'o1' is at {path} there; name the whole path of one" in shown.err
+
+
+def test_a_wrong_key_leaves_nothing_on_record_that_nobody_could_have_checked(
+    command: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGAZ_KEYS", ring(old=b"n" * 32))
+    refused = command("show", "o1", "--reveal", "card", "--storage-url", str(store))
+    assert (refused.code, refused.out) == (4, "")
+    assert "/card of saga 'o1' cannot be decrypted: its key" in refused.err
+    assert events(store) == []
