@@ -21,8 +21,8 @@ class ComplianceConfig:
             they are only masked where they are shown.
         sensitive_fields: names of keys at any depth (``"ssn"``), or JSON Pointers with ``*``
             (``"/cards/*/cvv"``); exact, never parts of names.
-        encryption_key: 32 bytes, or a passphrase. For keys that are changed over time give a
-            ``key_provider`` instead.
+        encryption_key: 32 bytes, or a passphrase; text is always the latter. For keys that are
+            changed over time give a ``key_provider`` instead.
         key_provider: what wraps the sagas' keys, such as a
             :class:`~sagaz_core.compliance.keys.KeyRing`.
         allow: what this program may do: ``view``, ``reveal`` secrets, ``replay``, ``delete``. A

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sagaz_core.errors import UsageError
@@ -18,13 +18,15 @@ class SensitiveFields:
             for any one key or index (``"/cards/*/cvv"``).
 
     Raises:
-        UsageError: one of them is empty.
+        UsageError: one of them is empty, or no text.
     """
 
     def __init__(self, fields: Sequence[str]) -> None:
-        if isinstance(fields, str):
-            raise UsageError('sensitive_fields is a list of names; write ["ssn"], not "ssn"')
+        if isinstance(fields, str) or not isinstance(fields, Iterable):
+            raise UsageError('sensitive_fields is a list of names; write ["ssn"]')
         for field in fields:
+            if not isinstance(field, str):
+                raise UsageError(f"a sensitive field is {field!r}; write its name as text")
             if not field or field == "/":
                 raise UsageError("a sensitive field has no name; write ssn, or /cards/*/cvv")
         self._names = frozenset(field for field in fields if not field.startswith("/"))

@@ -51,6 +51,8 @@ class KeyRing:
         if not keys:
             raise UsageError(f"there is no key; set {KEYS_VARIABLE}, or name a file of keys")
         for key_id, key in keys.items():
+            if not isinstance(key, bytes):
+                raise UsageError(f"the key {key_id!r} is no bytes; KeyRing.parse reads text")
             if len(key) != KEY_BYTES:
                 raise UsageError(f"the key {key_id!r} has {len(key)} bytes; a key has {KEY_BYTES}")
         self.ids = tuple(keys)
@@ -61,20 +63,15 @@ class KeyRing:
         """Read keys, one ``id=BASE64`` a line or between commas, the current one first.
 
         Raises:
-            UsageError: a line is no such thing; the key itself is not repeated.
+            UsageError: a line is no such thing. None of it is repeated: it may be the key.
         """
         keys: dict[str, bytes] = {}
-        for line in text.replace(",", "\n").splitlines():
-            line = line.strip()
-            if not line or line.startswith("#"):
-                continue
-            key_id, _, encoded = line.partition("=")
-            try:
-                keys[key_id.strip()] = base64.b64decode(encoded.strip(), validate=True)
-            except (binascii.Error, ValueError):
-                raise UsageError(
-                    f"the key {key_id.strip()[:40]!r} is no base64; write id=BASE64, one a line"
-                ) from None
+        lines = (line.strip() for line in text.replace(",", "\n").splitlines())
+        for number, line in enumerate((line for line in lines if line and line[0] != "#"), 1):
+            key_id, key = _parse_key(line, f"key {number} of the ring")
+            if key_id in keys:
+                raise UsageError(f"key {number} of the ring has the id of one before it; rename it")
+            keys[key_id] = key
         return cls(keys)
 
     @classmethod
@@ -132,6 +129,20 @@ class KeyRing:
         except (ValueError, TypeError, LookupError):
             return None
         return key_id if isinstance(key_id, str) else None
+
+
+def _parse_key(line: str, name: str) -> tuple[str, bytes]:
+    key_id, _, encoded = (part.strip() for part in line.partition("="))
+    # Base64 ends in = by itself: what seems to be an id alone is likely a key without one.
+    if not key_id or not encoded.strip("="):
+        raise UsageError(f"{name} has no id; write id=BASE64, one a line")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise UsageError(f"{name} is no base64; write id=BASE64, one a line") from None
+    if len(key) != KEY_BYTES:
+        raise UsageError(f"{name} has {len(key)} bytes; a key has {KEY_BYTES}")
+    return key_id, key
 
 
 class Passphrase:

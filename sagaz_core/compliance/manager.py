@@ -19,9 +19,15 @@ class ComplianceManager:
     """
 
     def __init__(self, config: ComplianceConfig) -> None:
+        if not isinstance(config, ComplianceConfig):
+            raise UsageError(
+                f"compliance is of type {type(config).__name__}; give a ComplianceConfig"
+            )
         self.config = config
         self.fields = SensitiveFields(config.sensitive_fields)
         self.keys = _keys_of(config)
+        if isinstance(config.allow, str):
+            raise UsageError(f'allow is a list of permissions; write ["{config.allow}"]')
         unknown = sorted(set(config.allow) - set(PERMISSIONS))
         if unknown:
             raise UsageError(f"allow names {unknown[0]!r}; there are {', '.join(PERMISSIONS)}")
@@ -50,12 +56,19 @@ class ComplianceManager:
 
 
 def _keys_of(config: ComplianceConfig) -> KeyProvider | Passphrase | None:
-    if config.key_provider is not None:
-        if config.encryption_key is not None:
+    provider, key = config.key_provider, config.encryption_key
+    if provider is not None:
+        if key is not None:
             raise UsageError("give an encryption_key or a key_provider, not both")
-        return config.key_provider
-    if isinstance(config.encryption_key, bytes):
-        return KeyRing({"key": config.encryption_key})
-    if config.encryption_key is not None:
-        return Passphrase(config.encryption_key)
+        if isinstance(provider, type) or not isinstance(provider, KeyProvider):
+            raise UsageError("the key_provider is no object with the methods wrap and unwrap")
+        return provider
+    if isinstance(key, bytes):
+        return KeyRing({"key": key})
+    if isinstance(key, str):
+        return Passphrase(key)
+    if key is not None:
+        raise UsageError(
+            f"the encryption_key is of type {type(key).__name__}; give 32 bytes, or a passphrase"
+        )
     return None

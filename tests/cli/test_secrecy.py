@@ -52,8 +52,11 @@ def test_whoever_only_looks_needs_no_key(tmp_path: Path) -> None:
     ("text", "environ", "what"),
     [
         (BOTH, {}, "there is no key; set SAGAZ_KEYS"),
-        (BOTH, {"SAGAZ_KEYS": "2026=notbase64!"}, "the key '2026' is no base64"),
-        (BOTH, {"SAGAZ_KEYS": "2026=c2hvcnQ="}, "'2026' has 5 bytes; a key has 32"),
+        (BOTH, {"SAGAZ_KEYS": "2026=notbase64!"}, "key 1 of the ring is no base64"),
+        (BOTH, {"SAGAZ_KEYS": "2026=c2hvcnQ="}, "key 1 of the ring has 5 bytes"),
+        (BOTH, {"SAGAZ_KEYS": f"2027={KEY},notbase64{KEY[9:]}"}, "key 2 of the ring has no id"),
+        (BOTH, {"SAGAZ_KEYS": "notbase64notbase64=2026"}, "key 1 of the ring has 3 bytes"),
+        (BOTH, {"SAGAZ_KEYS": f"2026={KEY},2026={KEY}"}, "key 2 of the ring has the id of one"),
         (BOTH, {"SAGAZ_KEY_FILE": "/nowhere/keys"}, "'/nowhere/keys' cannot be read"),
         ("compliance = { encript = true }", {}, "unknown setting 'compliance.encript'"),
         ('compliance = { encrypt = "yes" }', {}, "compliance.encrypt must be true or false"),

@@ -222,6 +222,11 @@ async def test_without_encryption_secrets_are_masked_only_where_they_are_shown(m
         ({"encryption_key": b"short"}, "has 5 bytes; a key has 32"),
         ({"encryption_key": ""}, "the passphrase is empty"),
         ({"key_provider": KeyRing({"a": b"a" * 32})}, "not both"),
+        ({"encryption_key": None, "key_provider": KeyRing}, "no object with the methods wrap"),
+        ({"encryption_key": 7}, "is of type int; give 32 bytes, or a passphrase"),
+        ({"sensitive_fields": None}, "is a list of names"),
+        ({"sensitive_fields": [1]}, "a sensitive field is 1"),
+        ({"allow": "view"}, "allow is a list of permissions"),
     ],
 )
 def test_settings_that_do_not_fit_together_say_what_to_do(
