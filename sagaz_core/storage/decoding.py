@@ -44,7 +44,7 @@ async def _read_checkpoint(
     opener = await openers(found.saga)
     if opener is not None and opener.key is not None:
         run = await backend.entries(saga_id, found.entry.keyframe, sequence, hidden=True)
-        await _check(backend, opener, saga_id, run)
+        await _check(backend, opener, found.saga, run)
     try:
         state = last_state([*found.before, found.entry.body or b""])
     except DamagedBodyError as error:
@@ -54,14 +54,19 @@ async def _read_checkpoint(
     return _snapshot(found.saga, found.entry, state, opener, steps=steps)
 
 
-async def read_chain(backend: Backend, row: SagaRow) -> tuple[Chain, bytes | None]:
+async def read_chain(
+    backend: Backend, row: SagaRow, opener: StateOpener | None
+) -> tuple[Chain, bytes | None]:
     """Return a saga's chain up to its head, ready for the next body, and its head's code."""
     chain = Chain()
-    code = None
-    for entry in await backend.entries(row.saga_id, row.keyframe, row.head, hidden=True):
+    entries = await backend.entries(row.saga_id, row.keyframe, row.head, hidden=True)
+    if not entries or entries[-1].seq < row.head:
+        await _refuse_gap(backend, row.saga_id, row.head)
+    # Or what was altered would be as it should be again, under the code of the next one.
+    await _check(backend, opener, row, entries)
+    for entry in entries:
         _apply(chain, row.saga_id, entry)
-        code = entry.mac
-    return chain, code
+    return chain, entries[-1].mac if entries else None
 
 
 class ForwardReader:
@@ -87,13 +92,14 @@ class ForwardReader:
                 row.saga_id, position, last, hidden=True, limit=_PAGE
             )
             if not page:
+                await _refuse_gap(self._backend, row.saga_id, last)
                 return
             if position != self._next:
-                chain = await _chain_before(self._backend, row.saga_id, page[0], opener)
+                chain = await _chain_before(self._backend, row, page[0], opener)
                 if chain is None:
                     return
                 self._chain = chain
-            await _check(self._backend, opener, row.saga_id, page)
+            await _check(self._backend, opener, row, page)
             for entry in page:
                 state = _apply(self._chain, row.saga_id, entry)
                 position = self._next = entry.seq + 1
@@ -111,12 +117,13 @@ async def read_backward(
         found = await backend.entries(
             row.saga_id, first, position, hidden=True, reverse=True, limit=1, bodies=False
         )
-        if not found:
+        if not found or found[0].seq < position:
+            await _refuse_gap(backend, row.saga_id, position)
             return
         start = found[0].keyframe
         chain = Chain()
         entries = await backend.entries(row.saga_id, start, found[0].seq, hidden=True)
-        await _check(backend, opener, row.saga_id, entries)
+        await _check(backend, opener, row, entries)
         run = [(entry, _apply(chain, row.saga_id, entry)) for entry in entries]
         for entry, state in reversed(run):
             if entry.seq >= first and not entry.hidden:
@@ -125,31 +132,41 @@ async def read_backward(
 
 
 async def _chain_before(
-    backend: Backend, saga_id: str, entry: EntryRow, opener: StateOpener | None
+    backend: Backend, row: SagaRow, entry: EntryRow, opener: StateOpener | None
 ) -> Chain | None:
     """Return the chain that an entry follows; None: its saga has been removed meanwhile."""
     chain = Chain()
+    saga_id = row.saga_id
     if entry.keyframe < entry.seq:
         before = await backend.entries(saga_id, entry.keyframe, entry.seq - 1, hidden=True)
         if len(before) < entry.seq - entry.keyframe and await backend.saga(saga_id) is None:
             return None
-        await _check(backend, opener, saga_id, before)
+        await _check(backend, opener, row, before)
         for each in before:
             _apply(chain, saga_id, each)
     return chain
 
 
+async def _refuse_gap(backend: Backend, saga_id: str, missing: int) -> None:
+    """Raise an error if a checkpoint that there should be is gone, and its saga is not."""
+    row = await backend.saga(saga_id)
+    if row is not None and missing <= row.head:
+        raise CorruptEntryError(f"checkpoint {missing} of {saga_id!r} is gone from the store")
+
+
 async def _check(
-    backend: Backend, opener: StateOpener | None, saga_id: str, entries: Sequence[EntryRow]
+    backend: Backend, opener: StateOpener | None, row: SagaRow, entries: Sequence[EntryRow]
 ) -> None:
     """Check the authentication codes of entries that follow each other, if the key is at hand."""
     if opener is None or opener.key is None or not entries:
         return
-    from sagaz_core.storage.authentication import check_entries
+    from sagaz_core.storage.authentication import check_entries, check_row
 
-    first = entries[0].seq
-    before = await backend.entries(saga_id, first - 1, first - 1, hidden=True, bodies=False)
-    check_entries(opener.key, saga_id, before[0].mac if before else None, entries)
+    first, last = entries[0].seq, entries[-1]
+    before = await backend.entries(row.saga_id, first - 1, first - 1, hidden=True, bodies=False)
+    check_entries(opener.key, row.saga_id, before[0].mac if before else None, entries)
+    if last.seq == row.head:
+        check_row(opener.key, row, last.mac)
 
 
 def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:

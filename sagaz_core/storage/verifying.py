@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sagaz_core.errors import DecryptionError, TamperedError
+from sagaz_core.errors import CorruptEntryError, DecryptionError, TamperedError
 from sagaz_core.storage.authentication import check_entries, check_row
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import SagaRow
@@ -39,6 +39,10 @@ async def verify_saga(
         key = await protection.saga_key(row)
     except DecryptionError as error:
         return Verification(status="unverified", reason=str(error))
+    if row.head < key.since:
+        return Verification(
+            status="unverified", reason="nothing was recorded yet since it is encrypted"
+        )
     code: bytes | None = None
     number = deleted = 0
     try:
@@ -54,7 +58,7 @@ async def verify_saga(
             code, number = page[-1].mac, page[-1].seq
             deleted += sum(entry.hidden for entry in page)
         check_row(key, row, code)
-    except TamperedError as error:
+    except CorruptEntryError as error:
         return Verification(status="tampered", reason=str(error), since=key.since)
     since = "" if key.since == 1 else f" from checkpoint {key.since} on"
     # Being hidden is no part of the codes; the audit trail tells which were meant to be.

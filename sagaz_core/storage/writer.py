@@ -206,7 +206,9 @@ class SagaWriter:
             if row is not None and self._claim and self._row is None and not await self._own(1, 1):
                 await self._refuse(Outcome("conflict", row.head))
             self._chain, self._code = (
-                (Chain(), None) if row is None else await read_chain(self._backend, row)
+                (Chain(), None)
+                if row is None
+                else await read_chain(self._backend, row, await self._opener(row))
             )
             self._row = row
             self._secrets = None

@@ -5,6 +5,7 @@ Each test says what would happen without the defence that it attacks.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -20,6 +21,9 @@ from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import pack, unpack
+from sagaz_core.storage.protection import Protection
+from sagaz_core.storage.saga_secrets import SagaSecrets
+from sagaz_core.storage.storage import SnapshotStorage
 
 SECRETS = ComplianceConfig(
     enable_encryption=True, sensitive_fields=["card", "pin"], encryption_key=b"k" * 32
@@ -86,6 +90,11 @@ class Victim:
         async with SQLiteSnapshotStorage(self.path, compliance=SECRETS) as storage:
             return (await storage.get_checkpoint(saga_id, number)).context
 
+    @staticmethod
+    async def go_through(storage: SnapshotStorage, saga_id: str) -> None:
+        async for _ in storage.iter_checkpoints(saga_id):
+            pass
+
     async def verify(self, saga_id: str, compliance: Any = SECRETS) -> str:
         async with SQLiteSnapshotStorage(self.path, compliance=compliance) as storage:
             return (await storage.verify_saga(saga_id)).status
@@ -103,6 +112,27 @@ async def test_what_nobody_touched_is_verified_and_without_the_key_it_is_not(
 ) -> None:
     assert await victim.verify("rich") == "verified"
     assert await victim.verify("rich", None) == "unverified"
+
+
+async def test_a_saga_that_has_a_key_and_no_code_yet_is_readable_and_unverified(
+    tmp_path: Path,
+) -> None:
+    """Without it, who dies between the two could never read or resume the saga again."""
+    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
+        await storage.save_snapshot(SagaSnapshot(saga_id="s", saga_name="S", context={"n": 1}))
+    async with SQLiteSnapshotStorage(tmp_path / "s.db", compliance=SECRETS) as storage:
+        await storage.save_snapshot(SagaSnapshot(saga_id="t", saga_name="S", context={"n": 1}))
+        row = await storage.backend.saga("s")
+        await SagaSecrets.open(_protection(storage), storage.backend, "s", row)
+        assert (await storage.get_checkpoint("s", 1)).context == {"n": 1}
+        assert (await storage.verify_saga("s")).status == "unverified"
+        await storage.save_snapshot(SagaSnapshot(saga_id="s", saga_name="S", context={"n": 2}))
+        assert (await storage.verify_saga("s")).status == "verified"
+
+
+def _protection(storage: SnapshotStorage) -> Protection:
+    assert storage._protection is not None
+    return storage._protection
 
 
 async def test_a_value_swapped_between_fields_is_found_out(victim: Victim) -> None:
@@ -157,6 +187,18 @@ async def test_a_value_put_back_from_an_older_checkpoint_is_found_out(victim: Vi
         await victim.read("rich", 3)
 
 
+async def test_a_value_of_another_saga_is_found_out(victim: Victim) -> None:
+    """Without it, one customer's order could be charged to another's card."""
+    poor = Chain().apply(victim.bodies("poor")[0]).context
+
+    def swap(number: int, context: dict[str, bytes]) -> None:
+        context["card"] = poor["card"]
+
+    victim.rewrite("rich", swap)
+    with pytest.raises(TamperedError, match="checkpoint 1 of 'rich'"):
+        await victim.read("rich", 1)
+
+
 async def test_an_encrypted_value_replaced_by_plain_text_is_found_out(victim: Victim) -> None:
     """Without it, an attacker's own card would be charged in place of the customer's."""
 
@@ -200,16 +242,92 @@ async def test_a_marker_forged_in_a_context_opens_nothing(tmp_path: Path) -> Non
             shown["copy"].reveal()
 
 
-async def test_an_entry_removed_in_the_middle_or_at_the_end_is_found_out(victim: Victim) -> None:
+async def test_an_entry_removed_in_the_middle_is_found_out(victim: Victim) -> None:
     """Without it, the step that charged twice could be made never to have happened."""
     victim.attack("DELETE FROM entry WHERE saga = ? AND seq = 2", victim.pk("rich"))
     assert await victim.verify("rich") == "tampered"
     with pytest.raises(CorruptEntryError):
         await victim.read("rich", 4)
-    mac = victim.ask("SELECT mac FROM entry WHERE saga = ? AND seq = 3", victim.pk("poor"))[0][0]
-    victim.attack("DELETE FROM entry WHERE saga = ? AND seq = 4", victim.pk("poor"))
-    victim.attack("UPDATE saga SET head = 3, mac = ? WHERE id = 'poor'", mac)
-    assert await victim.verify("poor") == "tampered"
+
+
+@pytest.mark.parametrize("row", ["as it was", "one less", "one less and its code"])
+async def test_an_entry_removed_at_the_end_is_found_out(victim: Victim, row: str) -> None:
+    """Without it, a refund could be made never to have happened, and be made once more."""
+    pk = victim.pk("rich")
+    [[mac]] = victim.ask("SELECT mac FROM entry WHERE saga = ? AND seq = 3", pk)
+    victim.attack("DELETE FROM entry WHERE saga = ? AND seq = 4", pk)
+    if row != "as it was":
+        victim.attack("UPDATE saga SET head = 3 WHERE pk = ?", pk)
+    if row == "one less and its code":
+        victim.attack("UPDATE saga SET mac = ? WHERE pk = ?", mac, pk)
+    assert await victim.verify("rich") == "tampered"
+    async with SQLiteSnapshotStorage(victim.path, compliance=SECRETS) as storage:
+        for read in (
+            *((lambda: storage.get_checkpoint("rich", 3),) if row != "as it was" else ()),
+            lambda: storage.list_snapshots("rich"),
+            lambda: victim.go_through(storage, "rich"),
+            # Who goes on with it would put a code of the present over it.
+            lambda: storage.save_snapshot(SagaSnapshot(saga_id="rich", saga_name="Order")),
+        ):
+            with pytest.raises(CorruptEntryError, match="of 'rich'"):
+                await read()
+    assert await victim.verify("rich") == "tampered"
+
+
+async def test_an_entry_of_an_older_state_is_found_out(victim: Victim) -> None:
+    """Without it, an order could be put back to before it was cancelled, and be sent."""
+    pk = victim.pk("rich")
+    columns = "at, kind, step, meta, body, mac, keyframe"
+    three = f"SELECT {columns} FROM entry WHERE saga = ? AND seq = 3"
+    older = victim.path.with_name("older.db")
+    async with SQLiteSnapshotStorage(older, compliance=SECRETS):
+        pass
+    shutil.copy(victim.path, older)
+    # The same saga goes on, once here and once in a copy, with the same key.
+    for path, amount in ((older, 5), (victim.path, 6)):
+        async with SQLiteSnapshotStorage(path, compliance=SECRETS) as storage:
+            context = {"amount": amount, "card": "card of rich", "pin": "pin 5"}
+            await storage.save_snapshot(
+                SagaSnapshot(saga_id="rich", saga_name="Order", context=context)
+            )
+    put = f"UPDATE entry SET ({columns}) = (?, ?, ?, ?, ?, ?, ?) WHERE saga = ? AND seq = ?"
+    [row] = Victim(older).ask(three.replace("seq = 3", "seq = 5"), pk)
+    whole = victim.path.read_bytes()
+    victim.attack(put, *row, pk, 5)
+    assert await victim.verify("rich") == "tampered"
+    with pytest.raises(TamperedError, match="of 'rich'"):
+        await victim.read("rich", 5)
+    victim.path.write_bytes(whole)
+    assert await victim.verify("rich") == "verified"
+    [row] = victim.ask(three, pk)
+    victim.attack(put, *row, pk, 4)
+    assert await victim.verify("rich") == "tampered"
+    with pytest.raises(TamperedError, match="checkpoint 4 of 'rich'"):
+        await victim.read("rich", 4)
+
+
+async def test_an_entry_from_before_its_secrets_were_encrypted_anew_is_found_out(
+    victim: Victim,
+) -> None:
+    """Without it, what was encrypted with a key that leaked could be put back."""
+    pk = victim.pk("rich")
+    which = "SELECT meta, body, mac FROM entry WHERE saga = ? AND seq = 1"
+    [before] = victim.ask(which, pk)
+    [[wrapped]] = victim.ask("SELECT wrapped_key FROM saga WHERE pk = ?", pk)
+    async with SQLiteSnapshotStorage(victim.path, compliance=SECRETS) as storage:
+        for saga_id in ("rich", "poor"):
+            await storage.save_snapshot(
+                SagaSnapshot(saga_id=saga_id, saga_name="Order", status="completed")
+            )
+        assert (await storage.rotate_keys(reencrypt=True)).rotated == 2
+        assert (await storage.verify_saga("rich")).status == "verified"
+    victim.attack(
+        "UPDATE entry SET meta = ?, body = ?, mac = ? WHERE saga = ? AND seq = 1", *before, pk
+    )
+    with pytest.raises(TamperedError, match="checkpoint 1 of 'rich'"):
+        await victim.read("rich", 1)
+    victim.attack("UPDATE saga SET wrapped_key = ? WHERE pk = ?", wrapped, pk)
+    assert await victim.verify("rich") == "tampered"
 
 
 async def test_entries_in_another_order_are_found_out(victim: Victim) -> None:
@@ -241,7 +359,7 @@ async def test_a_key_taken_from_another_saga_opens_nothing(victim: Victim) -> No
         await victim.read("rich", 1)
 
 
-@pytest.mark.parametrize("column", ["meta", "body"])
+@pytest.mark.parametrize("column", ["meta", "body", "mac", "snapshot_id"])
 async def test_any_byte_of_an_entry_that_is_flipped_is_found_out(
     victim: Victim, column: str
 ) -> None:
@@ -258,3 +376,15 @@ async def test_any_byte_of_an_entry_that_is_flipped_is_found_out(
                 await storage.get_checkpoint("rich", 1)
         victim.attack(f"UPDATE entry SET {column} = ? {where}", whole, pk)
         assert (await storage.get_checkpoint("rich", 1)).context["card"] == "card of rich"
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["at = at + 1", "kind = 3", "kind = 'x'", "step = 'refund'", "mac = NULL", "keyframe = 2"],
+)
+async def test_what_else_is_in_an_entry_is_authenticated(victim: Victim, change: str) -> None:
+    """Without it, an entry could be said to be of another time, or of another step."""
+    victim.attack(f"UPDATE entry SET {change} WHERE saga = ? AND seq = 2", victim.pk("rich"))
+    assert await victim.verify("rich") == "tampered"
+    with pytest.raises(CorruptEntryError, match="checkpoint 2 "):
+        await victim.read("rich", 2)
