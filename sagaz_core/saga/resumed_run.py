@@ -64,9 +64,10 @@ class ResumedRun(Run):
         """Steps in flight of which it is known how they ended."""
         self._rollback = rollback
         if rollback is not None:
-            self._undo = [self._steps[name] for name in rollback.undo]
-            self._compensated = list(rollback.undone)
-            self._compensation = rollback.compensation
+            state = self._state
+            state.undo = [self._steps[name] for name in rollback.undo]
+            state.compensated = list(rollback.undone)
+            state.compensation = rollback.compensation
 
     async def execute(self) -> SagaResult:
         """Run to the end and return how it went.
@@ -80,14 +81,13 @@ class ResumedRun(Run):
         return await super().execute()
 
     async def _tell_of_resumption(self) -> None:
-        if self._recording is None:
-            return
+        state = self._state
         for key, step_name in self._discarded.items():
             self._recording.note_changes(step_name, (key,))
-        self._rolling_back = self._rollback is not None and not self._in_flight
-        self._running = {step.name: None for step in self._in_flight}
-        await self._record("manual", label=self._label)
-        self._running.clear()
+        state.rolling_back = self._rollback is not None and not self._in_flight
+        state.running = {step.name: None for step in self._in_flight}
+        await self._recording.take("manual", label=self._label)
+        state.running.clear()
 
     async def _go_forward(self) -> None:
         if self._rollback is None:
@@ -110,8 +110,8 @@ class ResumedRun(Run):
         await super()._note_failure(step, ending)
 
     async def _settle(self) -> None:
-        if self._error is not None and self._recording is not None:
-            self._ended.update(self._completed)
+        if self._error is not None:
+            self._ended.update(self._state.completed)
             for step in self._in_flight:
                 if step.name not in self._ended:
                     # It was not come to: whether it happened before stays unknown.
