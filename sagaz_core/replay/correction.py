@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagaz_core.errors import OverrideError
-from sagaz_core.model import MISSING, NotStored, PlannedOverride, PlanProblem
+from sagaz_core.model import MISSING, Masked, NotStored, PlannedOverride, PlanProblem
 from sagaz_core.replay.overrides import (
     Operation,
     Override,
@@ -103,10 +103,9 @@ def check_model(model: Any, context: Mapping[str, Any]) -> list[PlanProblem]:
 
 
 def lost_values(values: Mapping[str, Any]) -> list[str]:
-    """Return a note for each value that was never recorded and is still missing."""
+    """Return a note for each value that is not in the store and is still missing."""
     return [
-        f"{pointer} was not recorded ({marker.type_name}: {marker.reason}); "
-        "override it if the steps need it"
+        f"{pointer} {_why_lost(marker)}; override it if the steps need it"
         for pointer, marker in _markers(values, "")
     ]
 
@@ -203,8 +202,14 @@ def _refused(model: Any, pointer: str, reason: str) -> PlanProblem:
     )
 
 
-def _markers(value: Any, pointer: str) -> Iterator[tuple[str, NotStored]]:
-    if isinstance(value, NotStored):
+def _why_lost(marker: NotStored | Masked) -> str:
+    if isinstance(marker, Masked):
+        return "was masked when it was exported, and the steps would get its mask"
+    return f"was not recorded ({marker.type_name}: {marker.reason})"
+
+
+def _markers(value: Any, pointer: str) -> Iterator[tuple[str, NotStored | Masked]]:
+    if isinstance(value, NotStored | Masked):
         yield pointer, value
     elif isinstance(value, dict):
         for key, item in value.items():

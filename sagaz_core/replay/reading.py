@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from sagaz_core.errors import OverrideError
-from sagaz_core.model import MISSING, NotStored
+from sagaz_core.model import MISSING, Masked, NotStored
 from sagaz_core.storage.codec import MAX_DEPTH
 
 
@@ -25,7 +25,8 @@ def read_text(text: str, recorded: Any) -> Any:
     Raises:
         OverrideError: a time has a zone where the recorded one has none, or the reverse.
     """
-    if type(recorded) is str:
+    # Most secrets are text; of one whose value is not here nothing else is known.
+    if type(recorded) in (str, Masked):
         return text
     if text == "null":
         return None
@@ -87,7 +88,7 @@ def check_depth(value: Any) -> None:
 
 def untyped(recorded: Any) -> bool:
     """Whether what is recorded says nothing about the type that belongs there."""
-    return recorded is None or recorded is MISSING or isinstance(recorded, NotStored)
+    return recorded is None or recorded is MISSING or isinstance(recorded, NotStored | Masked)
 
 
 def _too_deep() -> OverrideError:

@@ -73,22 +73,35 @@ def import_bundle(
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """Put the sagas of an exported file into the store; what it has already is left as it is."""
+    """Put the sagas of an exported file into the store; what it has already is left as it is.
+
+    A store that is not there yet is made.
+
+    For example: sagaz import order_8841.sagaz --storage-url orders.db
+    """
+    import asyncio
+
     from sagaz_core.errors import StorageUnavailableError
     from sagaz_core.storage.copying import copy_sagas
     from sagaz_core.storage.url import open_storage
     from sagaz_tui.cli.exits import say
-    from sagaz_tui.cli.stores import change
-    from sagaz_tui.settings import file_url
+    from sagaz_tui.cli.stores import open_existing
+    from sagaz_tui.settings import file_url, load_settings
 
     if not os.path.isfile(file):
         raise StorageUnavailableError(f"{str(file)!r} is no file; name one that export has written")
 
-    async def read(store: SnapshotStorage) -> CopyReport:
-        async with open_storage(file_url(file), read_only=True) as bundle:
+    settings = load_settings(storage=storage, storage_url=storage_url)
+
+    async def read() -> CopyReport:
+        # The file first: for one that is none no store is made.
+        async with (
+            open_storage(file_url(file), read_only=True) as bundle,
+            open_existing(settings, read_only=False) as store,
+        ):
             return await copy_sagas(bundle, store)
 
-    report = change(storage, storage_url, read)
+    report = asyncio.run(read())
     _tell("imported", report, format)
     for conflict in report.conflicts:
         say(f"{conflict.saga_id} was left as it is: {conflict.reason}")
