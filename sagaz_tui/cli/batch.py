@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
 
@@ -19,6 +19,19 @@ from sagaz_tui.cli.filters import (
     WhereOption,
 )
 from sagaz_tui.cli.options import FormatOption, SecretOption, StorageOption, StorageUrlOption
+from sagaz_tui.cli.replay_options import (
+    AgainOption,
+    AllowTypeOption,
+    CompensatedOption,
+    DryRunOption,
+    FactoryOption,
+    InDoubtOption,
+    OverrideOption,
+    OverridesOption,
+    ReasonOption,
+    SimulateOption,
+    UnsetOption,
+)
 
 _GOING_ON: Final = {
     *("resume", "concurrency", "rate", "stop_after_failures", "no_canary", "in_doubt", "yes"),
@@ -51,22 +64,8 @@ def replay_batch(
             "--from-step", metavar="STEP", help="Where to start; else at each saga's failed step."
         ),
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--override",
-            metavar="K=V",
-            help="Set a value in all, as in `replay run`. May be repeated.",
-        ),
-    ] = None,
-    overrides: Annotated[
-        str | None,
-        typer.Option(
-            "--overrides",
-            metavar="FILE",
-            help="A JSON object of values to set in all, from a file or from stdin (-).",
-        ),
-    ] = None,
+    override: OverrideOption = None,
+    overrides: OverridesOption = None,
     override_file: Annotated[
         str | None,
         typer.Option(
@@ -77,29 +76,11 @@ def replay_batch(
         ),
     ] = None,
     secret: SecretOption = None,
-    unset: Annotated[
-        list[str] | None,
-        typer.Option("--unset", metavar="K", help="Remove a key or /pointer. May be repeated."),
-    ] = None,
-    allow_type: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-type", metavar="POINTER", help="Allow another type here. May be repeated."
-        ),
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            "--reason", help="Why; kept in the replay logs. A production store asks for it."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")
-    ] = False,
-    simulate: Annotated[
-        bool,
-        typer.Option("--simulate", help="Rehearse all: walk their steps without their effects."),
-    ] = False,
+    unset: UnsetOption = None,
+    allow_type: AllowTypeOption = None,
+    reason: ReasonOption = None,
+    dry_run: DryRunOption = False,
+    simulate: SimulateOption = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Run without showing first and asking.")
     ] = False,
@@ -120,17 +101,9 @@ def replay_batch(
         bool,
         typer.Option("--no-canary", help="Do not wait for one to succeed before the rest start."),
     ] = False,
-    compensated: Annotated[
-        Literal["redo", "keep", "refuse"],
-        typer.Option("--compensated", help="Steps undone since: run again, keep in name, refuse."),
-    ] = "redo",
-    in_doubt: Annotated[
-        Literal["retry", "skip"] | None,
-        typer.Option("--in-doubt", help="Steps whose effect is uncertain: run or skip them."),
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Take those that a replay has recovered already, too.")
-    ] = False,
+    compensated: CompensatedOption = "redo",
+    in_doubt: InDoubtOption = None,
+    again: AgainOption = False,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -145,10 +118,7 @@ def replay_batch(
             "--request", metavar="FILE", hidden=True, help="What the screen asks for, from stdin."
         ),
     ] = None,
-    factory: Annotated[
-        str | None,
-        typer.Option("--factory", metavar="MODULE:NAME", help="What builds the sagas."),
-    ] = None,
+    factory: FactoryOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",

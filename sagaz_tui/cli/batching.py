@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from sagaz_core.errors import SagazError, UsageError
 from sagaz_core.replay.batch import BatchReplay, BatchReport, BatchSelection
@@ -26,47 +26,28 @@ from sagaz_tui.cli.code import load_all_code
 from sagaz_tui.cli.exits import DONE, FAILED
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
-from sagaz_tui.cli.overrides import collect_overrides
-from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import tell
-from sagaz_tui.cli.secret_overrides import ask_secrets, warn_of_secrets
 from sagaz_tui.cli.stores import check_existing, open_existing
+from sagaz_tui.cli.wish import Wish
 from sagaz_tui.settings import Settings, load_settings
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchWish:
-    """What the command line asks for."""
+class BatchWish(Wish):
+    """What ``sagaz replay batch`` is asked for."""
 
     selection: BatchSelection
     from_step: str | None = None
-    overrides: tuple[str, ...] = ()
-    overrides_from: str | None = None
-    secrets: tuple[str, ...] = ()
     override_file: str | None = None
     saga_overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
-    unset: tuple[str, ...] = ()
-    allow_type: tuple[str, ...] = ()
-    reason: str | None = None
-    dry_run: bool = False
-    simulate: bool = False
     yes: bool = False
     concurrency: int = 16
     rate: float | None = None
     stop_after_failures: int | None = None
     canary: bool = True
-    compensated: Literal["redo", "keep", "refuse"] = "redo"
-    in_doubt: Literal["retry", "skip"] | None = None
-    again: bool = False
     resume: str | None = None
-    factory: str | None = None
-
-    @property
-    def only_looks(self) -> bool:
-        """Whether nothing is to be written."""
-        return self.dry_run or self.simulate
 
     @property
     def asks(self) -> bool:
@@ -92,9 +73,8 @@ def carry_out(wish: BatchWish, storage: str | None, storage_url: str | None, for
     """Do what is asked for, print what came of it, and return the exit code."""
     _check(wish)
     settings = load_settings(storage=storage, storage_url=storage_url)
-    if not (wish.only_looks or wish.resume):
-        check_reason(settings, wish.reason)
-    warn_of_secrets(settings, wish.overrides)
+    if wish.resume is None:
+        wish.check(settings)
     store = open_existing(settings, read_only=wish.only_looks)
     # What the sagas' own code prints must not end up within our JSON.
     with contextlib.redirect_stdout(sys.stderr):
@@ -124,10 +104,7 @@ def _batch(wish: BatchWish, settings: Settings, store: SnapshotStorage) -> Batch
         store,
         wish.selection,
         from_step=wish.from_step,
-        overrides=(
-            *collect_overrides(wish.overrides, wish.overrides_from),
-            *ask_secrets(wish.secrets),
-        ),
+        overrides=wish.wanted_overrides(),
         unset=wish.unset,
         allow_type=wish.allow_type,
         saga_overrides=(

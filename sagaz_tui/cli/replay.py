@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,19 @@ from sagaz_tui.cli.options import (
     SecretOption,
     StorageOption,
     StorageUrlOption,
+)
+from sagaz_tui.cli.replay_options import (
+    AgainOption,
+    AllowTypeOption,
+    CompensatedOption,
+    DryRunOption,
+    FactoryOption,
+    InDoubtOption,
+    OverrideOption,
+    OverridesOption,
+    ReasonOption,
+    SimulateOption,
+    UnsetOption,
 )
 
 group = typer.Typer(
@@ -29,49 +42,14 @@ def run_replay(
     from_step: Annotated[
         str, typer.Option("--from-step", metavar="STEP", help="The step to start at.")
     ],
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--override",
-            metavar="K=V",
-            help="Set a value: k=text, k:=JSON, k=@FILE or /pointer:=JSON. May be repeated.",
-        ),
-    ] = None,
-    overrides: Annotated[
-        str | None,
-        typer.Option(
-            "--overrides",
-            metavar="FILE",
-            help="A JSON object of values to set, from a file or from stdin (-).",
-        ),
-    ] = None,
+    override: OverrideOption = None,
+    overrides: OverridesOption = None,
     secret: SecretOption = None,
-    unset: Annotated[
-        list[str] | None,
-        typer.Option("--unset", metavar="K", help="Remove a key or /pointer. May be repeated."),
-    ] = None,
-    allow_type: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-type", metavar="POINTER", help="Allow another type here. May be repeated."
-        ),
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            "--reason", help="Why; kept in the replay log. A production store asks for it."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan and run nothing.")
-    ] = False,
-    simulate: Annotated[
-        bool,
-        typer.Option(
-            "--simulate",
-            help="Rehearse it: walk the steps without their effects, and write nothing.",
-        ),
-    ] = False,
+    unset: UnsetOption = None,
+    allow_type: AllowTypeOption = None,
+    reason: ReasonOption = None,
+    dry_run: DryRunOption = False,
+    simulate: SimulateOption = False,
     force_failure: Annotated[
         bool,
         typer.Option("--force-failure", help="Fail instead of running the step, to see the undo."),
@@ -80,14 +58,8 @@ def run_replay(
         str | None,
         typer.Option("--fail-at", metavar="STEP", help="Fail instead of running this later step."),
     ] = None,
-    compensated: Annotated[
-        Literal["redo", "keep", "refuse"],
-        typer.Option("--compensated", help="Steps undone since: run again, keep in name, refuse."),
-    ] = "redo",
-    in_doubt: Annotated[
-        Literal["retry", "skip"] | None,
-        typer.Option("--in-doubt", help="Steps whose effect is uncertain: run or skip them."),
-    ] = None,
+    compensated: CompensatedOption = "redo",
+    in_doubt: InDoubtOption = None,
     snapshot: Annotated[
         str | None,
         typer.Option("--snapshot", metavar="ID", help="Start from exactly this checkpoint."),
@@ -98,10 +70,7 @@ def run_replay(
             "--plan-digest", metavar="HEX", help="Refuse if the plan is no longer this one."
         ),
     ] = None,
-    again: Annotated[
-        bool,
-        typer.Option("--again", help="Replay it although a replay has recovered it already."),
-    ] = False,
+    again: AgainOption = False,
     request_id: Annotated[
         str | None,
         typer.Option(
@@ -110,18 +79,15 @@ def run_replay(
             help="Name this call: made again, it runs nothing twice and tells how that went.",
         ),
     ] = None,
-    factory: Annotated[
-        str | None,
-        typer.Option("--factory", metavar="MODULE:NAME", help="What builds the saga."),
-    ] = None,
+    factory: FactoryOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
     """Replay a saga from a step, as a new saga; the original stays as it is."""
-    from sagaz_tui.cli.replaying import Wish, carry_out
+    from sagaz_tui.cli.replaying import ReplayWish, carry_out
 
-    wish = Wish(
+    wish = ReplayWish(
         saga_id=saga_id,
         from_step=from_step,
         overrides=tuple(override or ()),

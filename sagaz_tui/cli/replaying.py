@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sagaz_core.errors import UsageError
 from sagaz_core.model import ReplayResult
@@ -17,43 +17,31 @@ from sagaz_tui.cli.code import load_code
 from sagaz_tui.cli.exits import DONE, FAILED
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
-from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.plans import masked_result, print_outcome, print_plan, result_data
-from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
-from sagaz_tui.cli.secret_overrides import ask_secrets, warn_of_secrets
 from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
 from sagaz_tui.cli.stores import check_existing, open_existing
+from sagaz_tui.cli.wish import Wish
 from sagaz_tui.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the command line asks for, as typed."""
+class ReplayWish(Wish):
+    """What ``sagaz replay run`` is asked for."""
 
     saga_id: str
     from_step: str
-    overrides: tuple[str, ...] = ()
-    overrides_from: str | None = None
-    secrets: tuple[str, ...] = ()
-    unset: tuple[str, ...] = ()
-    allow_type: tuple[str, ...] = ()
-    reason: str | None = None
-    dry_run: bool = False
-    simulate: bool = False
     force_failure: bool = False
     fail_at: str | None = None
-    compensated: Literal["redo", "keep", "refuse"] = "redo"
-    in_doubt: Literal["retry", "skip"] | None = None
     snapshot_id: str | None = None
     plan_digest: str | None = None
-    again: bool = False
     request_id: str | None = None
-    factory: str | None = None
 
 
-def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: Format) -> int:
+def carry_out(
+    wish: ReplayWish, storage: str | None, storage_url: str | None, format: Format
+) -> int:
     """Do what is asked for, print what came of it, and return the exit code."""
     if wish.fail_at is not None and wish.force_failure:
         raise UsageError(
@@ -61,11 +49,8 @@ def carry_out(wish: Wish, storage: str | None, storage_url: str | None, format: 
             "leave one of them out"
         )
     settings = load_settings(storage=storage, storage_url=storage_url)
-    if not (wish.dry_run or wish.simulate):
-        check_reason(settings, wish.reason)
-    warn_of_secrets(settings, wish.overrides)
-    overrides = collect_overrides(wish.overrides, wish.overrides_from)
-    overrides += ask_secrets(wish.secrets)
+    wish.check(settings)
+    overrides = wish.wanted_overrides()
     # What the saga's own code prints must not end up within our JSON.
     with contextlib.redirect_stdout(sys.stderr):
         result = asyncio.run(_in_store(wish, settings, overrides))
@@ -90,23 +75,23 @@ def _data(result: ReplayResult) -> dict[str, Any]:
 
 
 async def _in_store(
-    wish: Wish, settings: Settings, overrides: tuple[Override, ...]
+    wish: ReplayWish, settings: Settings, overrides: tuple[Override, ...]
 ) -> ReplayResult | None:
     await check_existing(settings)
-    async with open_existing(settings, read_only=wish.dry_run or wish.simulate) as store:
+    async with open_existing(settings, read_only=wish.only_looks) as store:
         saga = await store.get_existing_saga(wish.saga_id)
         factory = load_code(settings, saga.saga_name, wish.factory)
         replay = SagaReplay(wish.saga_id, store, saga_factory=factory)
         result = (
             await _from_checkpoint(replay, wish, overrides)
-            if wish.dry_run or wish.simulate
+            if wish.only_looks
             else await _followed(store, replay, wish, overrides)
         )
         return await masked_result(store, result)
 
 
 async def _from_checkpoint(
-    replay: SagaReplay, wish: Wish, overrides: tuple[Override, ...]
+    replay: SagaReplay, wish: ReplayWish, overrides: tuple[Override, ...]
 ) -> ReplayResult:
     return await replay.from_checkpoint(
         wish.from_step,
@@ -127,7 +112,7 @@ async def _from_checkpoint(
 
 
 async def _followed(
-    store: SnapshotStorage, replay: SagaReplay, wish: Wish, overrides: tuple[Override, ...]
+    store: SnapshotStorage, replay: SagaReplay, wish: ReplayWish, overrides: tuple[Override, ...]
 ) -> ReplayResult | None:
     """Run the replay and tell how it goes; None: it was stopped."""
     known = {entry.replay_id for entry in await store.list_replays(wish.saga_id)}

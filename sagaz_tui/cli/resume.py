@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import typer
 
 from sagaz_tui.cli.options import (
@@ -12,20 +10,16 @@ from sagaz_tui.cli.options import (
     StorageOption,
     StorageUrlOption,
 )
+from sagaz_tui.cli.replay_options import (
+    FactoryOption,
+    InDoubtOption,
+)
 
 
 def resume_saga(
     saga_id: SagaIdArgument,
-    in_doubt: Annotated[
-        Literal["retry", "skip"] | None,
-        typer.Option(
-            "--in-doubt", help="What was under way and may have happened: run it again, or skip it."
-        ),
-    ] = None,
-    factory: Annotated[
-        str | None,
-        typer.Option("--factory", metavar="MODULE:NAME", help="What builds the saga."),
-    ] = None,
+    in_doubt: InDoubtOption = None,
+    factory: FactoryOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
