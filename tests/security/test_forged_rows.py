@@ -1,7 +1,4 @@
-"""Somebody has written into the file what no program of ours writes.
-
-Without the checks, one such row would end every command that meets it, with a traceback.
-"""
+"""Somebody has written into the file what no program of ours writes."""
 
 from __future__ import annotations
 
@@ -60,6 +57,7 @@ def test_whatever_stands_in_a_column_ends_no_command_with_a_traceback(
     command: Command,  # noqa: F811
     store: Path,
 ) -> None:
+    """Without it, one such row would end every command that meets it, with a traceback."""
     forged = store.parent / "forged.db"
     told = 0
     for number, (table, column) in enumerate(columns(store)):

@@ -1,7 +1,4 @@
-"""Whatever bytes a decoder is given, it returns something or raises an error of ours.
-
-Without that, one damaged or forged row would end the program of whoever looks at it.
-"""
+"""Whatever bytes a decoder is given, it returns something or raises an error of ours."""
 
 from __future__ import annotations
 
@@ -191,10 +188,12 @@ def _check(name: str, examples: int) -> None:
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_no_bytes_make_a_decoder_fail_otherwise(name: str) -> None:
+    """Without it, one damaged row would end the program of whoever looks at it."""
     _check(name, 600)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("name", DECODERS)
 def test_no_bytes_do_so_for_ten_minutes(name: str) -> None:
+    """Without it, what is damaged in a rarer way would do so."""
     _check(name, 40_000)

@@ -45,7 +45,18 @@ IDS: Final = (
     "Ω'",
 )
 """Names that mean something to SQL, to Redis, to a shell's pattern, or to a path."""
-UNPRINTABLE: Final = ("o\n", "o\r\nDEL schema", "o\0", "\0", "o\t", "o\x85", "o\u2028", "\ud800")
+UNPRINTABLE: Final = (
+    "o\n",
+    "' OR 1=1 --\n",
+    "'; DROP TABLE saga; --\n",
+    "o\r\nDEL schema",
+    "o\0",
+    "\0",
+    "o\t",
+    "o\x85",
+    "o\u2028",
+    "\ud800",
+)
 """And those that no id may have, as nothing would tell them from others."""
 NAMES: Final = (*IDS, *UNPRINTABLE[:-1])
 

@@ -50,6 +50,7 @@ def assert_harmless(app: App[None]) -> None:
 
 
 async def test_on_every_screen_it_is_only_text(tmp_path: Path) -> None:
+    """Without it, a name could lie over other lines, quit the program, or link to a server."""
     path = await hostile_file(tmp_path / "sagaz.db")
     settings = load_settings(folder=tmp_path, environ={}, storage_url=str(path))
     app = SagazApp(open_existing(settings, read_only=True), settings, ascii=False)

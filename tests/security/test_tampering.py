@@ -1,7 +1,4 @@
-"""Somebody has the database file, and may write whatever they like into it.
-
-Each test says what would happen without the defence that it attacks.
-"""
+"""Somebody has the database file, and may write whatever they like into it."""
 
 from __future__ import annotations
 

@@ -108,6 +108,7 @@ def test_no_command_writes_what_acts_on_the_terminal(
     command: Command,  # noqa: F811
     store: Path,
 ) -> None:
+    """Without it, a name could clear the screen, fill the clipboard or type a command."""
     told = 0
     for arguments in (*COMMANDS, *WRONG):
         formats = ("text", "json", "table", *(("csv",) if arguments == ("audit",) else ()))
