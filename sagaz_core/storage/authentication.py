@@ -83,11 +83,8 @@ def check_entries(
 
 
 def check_row(key: SagaKey, row: SagaRow, head: bytes | None) -> None:
-    """Check a saga's row against its latest entry's code; raises TamperedError.
-
-    A row whose latest entry is from before the saga had a key has no code.
-    """
-    if row.head >= key.since and row.mac != row_code(key.key, row, head):
+    """Check a saga's row against its latest entry's code; raises TamperedError."""
+    if row.mac != row_code(key.key, row, head):
         raise TamperedError(
             f"the latest checkpoint of {row.saga_id!r} is not the one that was written last"
         )

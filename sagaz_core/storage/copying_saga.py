@@ -92,9 +92,6 @@ class SagaCopier:
                 async for page in _pages(self._source, row.saga_id, 1, there.head):
                     await self._compare(row.saga_id, page)
                     done = replace(done, verified=done.verified + len(page.entries))
-            if there is not None and there.wrapped_key is None and row.wrapped_key is not None:
-                # It has been protected since; another wrapping of its key would be left there.
-                await self._target.rewrap(row.saga_id, row.wrapped_key, expected=None)
             if there is None or (there.head, _state(there)) != (row.head, _state(row)):
                 async for page in self._go_on(row, there, await self._first(row, family, tags)):
                     done = replace(
@@ -241,6 +238,8 @@ def _unfinished(final: SagaRow, entry: EntryRow) -> SagaRow:
         step=entry.step,
         error=None,
         error_group=None,
+        # A saga has its key from the first checkpoint on that has a code.
+        wrapped_key=final.wrapped_key if entry.mac is not None else None,
         mac=None,
     )
 

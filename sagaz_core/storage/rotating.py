@@ -163,11 +163,11 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     head = changed[-1] if changed else None
     keyed = row._replace(wrapped_key=new.wrapped, keyframe=head.keyframe if head else row.keyframe)
     keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
-    if not await backend.replace(keyed, changed, expected_head=row.head):
-        return "running"
-    done = NewEvent(event="encrypted anew", by=process_owner(), details={})
-    await append_event(backend, saga_id, await protection.audit_key(writes=True), done)
-    return "rotated"
+    # First on record: without it, bytes that are others than they were would seem altered.
+    event = NewEvent(event="encrypted anew", by=process_owner(), details={})
+    await append_event(backend, saga_id, await protection.audit_key(writes=True), event)
+    replaced = await backend.replace(keyed, changed, expected_head=row.head)
+    return "rotated" if replaced else "running"
 
 
 class _Reencryption:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Self
 
 from sagaz_core.storage.authentication import entry_code, row_code
-from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.chain import State
@@ -32,14 +31,13 @@ class SagaSecrets:
         )
 
     @classmethod
-    async def open(
-        cls, protection: Protection, backend: Backend, saga_id: str, row: SagaRow | None
-    ) -> Self:
+    async def open(cls, protection: Protection, saga_id: str, row: SagaRow | None) -> Self:
         """Have a saga's key at hand, or make it: from now on its secrets are encrypted.
+
+        A key that was made is stored with the first checkpoint that it encrypts, or not at all.
 
         Args:
             protection: which values are secrets.
-            backend: the store.
             saga_id: the saga.
             row: its row; None: it is new.
 
@@ -52,9 +50,6 @@ class SagaSecrets:
         if not protection.manager.encrypts:
             return cls(protection, saga_id, None)
         key = await protection.new_key(saga_id, 1 if row is None else row.head + 1)
-        if row is not None and not await backend.rewrap(saga_id, key.wrapped, expected=None):
-            # Another writer was first.
-            return await cls.open(protection, backend, saga_id, await backend.saga(saga_id))
         return cls(protection, saga_id, key)
 
     def strike(self, capture: Capture) -> Capture:

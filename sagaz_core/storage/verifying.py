@@ -39,10 +39,6 @@ async def verify_saga(
         key = await protection.saga_key(row)
     except DecryptionError as error:
         return Verification(status="unverified", reason=str(error))
-    if row.head < key.since:
-        return Verification(
-            status="unverified", reason="nothing was recorded yet since it is encrypted"
-        )
     code: bytes | None = None
     number = deleted = 0
     try:

@@ -154,13 +154,15 @@ class SagaWriter:
                 if self.fence is not None and not self._claim:
                     await self._backend.release(self._identity.root_id, fence=self.fence)
                 return
-            await self._have_secrets()
             row = self._row._replace(
                 status=status,
                 compensation=compensation,
                 updated=max(self._row.updated, now_micros()),
             )
-            if self._secrets is not None:
+            # Encryption begins with a checkpoint, and never with this.
+            if row.wrapped_key is not None:
+                await self._have_secrets()
+            if row.wrapped_key is not None and self._secrets is not None:
                 row = self._secrets.sign_row(row, self._code)
             outcome = await self._submit(self._append_of(row, None, release=True), None)
             await self._refuse(outcome)
@@ -226,9 +228,7 @@ class SagaWriter:
             return
         from sagaz_core.storage.saga_secrets import SagaSecrets
 
-        self._secrets = await SagaSecrets.open(
-            self._protection, self._backend, self.saga_id, self._row
-        )
+        self._secrets = await SagaSecrets.open(self._protection, self.saga_id, self._row)
 
     async def _own(self, lo: int, hi: int) -> bool:
         """Whether the entries from one to another are this writer's, unknown to it until now.

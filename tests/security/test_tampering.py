@@ -18,8 +18,6 @@ from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.chain import Chain, State
 from sagaz_core.storage.codec import pack, unpack
-from sagaz_core.storage.protection import Protection
-from sagaz_core.storage.saga_secrets import SagaSecrets
 from sagaz_core.storage.storage import SnapshotStorage
 
 SECRETS = ComplianceConfig(
@@ -109,27 +107,6 @@ async def test_what_nobody_touched_is_verified_and_without_the_key_it_is_not(
 ) -> None:
     assert await victim.verify("rich") == "verified"
     assert await victim.verify("rich", None) == "unverified"
-
-
-async def test_a_saga_that_has_a_key_and_no_code_yet_is_readable_and_unverified(
-    tmp_path: Path,
-) -> None:
-    """Without it, who dies between the two could never read or resume the saga again."""
-    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
-        await storage.save_snapshot(SagaSnapshot(saga_id="s", saga_name="S", context={"n": 1}))
-    async with SQLiteSnapshotStorage(tmp_path / "s.db", compliance=SECRETS) as storage:
-        await storage.save_snapshot(SagaSnapshot(saga_id="t", saga_name="S", context={"n": 1}))
-        row = await storage.backend.saga("s")
-        await SagaSecrets.open(_protection(storage), storage.backend, "s", row)
-        assert (await storage.get_checkpoint("s", 1)).context == {"n": 1}
-        assert (await storage.verify_saga("s")).status == "unverified"
-        await storage.save_snapshot(SagaSnapshot(saga_id="s", saga_name="S", context={"n": 2}))
-        assert (await storage.verify_saga("s")).status == "verified"
-
-
-def _protection(storage: SnapshotStorage) -> Protection:
-    assert storage._protection is not None
-    return storage._protection
 
 
 async def test_a_value_swapped_between_fields_is_found_out(victim: Victim) -> None:

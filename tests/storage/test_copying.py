@@ -104,7 +104,6 @@ async def test_wrapped_keys_and_codes_are_carried_along(
     await ours.append([protected_append("a"), protected_append("a", 2), plain])
     await copy_sagas(source, target)
     await target.backend.rewrap("a", b"by its own keyring", expected=b"key")
-    await ours.rewrap("protected_since", b"key", expected=None)
     await ours.append([protected_append("a", 3), protected_append("protected_since", 2)])
     report = await copy_sagas(source, target)
     assert (report.continued, report.conflicts) == (2, ())

@@ -80,7 +80,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes) -> bool:
         """Put a wrapped key in place of the expected one; whether it is there now.
 
         False, and nothing is changed: it is another one, or there is no such saga.

@@ -83,7 +83,7 @@ class MemoryBackend(Backend):
             return Outcome("fenced", head)
         if saga is None:
             saga = self._sagas[row.saga_id] = _Saga(row)
-        key = saga.row.wrapped_key
+        key = saga.row.wrapped_key or row.wrapped_key
         saga.row = row if row.wrapped_key == key else row._replace(wrapped_key=key)
         if append.entry is not None:
             saga.entries.append(append.entry)
@@ -116,7 +116,7 @@ class MemoryBackend(Backend):
         )
         return True
 
-    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes) -> bool:
         saga = self._sagas.get(saga_id)
         if saga is None or saga.row.wrapped_key not in (expected, wrapped_key):
             return False

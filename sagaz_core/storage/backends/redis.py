@@ -135,7 +135,7 @@ class RedisBackend(Backend):
             self._places.remember(append.saga.saga_id, append.saga.root)
         return outcomes
 
-    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes) -> bool:
         connection, place = await self._found(saga_id)
         if place is None:
             return False

@@ -224,7 +224,7 @@ class RedisAppending:
             [*self._keys.family(row.root), *self._keys.saga(Place(row.saga_id, row.root))],
             ormsgpack.packb(wanted),
             pack_row(row),
-            (row.wrapped_key or b"") if append.expected_head == 0 else b"",
+            row.wrapped_key or b"",
             *(
                 ()
                 if entry is None

@@ -35,12 +35,11 @@ async def rewrap_key(
     keys: Keys,
     place: Place,
     wrapped_key: bytes,
-    expected: bytes | None,
+    expected: bytes,
 ) -> bool:
     """Put a wrapped key in place of the expected one; whether it is there now."""
-    old = [] if expected is None else [expected]
     done, _ = await connection.run(
-        REWRAP.call([keys.saga(place).row], wrapped_key, *old), tell_change(keys)
+        REWRAP.call([keys.saga(place).row], wrapped_key, expected), tell_change(keys)
     )
     return bool(done)
 

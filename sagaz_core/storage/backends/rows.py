@@ -44,7 +44,7 @@ class SagaRow(NamedTuple):
     recovered_by: str | None = None
     """Of the family: the replay that brought it to success."""
     wrapped_key: bytes | None = None
-    """The saga's data key, wrapped; opaque. Of an append only a saga's first one sets it."""
+    """The saga's data key, wrapped; opaque. An append sets it where the saga has none yet."""
     mac: bytes | None = None
     """The authentication code of the row and its head; opaque. Every append sets it."""
 

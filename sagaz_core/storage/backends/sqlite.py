@@ -101,10 +101,9 @@ class SQLiteBackend(Backend):
         self._changes.tell()
         return outcomes
 
-    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes | None) -> bool:
+    async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes) -> bool:
         return await self._update(
-            "UPDATE saga SET wrapped_key = ?1 WHERE id = ?2 "
-            "AND (wrapped_key IS ?3 OR wrapped_key = ?1)",
+            "UPDATE saga SET wrapped_key = ?1 WHERE id = ?2 AND wrapped_key IN (?3, ?1)",
             (wrapped_key, saga_id, expected),
         )
 

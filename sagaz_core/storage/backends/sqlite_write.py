@@ -35,12 +35,14 @@ _NEW_SAGA: Final = (
 )
 _SAGA: Final = (
     "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
-    "updated = ?, ended = ?, head = ?, keyframe = ?, expires = ?, mac = ? WHERE pk = ?"
+    "updated = ?, ended = ?, head = ?, keyframe = ?, expires = ?, mac = ?, "
+    "wrapped_key = coalesce(wrapped_key, ?) WHERE pk = ?"
 )
 # Without the column by which the indexes are chosen: naming it would rewrite one each time.
 _GOING: Final = (
     "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
-    "updated = ?, head = ?, keyframe = ?, expires = ?, mac = ? WHERE pk = ?"
+    "updated = ?, head = ?, keyframe = ?, expires = ?, mac = ?, "
+    "wrapped_key = coalesce(wrapped_key, ?) WHERE pk = ?"
 )
 _ENTRY: Final = (
     "INSERT INTO entry (saga, seq, keyframe, at, kind, step, snapshot_id, meta, body, mac) "
@@ -239,6 +241,7 @@ def _going_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
         row.keyframe,
         row.expires,
         row.mac,
+        row.wrapped_key,
         pk,
     )
 
@@ -256,6 +259,7 @@ def _saga_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
         row.keyframe,
         row.expires,
         row.mac,
+        row.wrapped_key,
         pk,
     )
 

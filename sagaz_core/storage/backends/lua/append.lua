@@ -1,6 +1,6 @@
 -- Writes one entry with all that goes with it, or nothing: a compare-and-set on head and fence.
 -- KEYS: family, alive, members, row, entries, bodies, ids, touches, hidden.
--- ARGV: what is wanted, as MessagePack; the row; a new saga's wrapped key, empty if it has none;
+-- ARGV: what is wanted, as MessagePack; the row; its wrapped key for a saga that has none, or empty;
 -- the entry and its body, or nothing.
 -- Returns what became of it, the saga's head, whether it had ended before, its tags, and whether
 -- its family is held, so that nothing of it expires.
@@ -45,8 +45,8 @@ elseif lease then
         redis.call('SET', alive, lease.fence, 'PX', lease.term)
     end
 end
-if ARGV[3] ~= '' and not known[1] then
-    redis.call('HSET', row, 'key', ARGV[3])
+if ARGV[3] ~= '' then
+    redis.call('HSETNX', row, 'key', ARGV[3])
 end
 if tags ~= '' then
     redis.call('HSET', row, 'tags', tags)
