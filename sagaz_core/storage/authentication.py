@@ -84,6 +84,11 @@ def check_entries(
 
 def check_row(key: SagaKey, row: SagaRow, head: bytes | None) -> None:
     """Check a saga's row against its latest entry's code; raises TamperedError."""
+    if row.mac is None:
+        raise TamperedError(
+            f"the row of {row.saga_id!r} has no code: it was removed, or a copy was broken off; "
+            "then copy it again"
+        )
     if row.mac != row_code(key.key, row, head):
         raise TamperedError(
             f"the latest checkpoint of {row.saga_id!r} is not the one that was written last"

@@ -14,10 +14,10 @@ from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_documents import BatchCopier, DocumentCopier
 from sagaz_core.storage.copying_family import FamilyCopier, FamilyCopy
+from sagaz_core.storage.copying_store import copy_store_secrets, copy_tombstones
 from sagaz_core.storage.listing import saga_query
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_core.storage.store_secrets import read_store_secrets, write_store_secrets
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.walking import every_saga
 
@@ -60,8 +60,15 @@ class CopyReport:
     """Of those checkpoints, as stored."""
     documents: int = 0
     """Lines of the replay log, and journals of batches, written."""
+    holds: int = 0
+    """Families that are held at the target now, as they are at the source."""
+    tombstones: int = 0
+    """Families that were forgotten at the source, of which the target says so too now."""
     verified: int = 0
     """Checkpoints read back from the target and found equal, those it had before included."""
+    trails_verifiable: bool = True
+    """Whether who has the keys can verify the audit trails at the target as at the source. It
+    cannot be done where the target has keys of its own for them."""
     running: tuple[str, ...] = ()
     """Sagas that go on at the source: copied as far as they were; copy again for the rest."""
     conflicts: tuple[CopyConflict, ...] = ()
@@ -91,8 +98,9 @@ async def copy_sagas(
         target: where to; it is made if it is not there.
         progress: called as it goes on, in the event loop.
         journals: copy the journals of the batches too that replayed them, and the store's own
-            key for fingerprints, if the target has none.
-        filters: those of :meth:`StoreReader.list_sagas`.
+            keys for fingerprints and audit trails, if the target has none.
+        filters: those of :meth:`StoreReader.list_sagas`. Without any, the target is told as well
+            which families were forgotten.
 
     Raises:
         UsageError: source and target are the same store, or a filter is not what it must be.
@@ -135,9 +143,8 @@ class _Copy:
         self._tell()
         if journals:
             await self._batches.open()
-            secrets, _ = await read_store_secrets(self._source)
-            if secrets is not None:
-                await write_store_secrets(self._target, secrets, 0)
+            verifiable = await copy_store_secrets(self._source, self._target)
+            self._report = replace(self._report, trails_verifiable=verifiable)
         roots: dict[str, None] = {}
         async for row in every_saga(self._source, self._query):
             if row.root not in self._large:
@@ -147,9 +154,14 @@ class _Copy:
                 roots.clear()
         await self._copy_all(roots)
         written, conflicts = await self._batches.copy()
+        tombstones = 0
+        if journals and self._query == SagaQuery():
+            tombstones, still_there = await copy_tombstones(self._source, self._target)
+            conflicts += still_there
         return replace(
             self._report,
             documents=self._report.documents + written,
+            tombstones=tombstones,
             conflicts=(*self._report.conflicts, *(CopyConflict(*each) for each in conflicts)),
         )
 
@@ -194,6 +206,7 @@ def _add(report: CopyReport, family: FamilyCopy) -> CopyReport:
         checkpoints=report.checkpoints + sum(saga.checkpoints for saga in family.sagas),
         bytes=report.bytes + sum(saga.bytes for saga in family.sagas),
         documents=report.documents + family.documents,
+        holds=report.holds + family.held,
         verified=report.verified + sum(saga.verified for saga in family.sagas),
         running=(*report.running, *(saga.saga_id for saga in family.sagas if saga.running)),
         conflicts=(

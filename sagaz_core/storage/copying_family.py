@@ -11,8 +11,11 @@ from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import FamilyRow, SagaQuery, SagaRow
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into, trail_grew_into
-from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy
+from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy, is_another_saga
+from sagaz_core.storage.forgetting import find_tombstone
+from sagaz_core.storage.holding import Hold, find_hold, set_hold
 from sagaz_core.storage.reader import REPLAY_LOG
+from sagaz_core.storage.times import to_micros
 
 _WHOLE: Final = 1 << 30
 """A family is read as it is at one moment."""
@@ -25,7 +28,9 @@ class FamilyCopy:
     sagas: Sequence[SagaCopy]
     conflicts: Sequence[tuple[str, str]]
     """Ids of sagas or replays, and why they were left as they are."""
-    documents: int
+    documents: int = 0
+    held: bool = False
+    """Whether it is held at the target now, and was not before."""
 
 
 class FamilyCopier:
@@ -58,15 +63,24 @@ class FamilyCopier:
     async def copy(self, root: str) -> FamilyCopy:
         """Copy a family as it is now."""
         rows = await _members(self._source, root)
+        reason = await self._was_forgotten(root, rows)
+        if reason:
+            gone = [SagaCopy(row.saga_id, "conflict") for row in rows]
+            return FamilyCopy(sagas=gone, conflicts=[(root, reason)])
         family = await self._source.family(root)
+        hold = await find_hold(self._source, root)
+        # First of all: the target may let go of what has expired.
+        held_anew = hold is not None and await self._hold(hold, rows)
         done: list[SagaCopy] = []
         conflicts: list[tuple[str, str]] = []
         documents = 0
         for row in rows:
-            if row.expires is not None and row.expires <= self._now and not row.alive:
+            is_over = row.expires is not None and row.expires <= self._now
+            if is_over and not row.alive and hold is None:
                 done.append(SagaCopy(row.saga_id, "expired"))
                 continue
-            copied = await self._sagas.copy(row, family)
+            outlives = is_over and hold is not None
+            copied = await self._sagas.copy(row, family, outlives=outlives)
             done.append(copied)
             if copied.kind == "conflict":
                 conflicts.append((row.saga_id, copied.reason))
@@ -82,12 +96,29 @@ class FamilyCopier:
                 conflicts.append((root, reason))
         # What differs between the two families is in their trails as well, and told once.
         if not conflicts:
-            conflicts = await self._copy_trails([saga.saga_id for saga in done])
-        return FamilyCopy(
-            sagas=done,
-            conflicts=conflicts,
-            documents=documents,
-        )
+            conflicts = await self._copy_trails(
+                [saga.saga_id for saga in done if saga.kind != "expired"]
+            )
+        return FamilyCopy(sagas=done, conflicts=conflicts, documents=documents, held=held_anew)
+
+    async def _was_forgotten(self, root: str, rows: Sequence[SagaRow]) -> str:
+        """Say when and by whom a family was erased at the target, or nothing if it was not."""
+        stone = await find_tombstone(self._target, root)
+        # One that began later only has its id.
+        if stone is None or all(row.started > to_micros(stone.at) for row in rows):
+            return ""
+        return f"it was forgotten there on {stone.at:%Y-%m-%d} by {stone.by}, and stays so"
+
+    async def _hold(self, hold: Hold, rows: Sequence[SagaRow]) -> bool:
+        """Hold a family at the target too; whether it was not held there before."""
+        if await find_hold(self._target, hold.root_id) is not None:
+            return False
+        for row in rows:
+            there = await self._target.saga(row.saga_id)
+            if there is not None and is_another_saga(there, row):
+                return False
+        await set_hold(self._target, hold)
+        return True
 
     async def _copy_trails(self, saga_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Copy audit trails; returns which were left as they are, and why."""

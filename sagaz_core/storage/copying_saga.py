@@ -81,8 +81,16 @@ class SagaCopier:
         self._commits = commits
         self._written = written
 
-    async def copy(self, row: SagaRow, family: FamilyRow | None) -> SagaCopy:
-        """Copy a saga as far as its row says it is, and compare all of it."""
+    async def copy(
+        self, row: SagaRow, family: FamilyRow | None, *, outlives: bool = False
+    ) -> SagaCopy:
+        """Copy a saga as far as its row says it is, and compare all of it.
+
+        Args:
+            row: as it is at the source.
+            family: who acts, or acted last, in its family there.
+            outlives: its retention has ended, and it is kept all the same: it is held.
+        """
         done = SagaCopy(row.saga_id, "unchanged", running=status_of(row) in _GOING)
         try:
             tags = await self._source.tags(row.saga_id)
@@ -93,7 +101,9 @@ class SagaCopier:
                     await self._compare(row.saga_id, page)
                     done = replace(done, verified=done.verified + len(page.entries))
             if there is None or (there.head, _state(there)) != (row.head, _state(row)):
-                async for page in self._go_on(row, there, await self._first(row, family, tags)):
+                final = self._row_for_target(row, outlives)
+                first = await self._first(row, family, tags)
+                async for page in self._go_on(final, there, first):
                     done = replace(
                         done,
                         checkpoints=done.checkpoints + len(page.entries),
@@ -111,22 +121,21 @@ class SagaCopier:
     # -- writing
 
     async def _go_on(
-        self, row: SagaRow, there: SagaRow | None, first: Append
+        self, final: SagaRow, there: SagaRow | None, first: Append
     ) -> AsyncIterator[_Page]:
         """Write what the target lacks, and yield each page once it was read back as it is."""
         head = there.head if there else 0
-        final = self._row_for_target(row)
-        if head == row.head:
+        if head == final.head:
             await self._submit([Append(final, expected_head=head, entry=None)])
-        async for page in _pages(self._source, row.saga_id, head + 1, row.head):
+        async for page in _pages(self._source, final.saga_id, head + 1, final.head):
             await self._submit(_appends(final, page, first))
-            await self._compare(row.saga_id, page)
+            await self._compare(final.saga_id, page)
             self._written(len(page.entries))
             yield page
 
-    def _row_for_target(self, row: SagaRow) -> SagaRow:
+    def _row_for_target(self, row: SagaRow, outlives: bool) -> SagaRow:
         try:
-            expires = self._target.expires_at(row.expires)
+            expires = row.expires if outlives else self._target.expires_at(row.expires)
         except UsageError as error:
             raise _ConflictError(str(error)) from error
         return row._replace(expires=expires, alive=False, holder=None, recovered_by=None)
@@ -181,9 +190,14 @@ class SagaCopier:
             raise _ConflictError("its row reads back as something else")
 
 
+def is_another_saga(there: SagaRow, row: SagaRow) -> bool:
+    """Whether what has a saga's id at the target is not that saga."""
+    return _identity(there) != _identity(row)
+
+
 def _check_is_earlier(there: SagaRow, row: SagaRow) -> None:
     """Refuse what cannot be the same saga, not further than it is at the source."""
-    if _identity(there) != _identity(row):
+    if is_another_saga(there, row):
         raise _ConflictError("another saga has this id there")
     if there.head > row.head:
         raise _ConflictError(f"it has {there.head} checkpoints there, {row.head} here")

@@ -82,10 +82,11 @@ async def forget(backend: Backend, roots: Sequence[str], *, by: str) -> ForgetRe
 async def find_tombstone(backend: Backend, root: str) -> Tombstone | None:
     """Return what stands in the place of a family that was erased, or None."""
     record = await backend.get(TOMBSTONE, root)
-    return None if record is None else _stone_in(record)
+    return None if record is None else tombstone_in(record)
 
 
-def _stone_in(record: RecordRow) -> Tombstone:
+def tombstone_in(record: RecordRow) -> Tombstone:
+    """Return the tombstone that a document holds; raises CorruptEntryError."""
     try:
         at, by, sagas = ormsgpack.unpackb(record.body)
         return Tombstone(root_id=record.id, at=from_micros(at), by=by, sagas=sagas)

@@ -13,7 +13,7 @@ from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.reader import REPLAY_LOG
-from sagaz_core.storage.times import from_micros, now_micros
+from sagaz_core.storage.times import from_micros, now_micros, to_micros
 from sagaz_core.storage.walking import every_saga
 
 HOLD: Final = "hold"
@@ -53,12 +53,12 @@ async def refuse_held(backend: Backend, root: str) -> None:
         )
 
 
-async def set_hold(backend: Backend, root: str, *, by: str, reason: str) -> None:
-    """Hold a family from now on; raises StorageUnavailableError."""
-    now = now_micros()
-    await _put(backend, root, ormsgpack.packb([now, valid_text(by), valid_text(reason)]))
-    await backend.keep(root, True)
-    for row in await _members(backend, root):
+async def set_hold(backend: Backend, hold: Hold) -> None:
+    """Hold a family, in place of the hold on it before; raises StorageUnavailableError."""
+    body = ormsgpack.packb([to_micros(hold.at), valid_text(hold.by), valid_text(hold.reason)])
+    await _put(backend, hold.root_id, body)
+    await backend.keep(hold.root_id, True)
+    for row in await _members(backend, hold.root_id):
         for record in await backend.scan(REPLAY_LOG, saga=row.saga_id):
             await _expire(backend, record, None)
 

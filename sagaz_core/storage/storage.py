@@ -379,14 +379,18 @@ class SnapshotStorage(StoreReader):
         """
         backend = await self._writable()
         row = await self._row(saga_id)
-        await holding.set_hold(backend, row.root, by=by, reason=reason)
+        hold = holding.Hold(root_id=row.root, at=utc_now(), by=by, reason=reason)
+        await holding.set_hold(backend, hold)
         await self._record_of_family(row, "held", by=by, details={"reason": reason})
 
     async def release_hold(self, saga_id: str, *, by: str) -> bool:
         """End a hold; False: there was none. What has expired meanwhile goes.
 
-        Raises SagaNotFoundError.
+        Raises:
+            SagaNotFoundError: there is no such saga.
+            NotAllowedError: the settings forbid to delete.
         """
+        self.require("delete")
         backend = await self._writable()
         row = await self._row(saga_id)
         if await holding.find_hold(backend, row.root) is None:

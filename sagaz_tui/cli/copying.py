@@ -63,6 +63,8 @@ def tell(report: CopyReport, format: Format) -> None:
             ("expired, left out", _some(report.expired)),
             ("checkpoints", f"{report.checkpoints} written, {short_size(report.bytes)}"),
             ("replay log", _some(report.documents)),
+            ("held there now", _some(report.holds)),
+            ("tombstones", _some(report.tombstones)),
             ("read back", f"{report.verified} checkpoints, all equal" if report.verified else ""),
             ("conflicts", _some(len(report.conflicts))),
         ]
@@ -70,6 +72,11 @@ def tell(report: CopyReport, format: Format) -> None:
     if report.conflicts:
         rows = [(conflict.saga_id, conflict.reason) for conflict in report.conflicts]
         emit_rows(("ID", "LEFT AS IT IS, BECAUSE"), rows, format)
+    if not report.trails_verifiable:
+        say(
+            "the target has keys of its own for audit trails, so those that were copied cannot be "
+            "verified there; for evidence, copy into a new store"
+        )
     if report.running:
         named = ", ".join(report.running[:_NAMED]) + (", …" if report.running[_NAMED:] else "")
         say(
@@ -93,7 +100,10 @@ def _data(report: CopyReport) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "bytes": report.bytes,
         "documents": report.documents,
+        "holds": report.holds,
+        "tombstones": report.tombstones,
         "verified": report.verified,
+        "trails_verifiable": report.trails_verifiable,
         "running": list(report.running),
         "conflicts": [
             {"saga_id": conflict.saga_id, "reason": conflict.reason}

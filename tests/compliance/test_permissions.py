@@ -39,6 +39,11 @@ async def test_each_permission_is_asked_for_where_it_counts() -> None:
         await storage.delete_snapshot(snapshot.snapshot_id)
     with pytest.raises(NotAllowedError, match="allow to delete here"):
         await storage.prune()
+    # Who holds a family keeps what there is; who lets go of it may lose it.
+    await storage.hold("o1", by="ada", reason="a lawsuit")
+    with pytest.raises(NotAllowedError, match="allow to delete here"):
+        await storage.release_hold("o1", by="ada")
+    assert await storage.find_hold("o1") is not None
 
 
 async def test_what_is_only_planned_needs_no_permission_to_replay() -> None:

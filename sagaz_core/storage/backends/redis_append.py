@@ -191,9 +191,12 @@ class RedisAppending:
 
     def _keep_pointers(self, append: Append) -> Iterator[Command]:
         """Yield what keeps that by which a saga of a family that is held is found."""
-        yield ("PERSIST", self._keys.root_of(append.saga.saga_id))
-        if append.entry is not None:
-            yield ("PERSIST", self._keys.place_of(append.entry.snapshot_id))
+        row, entry = append.saga, append.entry
+        # They may have expired at once, where the retention has ended.
+        yield ("SET", self._keys.root_of(row.saga_id), row.root)
+        if entry is not None:
+            place = pack_place(Place(row.saga_id, row.root))
+            yield ("SET", self._keys.place_of(entry.snapshot_id), place)
 
     def _append(self, append: Append) -> Command:
         row, entry = append.saga, append.entry
