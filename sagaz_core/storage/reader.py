@@ -476,7 +476,7 @@ class StoreReader:
         return await find_tombstone(await self._reader(), root_id)
 
     async def list_keys(self) -> list[KeyUse]:
-        """Return which keys the sagas' keys are wrapped with."""
+        """Return what is wrapped with which key."""
         from sagaz_core.storage.rotating import key_uses
 
         return await key_uses(await self._reader(), self._protection)

@@ -5,6 +5,7 @@ It can be broken off at any time and begun again: what is under the current key 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from sagaz_core.storage.codec import pack, unpack
 from sagaz_core.storage.protection import Protection, SagaKey, provider_part
 from sagaz_core.storage.reencoding import Reencoding
 from sagaz_core.storage.sealing import place_of
+from sagaz_core.storage.store_secrets import read_store_secrets
 from sagaz_core.storage.walking import every_saga
 
 _ATTEMPTS = 10
@@ -53,11 +55,14 @@ class RotationReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """How many sagas' keys are wrapped with one of the keys."""
+    """What is wrapped with one of the keys."""
 
     key_id: str
     """Empty: the provider does not say which key it took."""
     sagas: int
+    """Sagas whose keys are."""
+    others: int
+    """The store's own keys, which count as one, and those of batches' journals."""
     at_hand: bool
     is_current: bool
 
@@ -104,22 +109,34 @@ async def rotate(
 
 
 async def key_uses(backend: Backend, protection: Protection | None) -> list[KeyUse]:
-    """Return which keys the sagas' keys are wrapped with; no key is needed for that."""
+    """Return what is wrapped with which key; no key is needed for that."""
     ring = protection.ring if protection else None
-    counts: dict[str, int] = dict.fromkeys(ring.ids if ring else (), 0)
+    sagas: Counter[str] = Counter()
     async for row in every_saga(backend, SagaQuery()):
         if row.wrapped_key is not None:
-            key_id = KeyRing.key_of(provider_part(row.wrapped_key)) or ""
-            counts[key_id] = counts.get(key_id, 0) + 1
+            sagas[_key_of(row.wrapped_key)] += 1
+    others: Counter[str] = Counter()
+    secrets, _ = await read_store_secrets(backend)
+    if secrets is not None and secrets.wrapped:
+        others[KeyRing.key_of(secrets.fingerprint_key) or ""] += 1
+    for record in await backend.scan(BATCH_LOG):
+        entry = unpack_batch(record)
+        if is_encrypted(entry.options):
+            others[_key_of(entry.options[WRAPPED])] += 1
     return [
         KeyUse(
             key_id=key_id,
-            sagas=sagas,
+            sagas=sagas[key_id],
+            others=others[key_id],
             at_hand=ring is not None and key_id in ring.ids,
             is_current=ring is not None and key_id == ring.ids[0],
         )
-        for key_id, sagas in counts.items()
+        for key_id in dict.fromkeys((*(ring.ids if ring else ()), *sagas, *others))
     ]
+
+
+def _key_of(wrapped_key: bytes) -> str:
+    return KeyRing.key_of(provider_part(wrapped_key)) or ""
 
 
 async def _rotate_batches(backend: Backend, protection: Protection) -> None:

@@ -9,7 +9,7 @@ import typer
 from sagaz_tui.cli.options import FormatOption, StorageOption, StorageUrlOption
 
 if TYPE_CHECKING:
-    from sagaz_core.storage.rotating import Result, RotationReport
+    from sagaz_core.storage.rotating import KeyUse, Result, RotationReport
     from sagaz_core.storage.storage import SnapshotStorage
 
 group = typer.Typer(
@@ -25,10 +25,10 @@ def list_keys(
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
 ) -> None:
-    """List the keys by id, and how many sagas are under each.
+    """List the keys by id, and what is under each: sagas, and what else the store encrypts.
 
-    A key that is not at hand is needed to read those sagas' secrets: put it into the ring, or
-    into the environment, behind the current one.
+    A key that is not at hand is needed to read those secrets: put it into the ring, or into the
+    environment, behind the current one. One that nothing is under may be taken out of it.
     """
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit_json, emit_rows
@@ -41,6 +41,7 @@ def list_keys(
                 {
                     "key": use.key_id,
                     "sagas": use.sagas,
+                    "others": use.others,
                     "at_hand": use.at_hand,
                     "current": use.is_current,
                 }
@@ -52,14 +53,17 @@ def list_keys(
         say("no saga here is encrypted")
         return
     rows = [
-        (
-            use.key_id or "not told",
-            str(use.sagas),
-            "current" if use.is_current else "at hand" if use.at_hand else "not at hand",
-        )
-        for use in uses
+        (use.key_id or "not told", str(use.sagas), str(use.others), _state(use)) for use in uses
     ]
-    emit_rows(("KEY", "SAGAS", "STATE"), rows, format)
+    emit_rows(("KEY", "SAGAS", "OTHERS", "STATE"), rows, format)
+
+
+def _state(use: KeyUse) -> str:
+    if use.is_current:
+        return "current"
+    if not use.at_hand:
+        return "not at hand"
+    return "needed" if use.sagas or use.others else "no longer needed"
 
 
 @group.command("rotate")

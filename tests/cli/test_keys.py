@@ -51,14 +51,19 @@ def test_rotating_brings_all_under_the_current_key(
     command: Command, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = command("keys", "list", "--storage-url", str(store), "--format", "json").json
-    assert listed == [{"key": "old", "sagas": 3, "at_hand": True, "current": True}]
+    under = {"key": "old", "sagas": 3, "others": 1, "at_hand": True, "current": True}
+    assert listed == [under]
     monkeypatch.setenv("SAGAZ_KEYS", ring(new=NEW, old=OLD))
+    assert "old  3      1       needed" in command("keys", "list", "--storage-url", str(store)).out
     for flags in ((), ("--reencrypt",)):
         done = command("keys", "rotate", *flags, "--storage-url", str(store), "--format", "json")
         assert (done.code, done.json["rotated"], done.json["failed"]) == (0, 3, [])
-    assert "new  3      current" in command("keys", "list", "--storage-url", str(store)).out
+    told = command("keys", "list", "--storage-url", str(store)).out
+    assert "new  3      1       current" in told
+    assert "old  0      0       no longer needed" in told
     monkeypatch.delenv("SAGAZ_KEYS")
-    assert "new  3      not at hand" in command("keys", "list", "--storage-url", str(store)).out
+    told = command("keys", "list", "--storage-url", str(store)).out
+    assert "new  3      1       not at hand" in told
     refused = command("keys", "rotate", "--storage-url", str(store))
     assert (refused.code, refused.out) == (4, "")
     assert "give the keys, the new one first" in refused.err

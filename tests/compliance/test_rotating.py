@@ -104,12 +104,15 @@ async def test_it_passes_over_what_is_done_and_names_what_cannot_be(store: Store
     async with store.open(OLD | NEW) as storage:
         await storage.save_snapshot(order("other", 0, "completed"))
     async with store.open({**NEW, **OLD}) as storage:
+        # Without any saga under it the store's own keys still are.
+        before = {use.key_id: use.others for use in await storage.list_keys()}
+        assert before == {"new": 0, "old": 1}
         assert (await storage.rotate_keys()).rotated == 4
         again = await storage.rotate_keys()
         assert (again.rotated, again.current) == (0, 4)
         uses = {use.key_id: use for use in await storage.list_keys()}
-        assert (uses["new"].sagas, uses["new"].is_current) == (4, True)
-        assert (uses["old"].sagas, uses["old"].at_hand) == (0, True)
+        assert (uses["new"].sagas, uses["new"].others, uses["new"].is_current) == (4, 1, True)
+        assert (uses["old"].sagas, uses["old"].others, uses["old"].at_hand) == (0, 0, True)
     lost = {"third": b"3" * 32}
     async with store.open(lost) as storage:
         with pytest.raises(DecryptionError):
