@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sagaz_core.model import CheckpointSummary
-from sagaz_tui.session import Moment, SagaView
+from sagaz_tui.moment import Moment
+from sagaz_tui.session import SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.context_rows import ContextState, Undone
 from sagaz_tui.widgets.why import WhyState

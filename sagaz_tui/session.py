@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Container, Iterable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from jsonpointer import unescape
-
-from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
-from sagaz_core.history.diff import diff
-from sagaz_core.model import (
-    CheckpointSummary,
-    Difference,
-    RunInfo,
-    SagaSnapshot,
-    SagaSummary,
-)
+from sagaz_core.errors import CorruptEntryError, SagaNotFoundError
+from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary
 from sagaz_tui.checkpoints import Checkpoints, bounds_of
+from sagaz_tui.moment import Moment
+from sagaz_tui.moment_reader import MomentReader
+from sagaz_tui.outline import Outline
 from sagaz_tui.replay_start import Start, start_near, start_of
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
 
-_KEPT: Final = 100_000
-_HEAVY: Final = 20_000
-_AHEAD: Final = 6
 _PAGE: Final = 1_000
 _MARKS: Final = 4_000
 _FIRST_STRETCH: Final = 64
 _LONGER: Final = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Moment:
-    """One checkpoint, read: its state and what it changed.
-
-    ``snapshot`` is None where the stored checkpoint cannot be decoded; ``problem`` says why. Its
-    lists of steps are left out.
-    """
-
-    sequence: int
-    snapshot: SagaSnapshot | None
-    before: int | None
-    """The number of the checkpoint before it; None: it is the first."""
-    changes: tuple[Difference, ...] = ()
-    problem: str = ""
-    weight: int = 1
-    """How much there is to keep: values, and characters by the hundred."""
-    set_at: Mapping[str, int] = field(default_factory=dict)
-    """Each key that was set by then, to the checkpoint that set it last."""
-    causes: Mapping[str, str | None] = field(default_factory=dict)
-    """The keys that changed since the checkpoint before, and by which step each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,9 +53,7 @@ class SagaSession:
         self._storage = storage
         self.saga_id = saga_id
         self.view: SagaView | None = None
-        self._moments: OrderedDict[int, Moment] = OrderedDict()
-        self._spare: SagaSnapshot | None = None
-        """The state before the moment read last."""
+        self._moments = MomentReader(storage, saga_id)
 
     # -- what is there
 
@@ -122,8 +87,8 @@ class SagaSession:
 
     def _forget(self) -> None:
         """Forget what was read: the store has lost it, or it was removed."""
-        self.view, self._spare = None, None
-        self._moments.clear()
+        self.view = None
+        self._moments.forget()
 
     async def _run(self, saga: SagaSummary) -> RunInfo:
         try:
@@ -231,110 +196,24 @@ class SagaSession:
             )
             checkpoints.keep(page, rows)
 
-    # -- checkpoints
+    # -- checkpoints with their states
 
     def known(self, sequence: int) -> Moment | None:
         """Return a checkpoint if it has been read already."""
-        moment = self._moments.get(sequence)
-        if moment is not None:
-            self._moments.move_to_end(sequence)
-        return moment
+        return self._moments.known(sequence)
 
     async def moment(self, sequence: int) -> Moment:
         """Read a checkpoint, or give it if it has been read already."""
-        found = self.known(sequence)
-        return found if found is not None else await self._read(sequence)
+        return await self._moments.read(self._outline, sequence)
 
     def unread_near(self, sequence: int, direction: int) -> list[int]:
-        """Return neighbours of a checkpoint worth reading, in the direction of travel first.
+        """Return neighbours of a checkpoint worth reading, in the direction of travel first."""
+        outline = self._outline
+        return [] if outline is None else self._moments.unread_near(outline, sequence, direction)
 
-        None of a heavy one: they would cost the time that reading ahead is to save.
-        """
-        here = self._moments.get(sequence)
-        if self.view is None or here is None or here.weight >= _HEAVY:
-            return []
-        outline = self.view.checkpoints.outline
-        place = outline.place_of(sequence)
-        ahead = [place + direction * step for step in range(1, _AHEAD + 1)]
-        near = [each for each in (*ahead, place - direction) if 0 <= each < len(outline)]
-        numbers = [outline.number_at(each) for each in near]
-        return [number for number in numbers if number not in self._moments]
-
-    async def _read(self, sequence: int) -> Moment:
-        before = await self._number_before(sequence)
-        moment = await self._with_touches(await self._compare(before, sequence))
-        self._moments[sequence] = moment
-        kept = sum(each.weight for each in self._moments.values())
-        while kept > _KEPT and len(self._moments) > 1:
-            _, oldest = self._moments.popitem(last=False)
-            kept -= oldest.weight
-        return moment
-
-    async def _number_before(self, sequence: int) -> int | None:
-        if self.view is None:
-            return None
-        outline = self.view.checkpoints.outline
-        if outline.first_read < sequence:
-            place = outline.place_of(sequence)
-            return outline.number_at(place - 1) if place > 0 else None
-        found = await self._storage.list_checkpoints(
-            self.saga_id, until=sequence - 1, reverse=True, limit=1
-        )
-        return found[0].sequence if found else None
-
-    async def _compare(self, before: int | None, sequence: int) -> Moment:
-        try:
-            snapshot = await self._state(sequence)
-        except (CorruptEntryError, SnapshotNotFoundError) as error:
-            return Moment(sequence, None, before, problem=str(error))
-        if before is None:
-            state = snapshot.state
-            changes, weight = await asyncio.to_thread(_compare, {}, state, state)
-            return Moment(sequence, snapshot, None, changes, weight=weight)
-        try:
-            earlier = await self._state(before)
-        except (CorruptEntryError, SnapshotNotFoundError) as error:
-            return Moment(sequence, snapshot, before, problem=f"#{before}: {error}")
-        touches = await self._storage.list_changes(self.saga_id, first=before + 1, last=sequence)
-        states = earlier.state, snapshot.state
-        changes, weight = await asyncio.to_thread(
-            _compare, *states, {touch.key for touch in touches}
-        )
-        if before in self._moments:
-            snapshot = _sharing(snapshot, earlier, changes)
-        else:
-            # Going backward it is wanted next, and then the one before it is compared with it.
-            self._spare = _sharing(earlier, snapshot, changes)
-        return Moment(sequence, snapshot, before, changes, weight=weight)
-
-    async def _state(self, sequence: int) -> SagaSnapshot:
-        known = self._moments.get(sequence)
-        if known is not None and known.snapshot is not None:
-            return known.snapshot
-        if self._spare is not None and self._spare.sequence == sequence:
-            return self._spare
-        # No pane shows how the steps went that ended since the checkpoint before: the row does.
-        snapshot = await self._storage.masked.get_checkpoint(self.saga_id, sequence, steps=False)
-        return replace(snapshot, step_records=())
-
-    # -- touches
-
-    async def _with_touches(self, moment: Moment) -> Moment:
-        """Read who set each key of a checkpoint, and which ones it changed."""
-        if moment.snapshot is None:
-            return moment
-        gone = [change.path for change in moment.changes if change.kind == "removed"]
-        keys = [*moment.snapshot.state, *(unescape(path[1:]) for path in gone if _is_top(path))]
-        touches = await self._storage.list_latest_changes(self.saga_id, keys, moment.sequence)
-        return replace(
-            moment,
-            set_at={touch.key: touch.sequence for touch in touches},
-            causes={
-                touch.key: touch.step_name
-                for touch in touches
-                if touch.sequence > (moment.before or 0)
-            },
-        )
+    @property
+    def _outline(self) -> Outline | None:
+        return None if self.view is None else self.view.checkpoints.outline
 
     async def next_change(self, key: str, sequence: int, direction: int) -> int | None:
         """Return the checkpoint nearest in a direction that changed a key."""
@@ -358,67 +237,3 @@ class SagaSession:
 def _began_anew(before: SagaSummary, now: SagaSummary) -> bool:
     """Whether what is recorded under an id is another history than it was."""
     return before.started_at != now.started_at or before.checkpoints > now.checkpoints
-
-
-def _sharing(
-    snapshot: SagaSnapshot, neighbour: SagaSnapshot, changes: Iterable[Difference]
-) -> SagaSnapshot:
-    """Return a snapshot with its neighbour's own values wherever the two do not differ."""
-    changed = {unescape(change.path.split("/", 2)[1]) for change in changes}
-    context, results = (
-        {key: value if key in changed else other.get(key, value) for key, value in own.items()}
-        for own, other in (
-            (snapshot.context, neighbour.context),
-            (snapshot.results, neighbour.results),
-        )
-    )
-    return replace(snapshot, context=context, results=results)
-
-
-def _is_top(path: str) -> bool:
-    return path.count("/") == 1
-
-
-def changes_among(
-    before: Mapping[str, Any], after: Mapping[str, Any], keys: Container[str]
-) -> tuple[Difference, ...]:
-    """Return how two states differ, given the keys that were set or removed between them.
-
-    The others are equal, and may be large: they are not looked at.
-    """
-    old, new = (
-        {key: value for key, value in state.items() if key in keys} for state in (before, after)
-    )
-    return tuple(diff(old, new))
-
-
-def set_since(earlier: Moment, later: Moment) -> set[str]:
-    """Return the keys that were set after one checkpoint and up to a later one, or removed."""
-    if earlier.snapshot is None or later.snapshot is None:
-        return set()
-    state = later.snapshot.state
-    return {
-        *(key for key in state if later.set_at.get(key, later.sequence) > earlier.sequence),
-        *(key for key in earlier.snapshot.state if key not in state),
-    }
-
-
-def _compare(
-    before: Mapping[str, Any], after: Mapping[str, Any], keys: Container[str]
-) -> tuple[tuple[Difference, ...], int]:
-    return changes_among(before, after, keys), _weigh(after)
-
-
-def _weigh(state: Any) -> int:
-    """Count values and characters, no further than it takes to know that there are many."""
-    weight, waiting = 1, [state]
-    while waiting and weight < _HEAVY:
-        value = waiting.pop()
-        if isinstance(value, (dict, list, tuple, set, frozenset)):
-            weight += len(value)
-            # Of a container that is heavy by itself nothing more needs to be counted.
-            if weight < _HEAVY:
-                waiting += value.values() if isinstance(value, dict) else value
-        elif isinstance(value, (str, bytes)):
-            weight += len(value) // 100
-    return min(weight, _HEAVY)

@@ -18,9 +18,10 @@ from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp
+from sagaz_tui.moment import Moment
 from sagaz_tui.replay_start import Start, start_of
 from sagaz_tui.screens.history import HistoryScreen
-from sagaz_tui.session import Moment, SagaSession
+from sagaz_tui.session import SagaSession
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.why import WhyText
 from tests.screen.looking import painted, press, until, until_painted
