@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sagaz_tui.step_words import OUTCOME_WORDS
+
 # What belongs to replays is not loaded for a title.
 if TYPE_CHECKING:
     from sagaz_core.model import Knowledge, RehearsedStep, ReplayStatus
@@ -11,15 +13,6 @@ if TYPE_CHECKING:
 GHOST_WORDS: Final = "GHOST  nothing ran"
 """What stands in the title of a history that did not happen."""
 
-_OUTCOMES: Final[dict[str, str]] = {
-    "completed": "completed",
-    "failed": "FAILED",
-    "timed_out": "TIMED OUT",
-    "cancelled": "cancelled",
-    "restored": "restored",
-    "restored_in_name": "restored in name only",
-    "not_reached": "not reached",
-}
 _KNOWN: Final[dict[Knowledge, str]] = {
     "simulate": "its simulate function",
     "recorded": "what it did in",
@@ -44,7 +37,7 @@ def did_words(step: RehearsedStep) -> str:
     undone = ""
     if step.undone:
         undone = ", undone" if step.undoing_known else ", undone (what that changes is not known)"
-    return _OUTCOMES[step.outcome] + undone
+    return OUTCOME_WORDS[step.outcome] + undone
 
 
 def known_words(step: RehearsedStep) -> str:

@@ -15,6 +15,22 @@ from sagaz_tui.values import VALUE_WIDTH, is_plain, json_form, type_word, value_
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "type_changed": "~"}
 
 
+def print_differences(
+    differences: Sequence[Difference], format: Format, *, title: str = ""
+) -> None:
+    """Write differences as lines or as a table, under a title if one is given; none: nothing."""
+    if not differences:
+        return
+    if title:
+        emit()
+        emit(title)
+    if format == "table":
+        emit_rows(*difference_rows(differences), format)
+        return
+    for difference in differences:
+        emit(f"  {difference_line(difference)}")
+
+
 def difference_line(difference: Difference) -> str:
     """Return one line of a diff: ``~ /amount  99.99 Decimal → 99.99 float  TYPE``."""
     before, after = difference.before, difference.after

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sagaz_core.history.compare import Comparison, StepComparison
-from sagaz_core.history.step_runs import StepRun, StepRunOutcome
-from sagaz_core.model import Difference, SagaSummary
-from sagaz_tui.cli.changes import difference_data, difference_line, difference_rows
+from sagaz_core.history.step_runs import StepRun
+from sagaz_core.model import SagaSummary
+from sagaz_tui.cli.changes import difference_data, print_differences
 from sagaz_tui.cli.describe import error_data, saga_data, status_words
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Row, emit, emit_facts, emit_rows
+from sagaz_tui.step_words import OUTCOME_WORDS
 from sagaz_tui.text import short_duration
-
-_OUTCOMES: Final[dict[StepRunOutcome, str]] = {
-    "completed": "completed",
-    "failed": "FAILED",
-    "timed_out": "TIMED OUT",
-    "cancelled": "cancelled",
-    "restored": "restored",
-    "restored_in_name": "restored in name only",
-    "unfinished": "begun, no end recorded",
-    "not_reached": "not reached",
-}
 
 
 def print_comparison(found: Comparison, format: Format) -> None:
@@ -33,10 +22,10 @@ def print_comparison(found: Comparison, format: Format) -> None:
     emit()
     columns = ("STEP", "A", "B", "TRIES", "TIME", "DIFFERS")
     emit_rows(columns, [_step_row(step) for step in found.steps], format)
-    _print_differences("What they began with", found.beginning, format)
+    print_differences(found.beginning, format, title="What they began with")
     for step in found.steps:
         _print_step(step, format)
-    _print_differences("In the end", found.end, format)
+    print_differences(found.end, format, title="In the end")
 
 
 def _run_words(saga: SagaSummary) -> str:
@@ -70,7 +59,7 @@ def _outcome_words(run: StepRun | None) -> str:
     if run is None:
         return "no such step"
     origin = f" from {run.origin}" if run.origin else ""
-    return _OUTCOMES[run.outcome] + origin + (", undone" if run.undone else "")
+    return OUTCOME_WORDS[run.outcome] + origin + (", undone" if run.undone else "")
 
 
 def _pair(a: str, b: str) -> str:
@@ -95,22 +84,7 @@ def _print_step(step: StepComparison, format: Format) -> None:
     emit()
     emit(step.name)
     emit_facts([(f"  {name}", headline) for name, headline in errors.items()])
-    _print_lines(step.changes, format)
-
-
-def _print_differences(title: str, differences: Sequence[Difference], format: Format) -> None:
-    if differences:
-        emit()
-        emit(title)
-        _print_lines(differences, format)
-
-
-def _print_lines(differences: Sequence[Difference], format: Format) -> None:
-    if differences and format == "table":
-        emit_rows(*difference_rows(differences), format)
-        return
-    for difference in differences:
-        emit(f"  {difference_line(difference)}")
+    print_differences(step.changes, format)
 
 
 # ---------------------------------------------------------------- JSON

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from sagaz_core.model import Difference, Rehearsal, ReplayResult
-from sagaz_tui.cli.changes import difference_data, difference_line, difference_rows
+from sagaz_core.model import Rehearsal, ReplayResult
+from sagaz_tui.cli.changes import difference_data, print_differences
 from sagaz_tui.cli.describe import error_data
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
@@ -33,23 +32,11 @@ def print_rehearsal(result: ReplayResult, rehearsal: Rehearsal, format: Format) 
     rows = [(step.name, did_words(step), known_words(step)) for step in rehearsal.steps]
     emit_rows(("STEP", "IN THE REHEARSAL", "KNOWN FROM"), rows, format)
     for step in rehearsal.steps:
-        _print_changes(step.name, step.changes, format)
-    _print_changes("In the end, against the checkpoint", rehearsal.changes, format)
+        print_differences(step.changes, format, title=step.name)
+    print_differences(rehearsal.changes, format, title="In the end, against the checkpoint")
     for note in plan.notes:
         emit()
         emit(f"note: {note}")
-
-
-def _print_changes(title: str, changes: Sequence[Difference], format: Format) -> None:
-    if not changes:
-        return
-    emit()
-    emit(title)
-    if format == "table":
-        emit_rows(*difference_rows(changes), format)
-        return
-    for change in changes:
-        emit(f"  {difference_line(change)}")
 
 
 def rehearsal_data(rehearsal: Rehearsal) -> dict[str, Any]:
