@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.matching import is_same_saga, matches, status_of
+from sagaz_core.storage.backends.memory_families import MemoryFamilies, now_micros
+from sagaz_core.storage.backends.memory_records import MemoryRecords
 from sagaz_core.storage.backends.rows import (
     Append,
     EntryRow,
@@ -40,10 +41,6 @@ class _Saga:
     tags: set[tuple[str, str]] = field(default_factory=set)
 
 
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
 class MemoryBackend(Backend):
     """A backend whose rows live in dictionaries.
 
@@ -54,9 +51,9 @@ class MemoryBackend(Backend):
 
     def __init__(self) -> None:
         self._sagas: dict[str, _Saga] = {}
-        self._families: dict[str, FamilyRow] = {}
+        self._families = MemoryFamilies()
         self._snapshots: dict[str, tuple[str, int]] = {}
-        self._records: dict[tuple[str, str], RecordRow] = {}
+        self._records = MemoryRecords()
         self._changes = OwnChanges()
 
     async def open(self, *, read_only: bool) -> None:
@@ -79,7 +76,7 @@ class MemoryBackend(Backend):
             return Outcome("duplicate", self._snapshots[append.entry.snapshot_id][1])
         if head != append.expected_head:
             return Outcome("conflict", head)
-        if append.fence is not None and not self._extend_lease(append, append.fence):
+        if append.fence is not None and not self._families.extend(append, append.fence):
             return Outcome("fenced", head)
         if saga is None:
             saga = self._sagas[row.saga_id] = _Saga(row)
@@ -91,30 +88,6 @@ class MemoryBackend(Backend):
         saga.touches.extend(append.touches)
         saga.tags.update(append.tags)
         return Outcome("stored", row.head)
-
-    def _extend_lease(self, append: Append, fence: int) -> bool:
-        row, now = append.saga, _now()
-        family = self._families.get(row.root)
-        if family is None and append.claim:
-            family = FamilyRow(
-                root=row.root,
-                fence=fence,
-                owner=append.owner,
-                holder=row.saga_id,
-                alive_until=None,
-                acquired=now,
-                recovered_by=None,
-                now=now,
-            )
-        if family is None or (family.fence, family.holder) != (fence, row.saga_id):
-            return False
-        alive_until = None if append.release else now + append.term
-        self._families[row.root] = replace(
-            family,
-            alive_until=alive_until,
-            recovered_by=row.saga_id if append.recovers else family.recovered_by,
-        )
-        return True
 
     async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes) -> bool:
         saga = self._sagas.get(saga_id)
@@ -128,7 +101,7 @@ class MemoryBackend(Backend):
         self, saga: SagaRow, entries: Sequence[EntryRow], *, expected_head: int
     ) -> bool:
         there = self._sagas.get(saga.saga_id)
-        stored = self._with_family(there.row) if there else None
+        stored = self._families.of(there.row) if there else None
         if (
             there is None
             or stored is None
@@ -171,53 +144,30 @@ class MemoryBackend(Backend):
             return 0
         for entry in saga.entries:
             del self._snapshots[entry.snapshot_id]
-        now = _now()
-        for key, record in list(self._records.items()):
-            kept = record.expires is not None and record.expires > now and not scrub
-            if record.saga == saga_id and not kept:
-                del self._records[key]
+        self._records.forget_saga(saga_id, now_micros(), scrub=scrub)
         root = saga.row.root
         if not any(other.row.root == root for other in self._sagas.values()):
-            self._families.pop(root, None)
+            self._families.forget(root)
         return len(saga.entries)
 
     async def clean(self, now: int, *, dry_run: bool = False) -> int:
-        records = [
-            place
-            for place, record in self._records.items()
-            if record.expires is not None and record.expires <= now
-        ]
-        roots = {saga.row.root for saga in self._sagas.values()}
+        records = self._records.expired(now)
         # A batch has a lease of its own, and no saga.
-        roots |= {id for kind, id in self._records if kind == "batch"}
-        families = [
-            root
-            for root, family in self._families.items()
-            if root not in roots and not replace(family, now=_now()).held
-        ]
+        roots = {saga.row.root for saga in self._sagas.values()} | self._records.ids("batch")
+        families = self._families.without(roots)
         if not dry_run and (records or families):
             self._changes.tell()
-            for place in records:
-                del self._records[place]
+            for record in records:
+                self._records.forget(record)
             for root in families:
-                del self._families[root]
+                self._families.forget(root)
         return len(records) + len(families)
 
     # -- reading
 
     async def saga(self, saga_id: str) -> SagaRow | None:
         saga = self._sagas.get(saga_id)
-        return self._with_family(saga.row) if saga else None
-
-    def _with_family(self, row: SagaRow) -> SagaRow:
-        family = self._families.get(row.root)
-        if family is None:
-            return row
-        return row._replace(
-            alive=replace(family, now=_now()).held,
-            holder=family.holder,
-            recovered_by=family.recovered_by,
-        )
+        return self._families.of(saga.row) if saga else None
 
     async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
         rows = sorted(self._matching(query), key=lambda row: (row.updated, row.saga_id))
@@ -232,7 +182,7 @@ class MemoryBackend(Backend):
 
     def _matching(self, query: SagaQuery) -> Iterable[SagaRow]:
         for saga in self._sagas.values():
-            row = self._with_family(saga.row)
+            row = self._families.of(saga.row)
             if matches(row, saga.tags, query):
                 yield row
 
@@ -257,13 +207,11 @@ class MemoryBackend(Backend):
         return counts
 
     async def expired(self, now: int) -> list[str]:
-        alive = {
-            root for root, family in self._families.items() if replace(family, now=_now()).held
-        }
+        held = self._families.held()
         return [
             row.saga_id
             for row in (saga.row for saga in self._sagas.values())
-            if row.expires is not None and row.expires <= now and row.root not in alive
+            if row.expires is not None and row.expires <= now and row.root not in held
         ]
 
     async def entries(
@@ -327,72 +275,35 @@ class MemoryBackend(Backend):
     # -- the family's lease
 
     async def family(self, root: str) -> FamilyRow | None:
-        family = self._families.get(root)
-        return replace(family, now=_now()) if family else None
+        return self._families.get(root)
 
     async def acquire(
         self, root: str, *, owner: str, holder: str, term: int, expect_fence: int
     ) -> tuple[bool, FamilyRow]:
-        now = _now()
-        family = self._families.get(root)
-        if family is not None:
-            family = replace(family, now=now)
-            if family.held or family.fence != expect_fence:
-                return False, family
-        elif expect_fence != 0:
-            return False, FamilyRow(
-                root=root,
-                fence=0,
-                owner="",
-                holder="",
-                alive_until=None,
-                acquired=0,
-                recovered_by=None,
-                now=now,
-            )
-        self._changes.tell()
-        taken = self._families[root] = FamilyRow(
-            root=root,
-            fence=expect_fence + 1,
-            owner=owner,
-            holder=holder,
-            alive_until=now + term,
-            acquired=now,
-            recovered_by=family.recovered_by if family else None,
-            now=now,
+        taken, family = self._families.acquire(
+            root, owner=owner, holder=holder, term=term, expect_fence=expect_fence
         )
-        return True, taken
+        if taken:
+            self._changes.tell()
+        return taken, family
 
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
-        family = self._families.get(root)
-        if family is None or family.fence != fence or family.alive_until is None:
-            return False
-        self._families[root] = replace(family, alive_until=_now() + term)
-        return True
+        return self._families.beat(root, fence, term)
 
     async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
         self._changes.tell()
-        family = self._families.get(root)
-        if family is None or family.fence != fence:
-            return False
-        self._families[root] = replace(
-            family, alive_until=None, recovered_by=recovered_by or family.recovered_by
-        )
-        return True
+        return self._families.release(root, fence, recovered_by)
 
     # -- documents
 
     async def put(self, record: RecordRow, *, expected_version: int) -> bool:
-        place = (record.kind, record.id)
-        stored = self._records.get(place)
-        if (stored.version if stored else 0) != expected_version:
-            return False
-        self._changes.tell()
-        self._records[place] = replace(record, version=expected_version + 1)
-        return True
+        stored = self._records.put(record, expected_version)
+        if stored:
+            self._changes.tell()
+        return stored
 
     async def get(self, kind: str, id: str) -> RecordRow | None:
-        return self._records.get((kind, id))
+        return self._records.get(kind, id)
 
     async def scan(
         self,
@@ -402,15 +313,7 @@ class MemoryBackend(Backend):
         before: tuple[int, str] | None = None,
         limit: int | None = None,
     ) -> list[RecordRow]:
-        found = [
-            record
-            for record in self._records.values()
-            if record.kind == kind
-            and saga in (None, record.saga)
-            and (before is None or (record.at, record.id) < before)
-        ]
-        found.sort(key=lambda record: (record.at, record.id), reverse=True)
-        return found if limit is None else found[:limit]
+        return self._records.scan(kind, saga, before, limit)
 
     # -- watching
 
