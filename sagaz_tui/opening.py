@@ -32,14 +32,18 @@ def open_screen(
 ) -> int:
     """Run the screen as a command line asks; return the exit code.
 
-    In the place of a saga's id the path of an exported file may stand: it is opened to look.
+    In the place of a saga's id the path of an exported file may stand: it is opened to look, on
+    its saga if it holds just one with its replays.
 
     Raises:
         SagazError: what was asked is not possible; the sentence says why.
     """
     from sagaz_tui.settings import load_settings
 
-    if saga_id is not None and storage is None and storage_url is None and os.path.isfile(saga_id):
+    is_file = (
+        saga_id is not None and storage is None and storage_url is None and os.path.isfile(saga_id)
+    )
+    if is_file:
         storage_url, saga_id, read_only = saga_id, None, True
     if saga_id is not None:
         from sagaz_core.storage.listing import check_saga_id
@@ -48,6 +52,8 @@ def open_screen(
     settings = load_settings(
         storage=storage, storage_url=storage_url, read_only=read_only, theme=theme
     )
+    if is_file:
+        saga_id = _only_root(settings)
     return run_screen(settings, saga_id, ascii_only=ascii_only)
 
 
@@ -88,3 +94,18 @@ def _checked_store(settings: Settings, saga_id: str | None) -> SnapshotStorage:
 
     asyncio.run(check())
     return store
+
+
+def _only_root(settings: Settings) -> str | None:
+    """Return the root of the one family in a store; None: there are others, or none."""
+    import asyncio
+
+    from sagaz_tui.cli.stores import open_existing
+
+    async def find() -> str | None:
+        async with open_existing(settings, read_only=True) as store:
+            page = await store.list_sagas()
+        roots = {saga.root_id for saga in page.sagas}
+        return roots.pop() if len(roots) == 1 and page.cursor is None else None
+
+    return asyncio.run(find())

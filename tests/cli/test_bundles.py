@@ -87,11 +87,13 @@ def test_it_is_imported_into_another_store_and_only_once(command: Command, tmp_p
     assert (done.code, (tmp_path / "charged").read_text()) == (0, "4222")
 
 
-def test_the_screen_opens_it(tmp_path: Path, command: Command) -> None:
+def test_the_screen_opens_it_on_its_saga(tmp_path: Path, command: Command) -> None:
     assert command("export", "o1", "-o", "o1.sagaz").code == 0
     with Terminal([SAGAZ, "tui", "o1.sagaz"], cwd=tmp_path) as terminal:
-        text = terminal.wait_for("SecretShopOrd")
-        assert "o1.sagaz" in text
+        shown = ("o1  SecretShopOrder", "READ ONLY", "‹secret 19ch ·")
+        terminal.wait_for(lambda text: all(each in text for each in shown))
+        terminal.type("\x1b")
+        terminal.wait_for("o1.sagaz")
         terminal.type("q")
 
 
