@@ -2,7 +2,8 @@
 
 A saga's trail is one document. Each event carries a code over itself and the code of the one
 before, and the document one over the last. With the keys of an encrypted store at hand they are
-keyed, so that nobody without these can make a trail that looks right.
+keyed, so that nobody without these can make a trail that looks right. That one is gone as a
+whole, the saga's row tells: see :mod:`~sagaz_core.storage.trail_anchor`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import ormsgpack
 
-from sagaz_core.errors import CorruptEntryError, StorageUnavailableError
+from sagaz_core.errors import CorruptEntryError, DecryptionError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend
-from sagaz_core.storage.backends.rows import RecordRow
+from sagaz_core.storage.backends.rows import RecordRow, SagaRow
 from sagaz_core.storage.codec import pack_with_markers, unpack, valid_text
 from sagaz_core.storage.times import from_micros, now_micros
+from sagaz_core.storage.trail_anchor import anchor, check, key_id
 from sagaz_core.storage.verification import Verification
+from sagaz_core.storage.wrapped_key import WrappedKey
 
 if TYPE_CHECKING:
     from sagaz_core.compliance.data_key import DataKey
@@ -113,10 +116,18 @@ async def append_event(
     for _ in range(_ATTEMPTS):
         changed = with_event(await backend.get(AUDIT, saga_id), saga_id, key, new)
         if await backend.put(changed, expected_version=changed.version - 1):
+            await anchor_trail(backend, changed, key)
             return changed
     raise StorageUnavailableError(
         f"the audit trail of {saga_id!r} is being written by somebody else; try again"
     )
+
+
+async def anchor_trail(backend: Backend, trail: RecordRow, key: DataKey | None) -> None:
+    """Have a saga's row tell that its trail, which was just stored, has come so far."""
+    if key is not None:
+        links, _ = _read(trail)
+        await anchor(backend, trail.id, key, len(links), links[-1].code)
 
 
 async def read_events(backend: Backend, saga_id: str) -> list[AuditEvent]:
@@ -125,16 +136,35 @@ async def read_events(backend: Backend, saga_id: str) -> list[AuditEvent]:
     return [_event_in(link.content) for link in links]
 
 
-async def verify_events(backend: Backend, saga_id: str, key: DataKey | None) -> Verification:
+async def verify_events(backend: Backend, row: SagaRow, key: DataKey | None) -> Verification:
     """Check each code of a saga's trail.
 
-    A trail that was put back whole, as it was at some earlier time, is as it was written.
+    A trail that was put back together with the saga's row, as both were at some earlier time, is
+    as it was written.
+
+    Args:
+        backend: where.
+        row: the saga's, read before.
+        key: that of the store's trails; None: it has none, or it is not at hand.
     """
+    saga_id = row.saga_id
     try:
         links, end = _read(await backend.get(AUDIT, saga_id))
         events = [_event_in(link.content) for link in links]
-    except CorruptEntryError as error:
+        told = WrappedKey.from_bytes(row.wrapped_key) if row.wrapped_key is not None else None
+    except (CorruptEntryError, DecryptionError) as error:
         return Verification(status="tampered", reason=str(error))
+    if told is not None and key is not None:
+        codes = [b"", *(link.code for link in links)]
+        fit = check(told, key, saga_id, codes[told.events] if told.events < len(codes) else None)
+        if fit == "another key":
+            return Verification(status="unverified", reason="its key is not at hand")
+        if fit == "gone":
+            return Verification(
+                status="tampered",
+                reason=f"the audit trail of {saga_id!r} is not the one that was written: it, or "
+                "the end of it, is gone, or what its row tells of it is",
+            )
     if not links and key is None:
         return Verification(
             status="unverified", reason="there is none, and no key to tell whether there was one"
@@ -178,11 +208,6 @@ async def code_of_event(backend: Backend, saga_id: str, number: int) -> bytes | 
     """Return the code of one of a saga's events; None: it has none of that number."""
     links, _ = _read(await backend.get(AUDIT, saga_id))
     return links[number - 1].code if 0 < number <= len(links) else None
-
-
-def key_id(key: DataKey | None) -> bytes:
-    """Return what tells one key from another; empty: there is none."""
-    return key.code(b"which key this is")[:4] if key is not None else b""
 
 
 def is_beginning(earlier: RecordRow, later: RecordRow) -> bool:

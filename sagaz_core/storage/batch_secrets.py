@@ -20,7 +20,9 @@ async def encrypt_batch(protection: Protection, entry: BatchLogEntry) -> BatchLo
     key = await protection.new_key(_owner(entry.batch_id))
     content = pack([dict(entry.selection), dict(entry.options)])
     encrypted = key.key.encrypt(content, _place(entry.batch_id))
-    return replace(entry, selection={}, options={WRAPPED: key.wrapped, ENCRYPTED: encrypted})
+    return replace(
+        entry, selection={}, options={WRAPPED: key.wrapped.to_bytes(), ENCRYPTED: encrypted}
+    )
 
 
 async def decrypt_batch(protection: Protection | None, entry: BatchLogEntry) -> BatchLogEntry:

@@ -26,6 +26,7 @@ from sagaz_core.storage.store_secrets import (
     read_store_secrets,
     write_store_secrets,
 )
+from sagaz_core.storage.wrapped_key import WrappedKey
 
 if TYPE_CHECKING:
     from sagaz_core.storage.striking import Striker
@@ -40,8 +41,8 @@ class SagaKey(NamedTuple):
 
     key: DataKey
     since: int
-    wrapped: bytes
-    """As the saga's row holds it."""
+    wrapped: WrappedKey
+    """As it was in the saga's row when it was made or read."""
 
 
 class Protection:
@@ -62,7 +63,7 @@ class Protection:
         self._provider: KeyProvider | None = (
             None if isinstance(manager.keys, Passphrase) else manager.keys
         )
-        self._keys: OrderedDict[tuple[str, bytes], SagaKey] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, int, bytes], SagaKey] = OrderedDict()
         self.strikers: OrderedDict[str, Striker] = OrderedDict()
         """By saga, what takes the secrets that it has had in this process out of texts."""
 
@@ -154,19 +155,20 @@ class Protection:
         """
         assert self._provider is not None
         key = new_key()
-        wrapped = ormsgpack.packb([since, await asking.wrap(self._provider, key)])
+        wrapped = WrappedKey(since, await asking.wrap(self._provider, key))
         return self._keep(owner, SagaKey(DataKey(key, _place(owner, since)), since, wrapped))
 
     async def opened_key(self, owner: str, wrapped_key: bytes) -> SagaKey:
         """Return the key that was made for an owner; raises DecryptionError: it is not at hand."""
-        known = self._keys.get((owner, wrapped_key))
+        wrapped = WrappedKey.from_bytes(wrapped_key)
+        known = self._keys.get((owner, wrapped.since, wrapped.by_provider))
         if known is not None:
             return known
         if self._provider is None:
             raise DecryptionError("its key is not at hand; give the keys of the store")
-        since, wrapped = _parts(wrapped_key)
-        key = DataKey(await asking.unwrap(self._provider, wrapped), _place(owner, since))
-        return self._keep(owner, SagaKey(key, since, wrapped_key))
+        opened = await asking.unwrap(self._provider, wrapped.by_provider)
+        key = DataKey(opened, _place(owner, wrapped.since))
+        return self._keep(owner, SagaKey(key, wrapped.since, wrapped))
 
     async def saga_key(self, row: SagaRow) -> SagaKey:
         """Return the key of a saga that has one; raises DecryptionError if it is not at hand."""
@@ -184,7 +186,8 @@ class Protection:
     def is_current(self, wrapped_key: bytes) -> bool:
         """Whether a saga's key is wrapped with the current key, as far as that can be told."""
         ring = self.ring
-        return ring is not None and KeyRing.key_of(_parts(wrapped_key)[1]) == ring.ids[0]
+        by_provider = WrappedKey.from_bytes(wrapped_key).by_provider
+        return ring is not None and KeyRing.key_of(by_provider) == ring.ids[0]
 
     async def rewrap_store_secrets(self) -> None:
         """Wrap the store's own key anew with the current key of the provider.
@@ -215,10 +218,9 @@ class Protection:
         provider = self._provider
         assert provider is not None
         assert row.wrapped_key is not None
-        since, wrapped = _parts(row.wrapped_key)
-        return ormsgpack.packb(
-            [since, await asking.wrap(provider, await asking.unwrap(provider, wrapped))]
-        )
+        wrapped = WrappedKey.from_bytes(row.wrapped_key)
+        key = await asking.unwrap(provider, wrapped.by_provider)
+        return wrapped._replace(by_provider=await asking.wrap(provider, key)).to_bytes()
 
     def let_go(self, saga_ids: Collection[str]) -> None:
         """Keep the keys and secrets of some sagas at hand no longer."""
@@ -228,7 +230,7 @@ class Protection:
             self.strikers.pop(saga_id, None)
 
     def _keep(self, owner: str, key: SagaKey) -> SagaKey:
-        self._keys[owner, key.wrapped] = key
+        self._keys[owner, key.since, key.wrapped.by_provider] = key
         while len(self._keys) > _KEPT:
             self._keys.popitem(last=False)
         return key
@@ -236,21 +238,6 @@ class Protection:
 
 def _place(owner: str, since: int) -> bytes:
     return ormsgpack.packb([owner, since])
-
-
-def _parts(wrapped_key: bytes) -> tuple[int, bytes]:
-    try:
-        since, wrapped = ormsgpack.unpackb(wrapped_key)
-        if type(since) is int and type(wrapped) is bytes:
-            return since, wrapped
-    except (ValueError, TypeError):
-        pass
-    raise DecryptionError("its wrapped key is damaged")
-
-
-def provider_part(wrapped_key: bytes) -> bytes:
-    """Return what the provider made of a saga's key; raises DecryptionError if it is damaged."""
-    return _parts(wrapped_key)[1]
 
 
 def text_length(value: Any) -> int:

@@ -497,8 +497,8 @@ class StoreReader:
         """
         from sagaz_core.storage.audit_trail import verify_events
 
-        await self._row(saga_id)
-        return await verify_events(self.backend, saga_id, await self._audit_key(writes=False))
+        row = await self._row(saga_id)
+        return await verify_events(self.backend, row, await self._audit_key(writes=False))
 
     # -- families and replays
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSummary
-from sagaz_core.storage.audit_trail import NewEvent, append_event, with_event
+from sagaz_core.storage.audit_trail import NewEvent, anchor_trail, append_event, with_event
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.holding import HOLD, Hold, hold_in
@@ -76,7 +76,9 @@ class ReplayLogWriter:
         hold = known.hold if known else hold_in(found[0])
         if not is_stored:
             record = await self._put(record)
-        if not is_told:
+        if is_told:
+            await anchor_trail(self._backend, trail, key)
+        else:
             trail = await append_event(self._backend, original_id, key, event)
         if hold is not None and record.expires is not None:
             await self._put(replace(record, expires=None))

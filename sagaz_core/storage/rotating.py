@@ -19,7 +19,7 @@ from sagaz_core.process import process_owner
 from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.authentication import check_entries, check_row, entry_code, row_code
 from sagaz_core.storage.backends.base import Backend
-from sagaz_core.storage.backends.rows import EntryRow, SagaQuery
+from sagaz_core.storage.backends.rows import EntryRow, SagaQuery, SagaRow
 from sagaz_core.storage.batch_log import (
     BATCH_LOG,
     WRAPPED,
@@ -29,11 +29,12 @@ from sagaz_core.storage.batch_log import (
 )
 from sagaz_core.storage.batch_secrets import decrypt_batch, encrypt_batch
 from sagaz_core.storage.codec import pack, unpack
-from sagaz_core.storage.protection import Protection, SagaKey, provider_part
+from sagaz_core.storage.protection import Protection, SagaKey
 from sagaz_core.storage.reencoding import Reencoding
 from sagaz_core.storage.sealing import place_of
 from sagaz_core.storage.store_secrets import read_store_secrets
 from sagaz_core.storage.walking import every_saga
+from sagaz_core.storage.wrapped_key import WrappedKey
 
 _ATTEMPTS = 10
 
@@ -136,7 +137,7 @@ async def key_uses(backend: Backend, protection: Protection | None) -> list[KeyU
 
 
 def _key_of(wrapped_key: bytes) -> str:
-    return KeyRing.key_of(provider_part(wrapped_key)) or ""
+    return KeyRing.key_of(WrappedKey.from_bytes(wrapped_key).by_provider) or ""
 
 
 async def _rotate_batches(backend: Backend, protection: Protection) -> None:
@@ -178,13 +179,22 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     reencoding = Reencoding(reencryption.change, reencryption.sign)
     changed = [reencoding.next(entry) for entry in entries]
     head = changed[-1] if changed else None
-    keyed = row._replace(wrapped_key=new.wrapped, keyframe=head.keyframe if head else row.keyframe)
-    keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
     # First on record: without it, bytes that are others than they were would seem altered.
     event = NewEvent(event="encrypted anew", by=process_owner(), details={})
     await append_event(backend, saga_id, await protection.audit_key(writes=True), event)
+    keyed = await _with_key(backend, row, new)
+    keyed = keyed._replace(keyframe=head.keyframe if head else row.keyframe)
+    keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
     replaced = await backend.replace(keyed, changed, expected_head=row.head)
     return "rotated" if replaced else "running"
+
+
+async def _with_key(backend: Backend, row: SagaRow, new: SagaKey) -> SagaRow:
+    """Return a saga's row with another key, and what it tells of its audit trail by now."""
+    now = await backend.saga(row.saga_id)
+    told = now.wrapped_key if now is not None else None
+    known = WrappedKey.from_bytes(told) if told is not None else new.wrapped
+    return row._replace(wrapped_key=known._replace(by_provider=new.wrapped.by_provider).to_bytes())
 
 
 class _Reencryption:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Self
 
+from sagaz_core.storage.audit_trail import head_of_trail
 from sagaz_core.storage.authentication import entry_code, row_code
+from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.chain import State
 from sagaz_core.storage.protection import Protection, SagaKey
 from sagaz_core.storage.sealing import Protected, StateSealer
 from sagaz_core.storage.striking import striker_of
+from sagaz_core.storage.trail_anchor import anchored
 
 
 class SagaSecrets:
@@ -31,13 +34,16 @@ class SagaSecrets:
         )
 
     @classmethod
-    async def open(cls, protection: Protection, saga_id: str, row: SagaRow | None) -> Self:
+    async def open(
+        cls, protection: Protection, backend: Backend, saga_id: str, row: SagaRow | None
+    ) -> Self:
         """Have a saga's key at hand, or make it: from now on its secrets are encrypted.
 
         A key that was made is stored with the first checkpoint that it encrypts, or not at all.
 
         Args:
             protection: which values are secrets.
+            backend: the store.
             saga_id: the saga.
             row: its row; None: it is new.
 
@@ -50,6 +56,10 @@ class SagaSecrets:
         if not protection.manager.encrypts:
             return cls(protection, saga_id, None)
         key = await protection.new_key(saga_id, 1 if row is None else row.head + 1)
+        audit_key = await protection.audit_key(writes=True)
+        if audit_key is not None:
+            trail = (0, b"") if row is None else await head_of_trail(backend, saga_id)
+            key = key._replace(wrapped=anchored(key.wrapped, audit_key, saga_id, *trail))
         return cls(protection, saga_id, key)
 
     def strike(self, capture: Capture) -> Capture:
@@ -72,4 +82,6 @@ class SagaSecrets:
         """Return a saga's row with its wrapped key and code, given that of its latest entry."""
         if self._key is None:
             return row
-        return row._replace(wrapped_key=self._key.wrapped, mac=row_code(self._key.key, row, head))
+        return row._replace(
+            wrapped_key=self._key.wrapped.to_bytes(), mac=row_code(self._key.key, row, head)
+        )

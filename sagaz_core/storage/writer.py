@@ -228,7 +228,9 @@ class SagaWriter:
             return
         from sagaz_core.storage.saga_secrets import SagaSecrets
 
-        self._secrets = await SagaSecrets.open(self._protection, self.saga_id, self._row)
+        self._secrets = await SagaSecrets.open(
+            self._protection, self._backend, self.saga_id, self._row
+        )
 
     async def _own(self, lo: int, hi: int) -> bool:
         """Whether the entries from one to another are this writer's, unknown to it until now.

@@ -14,6 +14,7 @@ from sagaz_core.errors import ReadOnlyStoreError, SagaNotFoundError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.audit_trail import AUDIT
 from sagaz_core.storage.backends import InMemorySnapshotStorage
+from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.storage import SnapshotStorage
 
 SECRETS = ComplianceConfig(
@@ -115,17 +116,57 @@ async def test_an_event_that_is_altered_or_brought_from_another_saga_is_found_ou
     assert await status(storage) == "tampered"
 
 
+async def _put_back(storage: SnapshotStorage, older: RecordRow) -> None:
+    now = await storage.backend.get(AUDIT, "o1")
+    assert now is not None
+    back = replace(older, version=now.version + 1)
+    assert await storage.backend.put(back, expected_version=now.version)
+
+
+@pytest.mark.parametrize("rotation", [None, "keys", "secrets"])
+async def test_a_trail_that_is_put_back_to_an_earlier_one_is_found_out(
+    rotation: str | None, any_storage: SnapshotStorage
+) -> None:
+    """Without it, who looked at a secret could put the trail back to before that."""
+    storage = SnapshotStorage(any_storage.backend, compliance=SECRETS)
+    ended = SagaSnapshot(
+        saga_id="o1", saga_name="Order", context={"card": "4111"}, status="failed", kind="failed"
+    )
+    await storage.save_snapshot(ended)
+    await storage.record_event("o1", "held", by="ada")
+    older = await storage.backend.get(AUDIT, "o1")
+    assert older is not None
+    await storage.record_event("o1", "revealed", by="eve")
+    if rotation is not None:
+        report = await storage.rotate_keys(reencrypt=rotation == "secrets")
+        assert report.running == 0
+    assert await status(storage) == "verified"
+    await _put_back(storage, older)
+    assert await status(storage) == "tampered"
+
+
+async def test_events_from_before_encryption_are_known_to_be_there() -> None:
+    """Without it, nobody would miss them."""
+    plain = await store(None)
+    await fill(plain)
+    storage = SnapshotStorage(plain.backend, compliance=SECRETS)
+    await storage.save_snapshot(
+        SagaSnapshot(saga_id="o1", saga_name="Order", context={"card": "4111"})
+    )
+    assert await status(storage) == "unverified"
+    await _change(storage, lambda links: links[:1])
+    assert await status(storage) == "tampered"
+
+
 async def test_with_codes_that_need_no_key_it_is_never_verified() -> None:
     """Without it, whoever strips the keyed codes could put unkeyed ones in their place."""
     storage = await store()
     await fill(storage)
-    record = await storage.backend.get(AUDIT, "o1")
-    assert record is not None
     keyless = SnapshotStorage(storage.backend)
-    forged = replace(record, body=record.body[:1] + ormsgpack.packb([[], b""]), version=4)
-    assert await storage.backend.put(forged, expected_version=record.version)
     await fill(keyless)
     assert await status(storage) == "unverified"
+    await _change(storage, lambda links: [])
+    assert await status(storage) == "tampered"
 
 
 async def test_looking_only_records_nothing_and_there_is_no_trail_of_nobody() -> None:

@@ -43,8 +43,8 @@ from sagaz_core.storage.meta import (
     unpack_replay_log,
     unpack_run,
 )
-from sagaz_core.storage.protection import provider_part
 from sagaz_core.storage.store_secrets import StoreSecrets, _secrets_in, _secrets_out
+from sagaz_core.storage.wrapped_key import WrappedKey
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 ERROR: Final = StepError("E", "went wrong", "Traceback")
@@ -128,7 +128,7 @@ DECODERS: Final[dict[str, Decoder]] = {
         [_secrets_out(StoreSecrets(b"s" * 16, b"k" * 32, False))],
         OURS,
     ),
-    "wrapped key": (provider_part, [pack([1, b"wrapped"])], OURS),
+    "wrapped key": (WrappedKey.from_bytes, [WrappedKey(1, b"wrapped").to_bytes()], OURS),
     "key ring": (
         lambda data: KeyRing.parse(data.decode("latin-1")),
         [b"a=" + b"QUFB" * 10 + b"QUE=,b=x"],
