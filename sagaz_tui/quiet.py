@@ -33,15 +33,15 @@ class Quiet:
     lease_until: datetime | None = None
 
     @property
-    def words(self) -> str:
-        """Both in words."""
+    def words(self) -> tuple[str, str]:
+        """Each in words; the second is empty where it runs without a lease."""
         lease = f"; its lease holds until {self._clock}" if self._clock else ""
-        return f"nothing written for {self.seconds} s{lease}"
+        return f"nothing written for {self.seconds} s", lease
 
     @property
-    def short_words(self) -> str:
-        """Both in as few words as can be understood."""
-        return f"silent {self.seconds} s" + (f", lease to {self._clock}" if self._clock else "")
+    def short_words(self) -> tuple[str, str]:
+        """Each in as few words as can be understood."""
+        return f"silent {self.seconds} s", f", lease to {self._clock}" if self._clock else ""
 
     @property
     def _clock(self) -> str:

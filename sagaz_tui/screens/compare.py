@@ -18,10 +18,10 @@ from sagaz_tui.text import short_duration, visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.comparison_list import ComparisonList
 from sagaz_tui.widgets.key_footer import KeyFooter
-from sagaz_tui.widgets.lines import Line, Span, TextPane
+from sagaz_tui.widgets.lines import Span, TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
-from sagaz_tui.widgets.safe_text import clip_middle
-from sagaz_tui.widgets.saga_title import link_words, saga_words
+from sagaz_tui.widgets.saga_title import id_words, link_words, saga_words
+from sagaz_tui.widgets.title_parts import Part, Parts, fitted
 
 if TYPE_CHECKING:
     from sagaz_core.history.compare import Comparison
@@ -189,26 +189,23 @@ class CompareScreen(SagazScreen[None]):
         ):
             found = self._found
             saga = None if found is None else (found.a, found.b)[number]
-            left: Line = (Span(f" {name} ", "live", bold=True),)
-            right: Line = ()
+            left: Parts = (Part((Span(f" {name} ", "live", bold=True),)),)
+            right: Parts = ()
             if saga is None:
-                left += (Span(f" {visible(saga_id)}", "text", bold=True),)
+                left += id_words(saga_id)
             else:
-                # What tells two runs apart stays in sight, and so does how each stands.
-                short = clip_middle(saga.saga_id, max(self.size.width // 2 - 8, 24))
-                named = replace(saga, saga_id=short)
-                if self._is_ghost(saga.recovered_by):
-                    named = replace(named, recovered_by=None)
-                left += saga_words(named, None, ghost=self._is_ghost(saga_id))
+                if saga.recovered_by in self._ids:
+                    saga = replace(saga, recovered_by=None)
+                left += saga_words(saga, None, ghost=self._is_ghost(saga_id))
                 took = short_duration((saga.updated_at - saga.started_at).total_seconds())
-                right = (Span(f"{took} ", "muted"),)
+                right = (Part((Span(f"{took} ", "muted"),)),)
             if self._is_ghost(saga_id):
-                right = (Span(f"{GHOST_WORDS} ", "ghost"),)
+                right = (Part((Span(f"{GHOST_WORDS} ", "ghost"),)),)
             elif self._rehearsal is None and not number:
                 right += link_words(
                     settings.production, new=0, stale=self._stale, limits=settings.limits
                 )
-            bar.show(left, right)
+            bar.show(*fitted(left, right, self.size.width))
 
     def on_comparison_list_laid_out(self) -> None:
         """Name the columns."""

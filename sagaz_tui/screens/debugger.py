@@ -279,11 +279,11 @@ class DebuggerScreen(ExplorerScreen):
 
         self.app.push_screen(StopScreen(replay, kill=kill), answered)
 
-    def _quiet_words(self) -> str:
+    def _quiet_words(self) -> tuple[str, str]:
         """What is to be known of a run that writes nothing just now."""
         view = self._view
         if self._stopping is not None and view is not None and view.saga.status == "executing":
-            return "stopping"
+            return "stopping", ""
         return super()._quiet_words()
 
     # ------------------------------------------------------------ log

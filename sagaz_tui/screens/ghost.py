@@ -13,7 +13,8 @@ from sagaz_tui.rehearsal_words import GHOST_WORDS
 from sagaz_tui.screens.compare import CompareScreen
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.widgets.key_footer import KeyFooter
-from sagaz_tui.widgets.lines import Line, Span
+from sagaz_tui.widgets.lines import Span
+from sagaz_tui.widgets.title_parts import Part, Parts
 
 _ONLY_REAL: Final = frozenset(
     f"debugger.{verb}"
@@ -70,8 +71,8 @@ class GhostScreen(ExplorerScreen):
         """The rehearsal's own store."""
         return self._memory
 
-    def _link_words(self) -> Line:
-        return (Span(f" {GHOST_WORDS} ", "ghost"),)
+    def _link_words(self) -> Parts:
+        return (Part((Span(f" {GHOST_WORDS} ", "ghost"),)),)
 
     async def action_compare(self) -> None:
         """Lay what did not happen beside the run that it was to grow from."""

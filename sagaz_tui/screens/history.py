@@ -24,10 +24,10 @@ from sagaz_tui.session import SagaSession, SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.debugger_panes import WIDE, DebuggerPanes
-from sagaz_tui.widgets.lines import Line, Span
-from sagaz_tui.widgets.saga_title import link_words, saga_words
+from sagaz_tui.widgets.saga_title import id_words, link_words, saga_words
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline
+from sagaz_tui.widgets.title_parts import Parts, fitted
 
 _BETWEEN_PICTURES: Final = 0.1
 _RETRY: Final = 1.0
@@ -63,7 +63,7 @@ class HistoryScreen(SagazScreen[None]):
         self._mark: int | None = None
         """A checkpoint that others are compared with."""
         # Kept, not looked up: an answer may still come while the screen is taken down.
-        self._panes = DebuggerPanes(self.app.size.width)
+        self._title, self._panes = Bar(id="title"), DebuggerPanes(self.app.size.width)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -78,7 +78,7 @@ class HistoryScreen(SagazScreen[None]):
         )
         self._quiet_watch = QuietWatch(self.storage, self._session, self._say_quiet)
         yield self.too_small()
-        yield Bar(id="title")
+        yield self._title
         yield Static(id="missing", markup=False)
         yield self._panes
 
@@ -101,6 +101,7 @@ class HistoryScreen(SagazScreen[None]):
     def on_resize(self, event: Resize) -> None:
         """Open the panes there is room for."""
         self._panes.open_for(event.size.width)
+        self._show_title()
 
     # ------------------------------------------------------------ what is known
 
@@ -157,6 +158,7 @@ class HistoryScreen(SagazScreen[None]):
         self.add_class("-missing")
         text = f"{visible(self.saga_id)} is not in this store, or not yet; esc goes back"
         self.query_one("#missing", Static).update(text)
+        self._show_title()
 
     def _say_stale(self, silence: Silence | None) -> None:
         self._stale = ""
@@ -218,11 +220,12 @@ class HistoryScreen(SagazScreen[None]):
     def _show_title(self) -> None:
         view = self._view
         failed = view.failure.step_name if view and view.failure else None
-        name = (Span(f" {visible(self.saga_id)} ", "text", bold=True),)
-        left = saga_words(view.saga, failed, ghost=self.IS_GHOST) if view else name
-        self.query_one("#title", Bar).show(left, self._link_words())
+        left = id_words(self.saga_id)
+        if view:
+            left = saga_words(view.saga, failed, ghost=self.IS_GHOST)
+        self._title.show(*fitted(left, self._link_words(), self.size.width))
 
-    def _link_words(self) -> Line:
+    def _link_words(self) -> Parts:
         """Which store this is, and how live the screen."""
         last = self._view.checkpoints.last_number if self._view else 0
         return link_words(
@@ -233,9 +236,9 @@ class HistoryScreen(SagazScreen[None]):
             quiet=self._quiet_words(),
         )
 
-    def _quiet_words(self) -> str:
+    def _quiet_words(self) -> tuple[str, str]:
         if self._quiet is None:
-            return ""
+            return "", ""
         return self._quiet.words if self.size.width >= WIDE else self._quiet.short_words
 
     def _show_moment(self, sequence: int) -> None:

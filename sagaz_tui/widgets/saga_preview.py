@@ -17,6 +17,7 @@ from sagaz_tui.widgets.context_tree import context_line, value_column
 from sagaz_tui.widgets.lines import Line, Span, TextPane, Token
 from sagaz_tui.widgets.safe_text import clip
 from sagaz_tui.widgets.saga_title import saga_words
+from sagaz_tui.widgets.title_parts import fitted
 from sagaz_tui.widgets.why_lines import error_lines
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def preview_lines(
     saga: SagaSummary, latest: SagaSnapshot | None, run: RunInfo, width: int
 ) -> list[Line]:
     """Return a saga's head, and of its newest checkpoint the error, the steps and the context."""
-    lines: list[Line] = [saga_words(saga, None), ()]
+    name, _ = fitted(saga_words(saga, None), (), width)
+    lines: list[Line] = [name, ()]
     if latest is None:
         return [*lines, (Span(" no checkpoint is left", "muted"),)]
     if latest.error is not None:

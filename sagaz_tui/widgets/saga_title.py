@@ -8,7 +8,8 @@ from sagaz_core.model import SagaSummary
 from sagaz_tui.rehearsal_words import end_words
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
-from sagaz_tui.widgets.lines import Line, Span, Token
+from sagaz_tui.widgets.lines import Span, Token
+from sagaz_tui.widgets.title_parts import Part, Parts, Turn
 
 if TYPE_CHECKING:
     from sagaz_core.model import ReplayStatus
@@ -23,23 +24,33 @@ _ROLLBACK: dict[str, str] = {
 _ENDS: dict[str, ReplayStatus] = {"completed": "success", "failed": "failed"}
 
 
-def saga_words(saga: SagaSummary, failed_step: str | None, *, ghost: bool = False) -> Line:
+def saga_words(saga: SagaSummary, failed_step: str | None, *, ghost: bool = False) -> Parts:
     """Return a saga's id, class and state: ``✗ failed at charge_payment · rolled back``.
 
     Of a ``ghost``, which is rehearsed, how it would come out.
     """
-    spans = [
-        Span(f" {visible(saga.saga_id)}  ", "text", bold=True),
-        Span(f"{visible(saga.saga_name)}  ", "muted"),
-        *(_ghost_words(saga, failed_step) if ghost else _status_words(saga, failed_step)),
+    state = _ghost_words(saga, failed_step) if ghost else _status_words(saga, failed_step)
+    parts = [
+        *id_words(saga.saga_id),
+        Part((Span(f"{visible(saga.saga_name)}  ", "muted"),), Turn.NAME),
+        Part((state[0],)),
+        # How it was rolled back matters less once a replay has made up for it.
+        Part(tuple(state[1:]), Turn.ROLLBACK if saga.recovered else None),
     ]
     if saga.recovered:
-        spans.append(Span(f" · recovered by {visible(saga.recovered_by or '')}", "ok"))
+        replay = Span(visible(saga.recovered_by or ""), "ok")
+        parts += [Part((Span(" · recovered by ", "ok"),)), Part((replay,), Turn.ID)]
     if saga.parent_id is not None:
         origin = f" · replay of {visible(saga.parent_id)}"
         at = f" from #{saga.parent_sequence}" if saga.parent_sequence else ""
-        spans.append(Span(origin + at, "muted"))
-    return tuple(spans)
+        parts.append(Part((Span(origin + at, "muted"),), Turn.ORIGIN))
+    return tuple(parts)
+
+
+def id_words(saga_id: str) -> Parts:
+    """Return which saga this is."""
+    name = Part((Span(visible(saga_id), "text", bold=True),), Turn.ID)
+    return Part((Span(" "),)), name, Part((Span("  "),))
 
 
 def _ghost_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
@@ -69,22 +80,30 @@ def _status_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
     return [Span(f"{glyph('running')} running {step}", "live", bold=True)]
 
 
-def link_words(production: str, *, new: int, stale: str, limits: str, quiet: str = "") -> Line:
+def link_words(
+    production: str, *, new: int, stale: str, limits: str, quiet: tuple[str, str] = ("", "")
+) -> Parts:
     """Return the store's label and how live the screen is: ``LIVE``, ``+4 new`` or ``stale``.
 
-    ``quiet`` tells that a saga that runs has written nothing for long; empty: it has.
+    ``quiet`` tells that a saga that runs has written nothing for long, and what is known of its
+    lease; empty: it has.
     """
-    spans: list[Span] = []
+    parts: list[Part] = []
     if production:
-        spans.append(Span(f" {visible(production)} ", "changed", bold=True))
+        parts.append(Part((Span(f" {visible(production)} ", "changed", bold=True),)))
     if limits:
-        spans.append(Span(f" {limits} ", "muted"))
-    if quiet and not stale:
-        spans.append(Span(f" {quiet} ", "changed"))
+        parts.append(Part((Span(f" {limits} ", "muted"),), Turn.LIMITS))
+    said, lease = quiet
+    if said and not stale:
+        parts += [
+            Part((Span(f" {said}", "changed"),), Turn.QUIET),
+            Part((Span(lease, "changed"),), Turn.LEASE),
+            Part((Span(" "),), Turn.QUIET),
+        ]
     if stale:
-        spans.append(Span(f" {stale} ", "changed", bold=True))
+        parts.append(Part((Span(f" {stale} ", "changed", bold=True),)))
     elif new:
-        spans.append(Span(f" +{new} new (G) ", "live", bold=True))
+        parts.append(Part((Span(f" +{new} new (G) ", "live", bold=True),)))
     else:
-        spans.append(Span(" LIVE ", "live"))
-    return tuple(spans)
+        parts.append(Part((Span(" LIVE ", "live"),)))
+    return tuple(parts)

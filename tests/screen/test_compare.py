@@ -285,7 +285,7 @@ async def test_long_ids_keep_in_sight_what_tells_them_apart_and_how_they_stand(
     await replay_parcel(store, long)
     async with comparing(store, long, f"{long}~r1") as pilot:
         first, second = painted(pilot.app).splitlines()[:2]
-        assert re.search(r" a  checkout.*….*-parcel  ReplayedParcel  ✗ failed", first)
+        assert re.search(r" a  checkout.*….*-parcel  ✗ failed at charge", first)
         assert re.search(r" b  checkout.*….*-parcel~r1  ReplayedParcel  ✓ completed", second)
         head = next(line for line in painted(pilot.app).splitlines() if "STEP" in line)
         assert re.search(r"a .*…\S*-parcel b .*…\S*parcel~r1 ", head)

@@ -76,8 +76,9 @@ async def test_one_that_has_ended_or_writes_is_not_quiet(storage: SnapshotStorag
 
 
 def test_without_a_lease_nothing_is_said_of_one() -> None:
-    assert Quiet(14).words == "nothing written for 14 s"
-    assert Quiet(14).short_words == "silent 14 s"
+    assert Quiet(14).words == ("nothing written for 14 s", "")
+    assert Quiet(14).short_words == ("silent 14 s", "")
     until_when = datetime(2026, 7, 3, 3, 12, 7, tzinfo=UTC)
     clock = f"{until_when.astimezone():%H:%M:%S}"
-    assert Quiet(14, until_when).words == f"nothing written for 14 s; its lease holds until {clock}"
+    lease = f"; its lease holds until {clock}"
+    assert Quiet(14, until_when).words == ("nothing written for 14 s", lease)
