@@ -10,7 +10,7 @@ from tests.end_to_end.terminal import SAGAZ, Terminal
 from tests.screen.hostile import hostile_snapshots
 from tests.screen.recorded import record
 
-UNWANTED = (b"\x1b]0;", b"\x1b]52;", "\u202e".encode(), "\x9b".encode())
+UNWANTED = (b"\x1b]0;", b"\x1b]2;", b"\x1b]52;", "\u202e".encode(), "\x9b".encode())
 """The beginnings of what the context would do to the terminal, as bytes."""
 
 

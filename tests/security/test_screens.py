@@ -6,25 +6,41 @@ lines, or be a link that quits the program, or that leads to somebody's server.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import pytest
 from rich.cells import cell_len
 from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 
+import sagaz_tui.screens
+from sagaz_core import SagaReplay
+from sagaz_core.model import BatchLogEntry
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.cli.stores import open_existing
+from sagaz_tui.replay_output import new_output, new_request_id
+from sagaz_tui.screens.stop import StopScreen
 from sagaz_tui.settings import load_settings
+from sagaz_tui.stopping import Stoppable
 from tests.screen.looking import painted, press, until, until_painted
-from tests.security.hostile import hostile_file
+from tests.security.hostile import EVIL, PRINTED, hostile_file
+from tests.security.hostile_shop import fail_hostile
 
-KEYS: Final = (
+LOOKING: Final = (
     # the list, and what opens from it
-    *("j", "k", "space", "E", "E", "escape", "s", "s", "s", "3"),
+    *("j", "k", "space", "E", "E", "escape", "s", "s", "s", "3", "G"),
     *(("d", "PlanScreen"), ("escape", "SagasScreen")),
-    *(("B", "BatchesScreen"), ("escape", "SagasScreen")),
+    *(("B", "BatchesScreen"), "j", ("enter", "BatchScreen"), "j", ("R", "BatchResumeScreen")),
+    *("i", ("escape", "BatchScreen"), ("escape", "SagasScreen")),
     *(("?", "HelpScreen"), ("escape", "SagasScreen")),
+    # two that are marked
+    *("space", "k", "space", ("c", "CompareScreen"), "n", "x", "l", "G", "ctrl+d"),
+    ("escape", "SagasScreen"),
     # the debugger, pane by pane
     ("enter", "DebuggerScreen"),
     *("h", "h", "l", "f", "F", "g", "G", "-", "=", "j", "j", "j", "enter", "enter", "w", "]"),
@@ -33,8 +49,23 @@ KEYS: Final = (
     *(("t", "LineageScreen"), "j", ("escape", "DebuggerScreen")),
     *(("d", "PlanScreen"), "j", ("escape", "DebuggerScreen")),
     *((":", "PaletteScreen"), ("escape", "DebuggerScreen")),
-    *("e", "tab", "escape", "/", "escape", "y", "Y"),
+    *("e", "tab", "escape", "/", "escape", ("y", "CopyScreen"), "j", ("escape", "DebuggerScreen")),
+    *(("Y", "CopyScreen"), ("escape", "DebuggerScreen")),
 )
+REPLAYING: Final = (
+    # a replay that ran, its log and its original beside it
+    *("p", "j", "g", "G", "escape", ("c", "CompareScreen"), "n", "n", "G"),
+    ("escape", "DebuggerScreen"),
+    # another plan of it, where it starts, and its rehearsal
+    *(("d", "PlanScreen"), "a", "j", ("r", "StartScreen"), "k", ("escape", "PlanScreen")),
+    *(("s", "RehearsalScreen"), "j", ("c", "CompareScreen"), "n", ("escape", "RehearsalScreen")),
+    *(("enter", "GhostScreen"), "l", "3", "3", "escape", ("escape", "RehearsalScreen")),
+    *(("escape", "PlanScreen"), ("escape", "DebuggerScreen")),
+    # the list once more, and all of them as one batch
+    *(("escape", "SagasScreen"), "3", "*", ("R", "BatchPreviewScreen"), "j", "j", "e", "escape"),
+    ("escape", "SagasScreen"),
+)
+UNDER_WAY: Final = re.compile("(planning|rehearsing|reading|comparing).*…")
 
 
 def assert_harmless(app: App[None]) -> None:
@@ -49,28 +80,88 @@ def assert_harmless(app: App[None]) -> None:
                 assert "@click" not in segment.style.meta
 
 
-async def test_on_every_screen_it_is_only_text(tmp_path: Path) -> None:
-    """Without it, a name could lie over other lines, quit the program, or link to a server."""
-    path = await hostile_file(tmp_path / "sagaz.db")
-    settings = load_settings(folder=tmp_path, environ={}, storage_url=str(path))
-    app = SagazApp(open_existing(settings, read_only=True), settings, ascii=False)
+async def hostile_folder(folder: Path) -> Path:
+    """Make a store of sagas that are only looked at, others that are replayed, and a batch."""
+    path = await hostile_file(folder / "sagaz.db")
+    request_id = new_request_id()
+    new_output(request_id).write_text(f"{EVIL}\n" * 40, encoding="utf-8")
+    async with SQLiteSnapshotStorage(path) as storage:
+        await fail_hostile(storage, "h1", "h2")
+        replayed = await SagaReplay("h1", storage, initiated_by=EVIL).from_checkpoint(
+            PRINTED,
+            context_override={"paid": True, f"set{EVIL}": EVIL},
+            reason=EVIL,
+            request_id=request_id,
+        )
+        assert replayed.status == "success", replayed
+        await storage.save_batch(
+            BatchLogEntry(
+                batch_id="batch-1",
+                items=(("h2", f"S{EVIL}", EVIL, None), ("o1", f"S{EVIL}", None, EVIL)),
+                selection={"name": EVIL, "tags": {PRINTED: PRINTED}},
+                options={"overrides": [["/paid", "=", EVIL]]},
+                initiated_by=EVIL,
+                reason=EVIL,
+                status="stopped",
+                stopped_because=EVIL,
+                counts={"failed": 1},
+            )
+        )
+    return path
+
+
+async def walk(pilot: Pilot[None], keys: Iterable[str | tuple[str, str]]) -> str:
+    """Press keys, see that each screen is harmless, and return all that was painted."""
     seen = ""
-    visited: set[str] = set()
+    for step in keys:
+        key, screen = step if isinstance(step, tuple) else (step, "")
+        press(pilot, key)
+        if screen:
+            await until(pilot, lambda name=screen: _is(pilot.app.screen, name), f"{key} {screen}")
+            await until(pilot, lambda: not UNDER_WAY.search(painted(pilot.app)), f"all of {screen}")
+        await pilot.pause()
+        assert_harmless(pilot.app)
+        seen += painted(pilot.app)
+    return seen
+
+
+async def test_on_every_screen_it_is_only_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it, a name could lie over other lines, quit the program, or link to a server."""
+    path = await hostile_folder(tmp_path)
+    # What cannot be copied is shown instead.
+    monkeypatch.setenv("TERM_PROGRAM", "Apple_Terminal")
+    settings = load_settings(
+        folder=tmp_path,
+        environ={"SAGAZ_SAGAS": "tests.security.hostile_shop"},
+        storage_url=str(path),
+    )
+    app = SagazApp(open_existing(settings, read_only=True), settings, ascii=False)
     async with app.run_test(size=(140, 36)) as pilot:
         await until_painted(pilot, "o1")
-        for step in KEYS:
-            key, screen = step if isinstance(step, tuple) else (step, "")
-            press(pilot, key)
-            if screen:
-                await until(pilot, lambda name=screen: _is(app.screen, name), f"{key} {screen}")
-            await pilot.pause()
-            assert_harmless(app)
-            visited.add(type(app.screen).__name__)
-            seen += painted(app)
-    assert visited >= {step[1] for step in KEYS if isinstance(step, tuple)}
+        seen = await walk(pilot, LOOKING)
+        app.push_screen(StopScreen(Stoppable(1, (EVIL, PRINTED), 1, undoing=False), kill=True))
+        seen += await walk(pilot, [("tab", "StopScreen"), ("escape", "DebuggerScreen")])
+    app = SagazApp(open_existing(settings, read_only=True), settings, "h1~r1", ascii=False)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await until_painted(pilot, "h1~r1")
+        seen += await walk(pilot, REPLAYING)
     # It was there to be seen.
     for part in ("\\x1b]52;", "\\x1b[2J", "\\u202e", "\\x9b", "[@click=app.quit]"):
         assert part in seen
+
+
+def test_it_is_every_screen() -> None:
+    """Without it, a screen that is made tomorrow would not be looked at."""
+    walked = {step[1] for step in (*LOOKING, *REPLAYING) if isinstance(step, tuple)}
+    written = {
+        name
+        for file in Path(sagaz_tui.screens.__file__).parent.glob("*.py")
+        for name in re.findall(r"^class (\w+Screen)\(", file.read_text("utf-8"), re.MULTILINE)
+    }
+    shared = {"SagazScreen", "HistoryScreen", "ExplorerScreen"}
+    assert written - shared - {"StopScreen"} == walked
 
 
 def _is(screen: Screen[object], name: str) -> bool:

@@ -57,12 +57,17 @@ COMMANDS: Final = (
     ("audit", "verify"),
     ("audit", "verify", "--head"),
     ("hold",),
+    ("hold", "o2", "--reason", EVIL),
+    ("forget", "o2", "--yes"),
+    ("resume", "o1"),
     ("keys", "list"),
     ("doctor", "--deep"),
     ("prune", "--dry-run"),
     ("config",),
     ("export", "o1", "-o", "{tmp}/a\x1b[2J.sagaz"),
     ("export", "o1", "-o", "{tmp}/test_a.py", "--pytest"),
+    ("copy", "--from", "{tmp}/a\x1b[2J.sagaz", "--to", "{tmp}/\x1b[2J.db"),
+    ("import", "{tmp}/a\x1b[2J.sagaz"),
 )
 WRONG: Final = (
     ("show", EVIL),
