@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SagaClassNotFoundError,
         SagaDefinitionError,
         SagaFactoryError,
+        SagaForgottenError,
         SagaNotFoundError,
         SagazError,
         SchemaTooNewError,
@@ -101,8 +102,9 @@ _NAMES = {
         "DuplicateSnapshotError ForcedFailureError HeadConflictError InvalidSagaIdError "
         "LeaseLostError NotASagazStoreError NotFoundError NotResumableError "
         "OverrideError PlanChangedError ReadOnlyStoreError ReplayInProgressError RunRefusedError "
-        "SagaClassNotFoundError SagaDefinitionError SagaFactoryError SagaNotFoundError SagazError "
-        "SchemaTooNewError SnapshotCaptureError SnapshotNotFoundError StepTimeoutError "
+        "SagaClassNotFoundError SagaDefinitionError SagaFactoryError SagaForgottenError "
+        "SagaNotFoundError SagazError SchemaTooNewError SnapshotCaptureError "
+        "SnapshotNotFoundError StepTimeoutError "
         "StorageError StorageUnavailableError StoreLostError UsageError"
     ),
     "history.blame": "blame",
@@ -180,6 +182,7 @@ __all__ = [
     "SagaConfig",
     "SagaDefinitionError",
     "SagaFactoryError",
+    "SagaForgottenError",
     "SagaNotFoundError",
     "SagaRecorder",
     "SagaReplay",

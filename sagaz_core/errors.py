@@ -51,12 +51,12 @@ class SagaNotFoundError(NotFoundError):
 
 
 class SagaForgottenError(SagaNotFoundError):
-    """The saga's family was erased; the message says when and by whom."""
+    """The saga's family was erased, as is on record; the message says when and by whom."""
 
     def __init__(self, saga_id: str, at: str, by: str) -> None:
         super().__init__(saga_id)
         self.args = (
-            f"saga {saga_id!r} was forgotten at {at} by {by}; nothing of its family is left",
+            f"saga {saga_id!r} was forgotten on {at} by {by}; nothing of its family is left",
         )
 
 

@@ -45,7 +45,7 @@ class Watch:
         session: SagaSession,
         *,
         changed: Callable[[], None],
-        missing: Callable[[], None],
+        missing: Callable[[SagaNotFoundError], None],
         stale: Callable[[Silence | None], None],
     ) -> None:
         self._storage = storage
@@ -77,8 +77,8 @@ class Watch:
     async def _look(self) -> None:
         try:
             news = await self._session.refresh()
-        except SagaNotFoundError:
-            self._missing()
+        except SagaNotFoundError as error:
+            self._missing(error)
             return
         if news:
             self._changed()
@@ -131,7 +131,7 @@ class MomentReader:
                 # The screen paints this often at most; wishes in between are passed over.
                 await asyncio.sleep(_FRAME)
                 await self._read_ahead(sequence)
-            except StorageError:
+            except (StorageError, SagaNotFoundError):
                 # The watch says so, if it sees it too; one that waited may have seen nothing.
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wish.wait(), _RETRY_FIRST)

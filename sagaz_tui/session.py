@@ -67,10 +67,11 @@ class SagaSession:
             SagaNotFoundError: the saga is not there, or not yet.
             StorageError: the store cannot be read now.
         """
-        saga = await self._storage.get_saga(self.saga_id)
-        if saga is None:
+        try:
+            saga = await self._storage.get_existing_saga(self.saga_id)
+        except SagaNotFoundError:
             self._forget()
-            raise SagaNotFoundError(self.saga_id)
+            raise
         if self.view is not None and _began_anew(self.view.saga, saga):
             self._forget()
         known = self.view

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import ReplayLogEntry
 from sagaz_core.storage.listing import micros_of
 from sagaz_core.storage.reader import StoreReader
@@ -91,8 +90,7 @@ async def replays_of(storage: StoreReader, saga_id: str) -> list[AuditEntry]:
     Raises:
         SagaNotFoundError: there is no such saga.
     """
-    if await storage.get_saga(saga_id) is None:
-        raise SagaNotFoundError(saga_id)
+    await storage.get_existing_saga(saga_id)
     return [await _as_it_stands(storage, log) for log in await storage.list_replays(saga_id)]
 
 
@@ -108,7 +106,7 @@ async def _logs_of_family(storage: StoreReader, saga_id: str) -> list[ReplayLogE
         for log in (*await storage.list_replays(member), *([own] if own else [])):
             logs[log.replay_id] = log
     if saga is None and not logs:
-        raise SagaNotFoundError(saga_id)
+        await storage.get_existing_saga(saga_id)
     return sorted(logs.values(), key=lambda log: (log.started_at, log.replay_id), reverse=True)
 
 

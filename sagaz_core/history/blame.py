@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SnapshotNotFoundError
+from sagaz_core.errors import CorruptEntryError, SnapshotNotFoundError
 from sagaz_core.model import MISSING, CheckpointSummary, KeyTouch, Kind
 from sagaz_core.storage.reader import StoreReader
 
@@ -54,8 +54,7 @@ async def blame(
     """
     touches = await storage.list_changes(saga_id, key=key, limit=limit)
     if not touches:
-        if await storage.get_saga(saga_id) is None:
-            raise SagaNotFoundError(saga_id)
+        await storage.get_existing_saga(saga_id)
         return []
     return await blame_touches(storage, saga_id, touches)
 

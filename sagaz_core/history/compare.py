@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.history.alignment import align
 from sagaz_core.history.diff import diff
 from sagaz_core.history.left_by_steps import Progress, compare_what_steps_left
@@ -66,7 +65,7 @@ async def compare(
     Raises:
         SagaNotFoundError: there is no such saga.
     """
-    first, second = await _summary(storage, a), await _summary(storage, b)
+    first, second = await storage.get_existing_saga(a), await storage.get_existing_saga(b)
     a_runs, b_runs = await read_step_runs(storage, first), await read_step_runs(storage, second)
     changes = await compare_what_steps_left(storage, a, b, progress)
     beginnings = await _beginnings(storage, first, second)
@@ -85,13 +84,6 @@ async def compare(
         )
 
     return await asyncio.to_thread(compared)
-
-
-async def _summary(storage: StoreReader, saga_id: str) -> SagaSummary:
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
-    return saga
 
 
 async def _latest_state(storage: StoreReader, saga_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sagaz_core.errors import NotFoundError, SagaNotFoundError
+from sagaz_core.errors import NotFoundError
 from sagaz_core.history.evidence import Evidence, verify
 from sagaz_core.history.time_travel import SagaTimeTravel
 from sagaz_core.model import Status
@@ -63,9 +63,7 @@ async def compliance_audit(
     state = await SagaTimeTravel.get_state_at(
         saga_id=saga_id, timestamp=timestamp, snapshot_storage=storage
     )
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await storage.get_existing_saga(saga_id)
     if state is None:
         raise NotFoundError(
             f"saga {saga_id!r} had no checkpoint yet at {timestamp.isoformat()}; its first is of "

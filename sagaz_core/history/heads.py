@@ -14,7 +14,7 @@ from typing import Final
 
 import ormsgpack
 
-from sagaz_core.errors import SagaNotFoundError, UsageError
+from sagaz_core.errors import UsageError
 from sagaz_core.storage.audit_trail import AuditEvent, code_of_event, head_of_trail
 from sagaz_core.storage.backends.rows import SagaQuery, SagaRow
 from sagaz_core.storage.reader import StoreReader
@@ -119,9 +119,7 @@ async def query_for(storage: StoreReader, saga_id: str | None) -> SagaQuery:
     await storage.open()
     if saga_id is None:
         return SagaQuery()
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await storage.get_existing_saga(saga_id)
     return SagaQuery(root=saga.root_id)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import PlannedOverride, SagaSummary
 from sagaz_core.storage.reader import StoreReader
 
@@ -61,9 +60,7 @@ async def lineage(saga_id: str, storage: StoreReader) -> Lineage:
     Raises:
         SagaNotFoundError: there is no such saga.
     """
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await storage.get_existing_saga(saga_id)
     family = await storage.list_family(saga.root_id)
     growths = await _read_growths(storage, [run for run in family if run.parent_id is not None])
     branches = tuple(_branch(run, depth, growths) for run, depth in _in_order(family))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import Kind, SagaSnapshot, SagaSummary, Status
 from sagaz_core.storage.reader import StoreReader
 
@@ -105,8 +104,7 @@ async def search(storage: StoreReader, saga_id: str, expression: str) -> SearchR
         CorruptEntryError: a checkpoint cannot be decoded.
     """
     asked = _parsed(expression)
-    if await storage.get_saga(saga_id) is None:
-        raise SagaNotFoundError(saga_id)
+    await storage.get_existing_saga(saga_id)
     matches: list[Match] = []
     doubts = Doubts()
     unseen = set(asked.keys)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sagaz_core.errors import NotFoundError, SagaNotFoundError, UsageError
+from sagaz_core.errors import NotFoundError, UsageError
 from sagaz_core.history.diff import diff
 from sagaz_core.model import (
     CheckpointSummary,
@@ -91,8 +91,7 @@ class SagaTimeTravel:
         last = None if before is None else _moment(before, "before")
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit!r}; give a number from 1, or None for all")
-        if await snapshot_storage.get_saga(saga_id) is None:
-            raise SagaNotFoundError(saga_id)
+        await snapshot_storage.get_existing_saga(saga_id)
         chosen = await _choose(snapshot_storage, saga_id, first, last, limit)
         return await _changes(snapshot_storage, saga_id, chosen) if chosen else []
 

@@ -31,9 +31,10 @@ from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan
 from sagaz_core.replay.rehearsal import rehearse
 from sagaz_core.replay.resume import resume_saga
-from sagaz_core.replay.running import Call, run_plan, stem
+from sagaz_core.replay.running import Call, run_plan
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.lease import in_progress
+from sagaz_core.storage.replay_ids import stem
 from sagaz_core.storage.storage import SnapshotStorage
 
 _STATUSES: Final[dict[str, ReplayStatus]] = {

@@ -13,8 +13,6 @@ from sagaz_core.errors import (
     SagaClassNotFoundError,
     SagaDefinitionError,
     SagaFactoryError,
-    SagaNotFoundError,
-    SagazError,
     UsageError,
 )
 from sagaz_core.model import (
@@ -71,9 +69,7 @@ async def resume_saga(
             f"{storage.name} was opened to look only, and a saga that goes on writes to it; open "
             "it for writing"
         )
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise await _not_there(storage, saga_id)
+    saga = await storage.get_saga(saga_id) or await _not_there(storage, saga_id)
     # The lease is read first: whoever acts after this has raised the fence by the time we run.
     family = await storage.get_family(saga.root_id)
     saga = await storage.get_saga(saga_id) or saga
@@ -117,11 +113,12 @@ def _invalid(saga: SagaSummary, message: str) -> ReplayResult:
 # ---------------------------------------------------------------- whether it may go on
 
 
-async def _not_there(storage: SnapshotStorage, saga_id: str) -> SagazError:
+async def _not_there(storage: SnapshotStorage, saga_id: str) -> SagaSummary:
+    """Say why there is no such saga."""
     entry = await storage.get_replay_log(saga_id)
     if entry is None:
-        return SagaNotFoundError(saga_id)
-    return NotResumableError(
+        return await storage.get_existing_saga(saga_id)
+    raise NotResumableError(
         f"replay {saga_id!r} was interrupted before it did anything, so there is nothing to go on "
         f"with; replay {entry.original_saga_id!r} again"
     )

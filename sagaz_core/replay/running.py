@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sagaz_core.errors import (
     PlanChangedError,
@@ -35,12 +33,10 @@ from sagaz_core.saga import recording
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.storage.lease import Lease
+from sagaz_core.storage.replay_ids import stem
 from sagaz_core.storage.storage import SnapshotStorage
 
 _log = logging.getLogger("sagaz")
-
-LONGEST_ROOT: Final = 240
-"""Longer ids of root sagas are cut, with a hash, so that a replay's id stays within 256."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +90,6 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
         await lease.release()
         raise
     return await _run(storage, draft, entry, lease, draft.saga, draft.start, draft.snapshot)
-
-
-def stem(root_id: str) -> str:
-    """Return what the ids of a family's replays begin with."""
-    if len(root_id) <= LONGEST_ROOT:
-        return root_id
-    mark = hashlib.blake2b(root_id.encode(), digest_size=6).hexdigest()
-    return f"{root_id[: LONGEST_ROOT - len(mark) - 1]}~{mark}"
 
 
 def _never_replayed(draft: Draft) -> bool:

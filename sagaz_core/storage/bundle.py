@@ -16,7 +16,7 @@ from typing import Any, Final
 from sagaz_core.compliance.replacing import Path as Place
 from sagaz_core.compliance.replacing import replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
-from sagaz_core.errors import DecryptionError, SagaNotFoundError, StorageError, UsageError
+from sagaz_core.errors import DecryptionError, StorageError, UsageError
 from sagaz_core.model import Masked
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaQuery, SagaRow
@@ -51,9 +51,7 @@ async def export_family(
         NotAllowedError: the settings forbid to reveal secrets.
         DecryptionError: they cannot be decrypted.
     """
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await storage.get_existing_saga(saga_id)
     if unmasked_by is not None:
         storage.require("reveal")
         await storage.record_event(

@@ -14,6 +14,7 @@ from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, without_sagas
 from sagaz_core.storage.holding import refuse_held
+from sagaz_core.storage.replay_ids import LONGEST_ROOT, stem
 from sagaz_core.storage.times import from_micros, now_micros
 from sagaz_core.storage.walking import every_saga
 
@@ -83,6 +84,20 @@ async def find_tombstone(backend: Backend, root: str) -> Tombstone | None:
     """Return what stands in the place of a family that was erased, or None."""
     record = await backend.get(TOMBSTONE, root)
     return None if record is None else tombstone_in(record)
+
+
+async def tombstone_of(backend: Backend, saga_id: str) -> Tombstone | None:
+    """Return what stands in the place of the family that a saga belonged to, or None."""
+    begin = saga_id.rpartition("~")[0]
+    for root in filter(None, (saga_id, begin)):
+        stone = await find_tombstone(backend, root)
+        if stone is not None:
+            return stone
+    if len(begin) < LONGEST_ROOT:
+        return None
+    # A replay of a root with a long id, which cannot be told from what is left of it.
+    stones = map(tombstone_in, await backend.scan(TOMBSTONE))
+    return next((stone for stone in stones if stem(stone.root_id) == begin), None)
 
 
 def tombstone_in(record: RecordRow) -> Tombstone:

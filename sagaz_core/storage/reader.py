@@ -406,6 +406,9 @@ class StoreReader:
     async def get_existing_saga(self, saga_id: str) -> SagaSummary:
         """Return a saga's summary with its tags.
 
+        Who asks for a saga by its id and has no use for None asks here: what was forgotten is
+        told from what never was.
+
         Raises:
             SagaForgottenError: its family was erased.
             SagaNotFoundError: there is no such saga.
@@ -469,11 +472,11 @@ class StoreReader:
 
         return await list_holds(await self._reader())
 
-    async def find_tombstone(self, root_id: str) -> Tombstone | None:
-        """Return what stands in the place of a family that was forgotten, or None."""
-        from sagaz_core.storage.forgetting import find_tombstone
+    async def find_tombstone(self, saga_id: str) -> Tombstone | None:
+        """Return what stands in the place of a saga's family that was forgotten, or None."""
+        from sagaz_core.storage.forgetting import tombstone_of
 
-        return await find_tombstone(await self._reader(), root_id)
+        return await tombstone_of(await self._reader(), saga_id)
 
     async def list_keys(self) -> list[KeyUse]:
         """Return what is wrapped with which key."""
@@ -604,15 +607,11 @@ class StoreReader:
         return row
 
     async def _missing(self, saga_id: str) -> SagaNotFoundError:
-        from sagaz_core.storage.forgetting import find_tombstone
-
-        # A replay's id begins with its root's.
-        for root in (saga_id, saga_id.rpartition("~")[0]):
-            stone = await find_tombstone(self.backend, root) if root else None
-            if stone is not None:
-                at = stone.at.isoformat(sep=" ", timespec="seconds")
-                return SagaForgottenError(saga_id, at, stone.by)
-        return SagaNotFoundError(saga_id)
+        stone = await self.find_tombstone(saga_id)
+        if stone is None:
+            return SagaNotFoundError(saga_id)
+        at = stone.at.isoformat(sep=" ", timespec="seconds")
+        return SagaForgottenError(saga_id, at, stone.by)
 
     async def _has_tags(self, saga_id: str, tags: Mapping[str, str] | None) -> bool:
         return not tags or set(check_tags(tags)) <= set(await self.backend.tags(saga_id))

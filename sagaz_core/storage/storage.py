@@ -409,16 +409,20 @@ class SnapshotStorage(StoreReader):
             NotAllowedError: the settings forbid it, a family is held, or a run of it is alive;
                 nothing was erased.
         """
-        from sagaz_core.storage.forgetting import find_tombstone, forget
+        from sagaz_core.storage.forgetting import forget
 
         self.require("delete")
         backend = await self._writable()
         roots: dict[str, None] = {}
         for saga_id in saga_ids:
             row = await backend.saga(saga_id)
-            if row is None and await find_tombstone(backend, saga_id) is None:
+            if row is not None:
+                roots[row.root] = None
+                continue
+            stone = await self.find_tombstone(saga_id)
+            if stone is None:
                 raise SagaNotFoundError(saga_id)
-            roots[row.root if row else saga_id] = None
+            roots[stone.root_id] = None
         members = {saga.saga_id for root in roots for saga in await self.list_family(root)}
         for saga_id in members:
             self._savers.drop(saga_id)

@@ -25,14 +25,12 @@ def list_events(
 
     For example: sagaz audit events order_1
     """
-    from sagaz_core.errors import SagaNotFoundError
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit_json, emit_rows
     from sagaz_tui.cli.stores import look
 
     async def read(store: SnapshotStorage) -> list[AuditEvent]:
-        if await store.get_saga(saga_id) is None:
-            raise SagaNotFoundError(saga_id)
+        await store.get_existing_saga(saga_id)
         return await store.list_audit_events(saga_id)
 
     events = look(storage, storage_url, read)

@@ -69,7 +69,7 @@ def forget_sagas(
     else:
         emit_facts(
             [
-                ("forgotten", f"{len(report.families)} families"),
+                ("forgotten", _families(len(report.families))),
                 ("with", f"{report.sagas} sagas, {report.checkpoints} checkpoints"),
                 ("state", state),
             ]
@@ -108,5 +108,8 @@ def _confirmed(families: int) -> bool:
 
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask whether it shall be erased; say --yes")
-    what = "1 family" if families == 1 else f"{families} families"
-    return typer.confirm(f"erase {what} for ever?", err=True)
+    return typer.confirm(f"erase {_families(families)} for ever?", err=True)
+
+
+def _families(count: int) -> str:
+    return "1 family" if count == 1 else f"{count} families"

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from sagaz_core.errors import SagaNotFoundError, SnapshotNotFoundError, UsageError
+from sagaz_core.errors import SnapshotNotFoundError, UsageError
 from sagaz_core.model import FORWARD_KINDS, SagaSnapshot, SagaSummary
 from sagaz_core.saga.registry import known_sagas
 from sagaz_core.storage.reader import StoreReader
@@ -76,9 +76,7 @@ async def write_test(store: StoreReader, saga_id: str, path: Path) -> None:
         SagaNotFoundError: there is no such saga.
         UsageError: it did not fail, its code is not known here, or the file is there already.
     """
-    saga = await store.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await store.get_existing_saga(saga_id)
     if saga.status != "failed" or saga.step_name is None:
         raise UsageError(f"{saga_id} did not fail at a step, so there is nothing to replay")
     source = _source(saga, await _before(store, saga, saga.step_name), *_code_of(saga))

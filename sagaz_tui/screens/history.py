@@ -12,7 +12,7 @@ from textual.css.query import NoMatches
 from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.widgets import Static
 
-from sagaz_core.errors import StorageError
+from sagaz_core.errors import SagaForgottenError, SagaNotFoundError, StorageError
 from sagaz_tui.checkpoints import Checkpoints
 from sagaz_tui.cursor import Cursor
 from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
@@ -154,10 +154,12 @@ class HistoryScreen(SagazScreen[None]):
         if self._shown is None:
             self._reader.want(self._cursor.sequence)
 
-    def _say_missing(self) -> None:
+    def _say_missing(self, error: SagaNotFoundError) -> None:
         self.add_class("-missing")
-        text = f"{visible(self.saga_id)} is not in this store, or not yet; esc goes back"
-        self.query_one("#missing", Static).update(text)
+        text = f"{self.saga_id} is not in this store, or not yet"
+        if isinstance(error, SagaForgottenError):
+            text = str(error)
+        self.query_one("#missing", Static).update(f"{visible(text)}; esc goes back")
         self._show_title()
 
     def _say_stale(self, silence: Silence | None) -> None:

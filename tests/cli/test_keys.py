@@ -80,7 +80,7 @@ def test_what_is_forgotten_by_tag_is_gone_and_the_rest_is_not(
     assert command("show", "o3", "--storage-url", str(store)).code == 0
     shown = command("show", "o1", "--storage-url", str(store))
     assert shown.code == 3
-    assert "saga 'o1' was forgotten at" in shown.err
+    assert "saga 'o1' was forgotten on" in shown.err
 
 
 @pytest.mark.parametrize(

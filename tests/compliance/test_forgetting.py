@@ -116,7 +116,7 @@ async def test_a_tombstone_says_that_it_was_forgotten_and_by_whom(
     assert stone is not None
     assert (stone.root_id, stone.by, stone.sagas) == ("gone", "ada@bastion", 2)
     for saga_id in ("gone", "gone~r1"):
-        with pytest.raises(SagaForgottenError, match=f"{saga_id}' was forgotten at .* by ada@bast"):
+        with pytest.raises(SagaForgottenError, match=f"{saga_id}' was forgotten on .* by ada@bast"):
             await storage.get_run(saga_id)
     with pytest.raises(SagaNotFoundError):
         await storage.forget(["nobody"], by="ada")

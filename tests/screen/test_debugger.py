@@ -281,10 +281,15 @@ async def test_another_process_s_checkpoint_comes_by_itself(
         await until_painted(pilot, "▌61 ○ before step_061")
 
 
-async def test_a_saga_that_is_not_there_is_waited_for(store: SnapshotStorage) -> None:
+async def test_a_saga_that_is_not_there_is_waited_for_also_if_one_of_its_name_was_forgotten(
+    store: SnapshotStorage,
+) -> None:
     app = SagazApp(store, Settings(), "order_2", ascii=False)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_painted(pilot, "order_2 is not in this store, or not yet")
+        await record(store, order_snapshots("order_2"))
+        await store.forget(["order_2"], by="ada")
+        await until_painted(pilot, "saga 'order_2' was forgotten on")
         await record(store, order_snapshots("order_2"))
         await until_painted(pilot, "2 Context @#")
         press(pilot, "escape")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sagaz_core.errors import OverrideError, SagaNotFoundError, UsageError
+from sagaz_core.errors import OverrideError, UsageError
 from sagaz_core.history.search import filter_sagas
 from sagaz_core.model import MISSING, SagaSummary
 from sagaz_core.replay.batch.items import BatchItem
@@ -201,9 +201,7 @@ async def _named(
 async def _one_named(
     storage: SnapshotStorage, saga_id: str, selection: BatchSelection, options: BatchOptions
 ) -> tuple[SagaSummary, BatchItem]:
-    saga = await storage.get_saga(saga_id)
-    if saga is None:
-        raise SagaNotFoundError(saga_id)
+    saga = await storage.get_existing_saga(saga_id)
     return saga, await _named_item(storage, saga, selection, options)
 
 
