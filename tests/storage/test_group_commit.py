@@ -113,19 +113,24 @@ async def test_a_save_cancelled_before_it_began_takes_nobody_else_along() -> Non
     assert await writers[0].append(taken("s0", 1)) == 2
 
 
+async def pragma(backend: SQLiteBackend, words: str) -> int:
+    found: int = await backend._file.run(lambda db: db.execute(f"PRAGMA {words}").fetchone()[0])
+    return found
+
+
 async def test_after_a_full_disk_the_writer_reads_the_head_again(tmp_path: Path) -> None:
     backend = SQLiteBackend(tmp_path / "s.db")
     async with SnapshotStorage(backend) as storage:
         writer = storage.writer(saga_id="s", saga_name="S")
         await writer.append(taken("s", 1))
-        pages = (await backend._rows("PRAGMA page_count"))[0][0]
-        await backend._rows(f"PRAGMA max_page_count = {pages}")
+        pages = await pragma(backend, "page_count")
+        await pragma(backend, f"max_page_count = {pages}")
         big = capture(
             SagaSnapshot(saga_id="s", saga_name="S", context={"big": list(range(50_000))})
         )
         with pytest.raises(StorageUnavailableError, match="disk is full"):
             await writer.append(big)
-        await backend._rows(f"PRAGMA max_page_count = {pages + 1000}")
+        await pragma(backend, f"max_page_count = {pages + 1000}")
         assert await writer.append(big) == 2
         assert await writer.append(taken("s", 3)) == 3
         assert (await storage.get_checkpoint("s", 2)).context["big"][-1] == 49_999

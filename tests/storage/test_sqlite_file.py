@@ -26,7 +26,9 @@ from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends import sqlite_connection as connections
 from sagaz_core.storage.backends import sqlite_schema as schemas
 from sagaz_core.storage.backends.rows import SagaQuery
+from sagaz_core.storage.backends.sqlite import SQLiteBackend
 from sagaz_core.storage.backends.sqlite_query import page_statements
+from sagaz_core.storage.storage import SnapshotStorage
 
 
 def snapshot(saga_id: str = "s", **fields: object) -> SagaSnapshot:
@@ -193,13 +195,14 @@ async def test_looking_changes_no_byte_and_every_write_is_refused(store: Path) -
 
 
 async def test_it_is_synced_and_forgets_securely(store: Path) -> None:
-    async with SQLiteSnapshotStorage(store) as storage:
+    names = ("journal_mode", "synchronous", "secure_delete")
+    backend = SQLiteBackend(store)
+    async with SnapshotStorage(backend) as storage:
         await storage.open()
-        pragmas = {
-            name: (await storage.backend._rows(f"PRAGMA {name}"))[0][0]  # type: ignore[attr-defined]
-            for name in ("journal_mode", "synchronous", "secure_delete")
-        }
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+        found = await backend._file.run(
+            lambda db: [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+        )
+    assert found == ["wal", 2, 1]
 
 
 async def test_what_was_deleted_is_in_no_file_any_more(tmp_path: Path) -> None:

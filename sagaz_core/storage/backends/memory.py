@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.changes import OwnChanges
 from sagaz_core.storage.backends.matching import is_same_saga, matches, status_of
-from sagaz_core.storage.backends.memory_families import MemoryFamilies, now_micros
+from sagaz_core.storage.backends.memory_families import MemoryFamilies
 from sagaz_core.storage.backends.memory_records import MemoryRecords
 from sagaz_core.storage.backends.rows import (
     Append,
@@ -27,6 +27,7 @@ from sagaz_core.storage.backends.rows import (
     TouchRow,
 )
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.times import now_micros
 
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig

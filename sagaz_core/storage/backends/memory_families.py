@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container
 from dataclasses import replace
 
 from sagaz_core.storage.backends.rows import Append, FamilyRow, SagaRow
-
-
-def now_micros() -> int:
-    """Return this store's clock: microseconds since 1970, UTC."""
-    return time.time_ns() // 1000
+from sagaz_core.storage.times import now_micros
 
 
 class MemoryFamilies:

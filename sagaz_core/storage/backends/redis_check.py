@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 from typing import Any, Final
@@ -15,6 +14,7 @@ from sagaz_core.storage.backends.redis_keys import Keys, unpack_place
 from sagaz_core.storage.backends.redis_query import ENDED, enlist, read_rows
 from sagaz_core.storage.backends.redis_rows import Tags, unpack_record
 from sagaz_core.storage.backends.rows import Finding, SagaRow, StoreInfo
+from sagaz_core.storage.times import now_micros
 
 _CHUNK: Final = 500
 _HOUR: Final = 3_600_000_000
@@ -67,7 +67,7 @@ async def _durability(connection: RedisConnection, persistence: dict[str, Any]) 
 
 async def store_findings(connection: RedisConnection, keys: Keys) -> list[Finding]:
     """Return what the lists name and no longer is; they are skipped, and `prune` clears them."""
-    now = time.time_ns() // 1000
+    now = now_micros()
     stale = [command async for command in _stale(connection, keys, now)]
     if not stale:
         return [Finding("ok", "the lists name no saga that is not there")]

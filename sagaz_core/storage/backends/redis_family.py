@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
@@ -13,6 +12,7 @@ from sagaz_core.storage.backends.redis_keys import Keys
 from sagaz_core.storage.backends.redis_rows import milliseconds
 from sagaz_core.storage.backends.redis_watching import tell_change
 from sagaz_core.storage.backends.rows import FamilyRow
+from sagaz_core.storage.times import now_micros
 
 _FIELDS: Final = ("fence", "owner", "holder", "held", "acquired", "recovered_by")
 
@@ -70,7 +70,7 @@ def _row(root: str, found: Sequence[bytes | None], left: int) -> FamilyRow:
     fence, owner, holder, held, acquired, recovered_by = (
         None if value is None else value.decode() for value in found
     )
-    now = time.time_ns() // 1000
+    now = now_micros()
     # With no whole millisecond left the server still holds it, until that has passed.
     held_for = (left + 1) * 1000 if left >= 0 else 0
     return FamilyRow(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from sagaz_core.errors import UsageError
+from sagaz_core.storage.times import now_micros
 
 
 class Retention:
@@ -22,7 +21,7 @@ class Retention:
 
     def expires_at(self, retention_until: int | None) -> int | None:
         """Return when a saga expires, as :meth:`Backend.expires_at` says."""
-        now = time.time_ns() // 1000
+        now = now_micros()
         if retention_until is None:
             return None if self._ttl is None else now + self._ttl
         if retention_until <= now:

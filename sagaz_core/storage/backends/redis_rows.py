@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage.backends.row_check import checked_entry, checked_saga
 from sagaz_core.storage.backends.rows import EntryRow, RecordRow, SagaRow, TouchRow
 from sagaz_core.storage.difference import compress_frame, decompress_frame
+from sagaz_core.storage.times import now_micros
 
 Tags = Sequence[tuple[str, str]]
 
@@ -165,5 +165,5 @@ def pointer_expiry(row: SagaRow) -> tuple[Any, ...]:
     """
     if row.expires is None:
         return ()
-    now = time.time_ns() // 1000
+    now = now_micros()
     return ("PXAT", milliseconds(now + 2 * max(row.expires - now, 0)))

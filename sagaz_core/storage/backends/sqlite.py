@@ -7,11 +7,10 @@ import time
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.changes import OwnChanges
-from sagaz_core.storage.backends.row_check import checked_touch
 from sagaz_core.storage.backends.rows import (
     Append,
     Chained,
@@ -28,38 +27,44 @@ from sagaz_core.storage.backends.rows import (
     StoreInfo,
     TouchRow,
 )
-from sagaz_core.storage.backends.sqlite_check import check_file
+from sagaz_core.storage.backends.sqlite_append import append_all
+from sagaz_core.storage.backends.sqlite_check import check_file, describe_file
 from sagaz_core.storage.backends.sqlite_clean import clean_up
+from sagaz_core.storage.backends.sqlite_delete import delete_saga, hide_entry
 from sagaz_core.storage.backends.sqlite_entries import (
-    hide_entry,
     last_touches,
     latest_until,
     read_chained,
     read_entries,
     read_kin,
-    replace_entries,
+    read_marks,
+    read_touches,
+)
+from sagaz_core.storage.backends.sqlite_family import (
+    acquire_lease,
+    beat_lease,
+    read_family,
+    release_lease,
 )
 from sagaz_core.storage.backends.sqlite_ids import place_of
-from sagaz_core.storage.backends.sqlite_query import SAGA, count, read_page, saga_row
+from sagaz_core.storage.backends.sqlite_query import count, read_page
 from sagaz_core.storage.backends.sqlite_records import (
-    RECORD,
-    RECORD_OF,
     exchange_records,
     put_record,
-    record_row,
+    read_record,
+    scan_records,
 )
 from sagaz_core.storage.backends.sqlite_reopening import ReopeningFile
-from sagaz_core.storage.backends.sqlite_schema import migrations
-from sagaz_core.storage.backends.sqlite_scrub import empty_log, rebuild
-from sagaz_core.storage.backends.sqlite_write import (
-    acquire_lease,
-    append_all,
-    delete_saga,
-    kind_of,
-    now_micros,
-    read_family,
+from sagaz_core.storage.backends.sqlite_replace import replace_entries, rewrap_key
+from sagaz_core.storage.backends.sqlite_rows import (
+    count_ended,
+    read_expired,
+    read_saga,
+    read_tags,
 )
+from sagaz_core.storage.backends.sqlite_scrub import empty_log, rebuild
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.times import now_micros
 
 if TYPE_CHECKING:
     from sagaz_core.compliance.config import ComplianceConfig
@@ -102,10 +107,9 @@ class SQLiteBackend(Backend):
         return outcomes
 
     async def rewrap(self, saga_id: str, wrapped_key: bytes, *, expected: bytes) -> bool:
-        return await self._update(
-            "UPDATE saga SET wrapped_key = ?1 WHERE id = ?2 AND wrapped_key IN (?3, ?1)",
-            (wrapped_key, saga_id, expected),
-        )
+        rewrapped = await self._file.write(rewrap_key, saga_id, wrapped_key, expected)
+        self._changes.tell()
+        return rewrapped
 
     async def replace(
         self, saga: SagaRow, entries: Sequence[EntryRow], *, expected_head: int
@@ -145,20 +149,10 @@ class SQLiteBackend(Backend):
         self._changes.tell()
         return gone
 
-    async def _update(self, sql: str, parameters: Sequence[Any]) -> bool:
-        """Run one statement as a transaction; returns whether it changed a row."""
-        changed = await self._file.write(lambda db: db.execute(sql, parameters).rowcount == 1)
-        self._changes.tell()
-        return changed
-
     # -- reading
 
-    async def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        return await self._file.run(lambda db: db.execute(sql, parameters).fetchall())
-
     async def saga(self, saga_id: str) -> SagaRow | None:
-        rows = await self._rows(f"{SAGA} WHERE s.id = ?", (saga_id,))
-        return saga_row(rows[0], now_micros()) if rows else None
+        return await self._file.run(read_saga, saga_id)
 
     async def sagas(self, query: SagaQuery, *, cursor: str | None, limit: int) -> SagaPage:
         return await self._file.run(read_page, query, cursor, limit, now_micros())
@@ -171,26 +165,10 @@ class SQLiteBackend(Backend):
     async def ended(
         self, status: Literal["completed", "failed"], since: int, width: int, count: int
     ) -> list[int]:
-        rows = await self._rows(
-            "SELECT (ended - ?1) / ?2 AS number, count(*) FROM saga WHERE ended IS NOT NULL "
-            "AND status = ?3 AND ended >= ?1 AND ended < ?1 + ?2 * ?4 GROUP BY number",
-            (since, width, status, count),
-        )
-        found = dict(rows)
-        return [found.get(number, 0) for number in range(count)]
+        return await self._file.run(count_ended, status, since, width, count)
 
     async def expired(self, now: int) -> list[str]:
-        rows = await self._rows(
-            # Two parts, as there is an index for each.
-            " UNION ALL ".join(
-                "SELECT s.id FROM saga s LEFT JOIN family f ON f.root = s.root "
-                f"WHERE s.ended IS {state} AND s.expires <= ?1 "
-                "AND coalesce(f.alive_until, 0) <= ?2"
-                for state in ("NULL", "NOT NULL")
-            ),
-            (now, now_micros()),
-        )
-        return [row[0] for row in rows]
+        return await self._file.run(read_expired, now)
 
     async def entries(
         self,
@@ -240,32 +218,16 @@ class SQLiteBackend(Backend):
     async def touches(
         self, saga_id: str, *, key: str | None, lo: int, hi: int, limit: int | None = None
     ) -> list[TouchRow]:
-        rows = await self._rows(
-            "SELECT key, seq, step FROM touch WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
-            f"AND seq BETWEEN ? AND ? {'' if key is None else 'AND key = ? '}"
-            "ORDER BY seq DESC, key LIMIT ?",
-            [saga_id, lo, hi, *([] if key is None else [key]), -1 if limit is None else limit],
-        )
-        return [checked_touch(TouchRow(*row)) for row in rows]
+        return await self._file.run(read_touches, saga_id, key, lo, hi, limit)
 
     async def last_touches(self, saga_id: str, keys: Sequence[str], until: int) -> list[TouchRow]:
         return await self._file.run(last_touches, saga_id, list(dict.fromkeys(keys)), until)
 
     async def marks(self, saga_id: str, lo: int, hi: int) -> list[MarkRow]:
-        rows = await self._rows(
-            "SELECT seq, kind, step FROM entry WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
-            "AND seq BETWEEN ? AND ? AND NOT hidden ORDER BY seq",
-            (saga_id, lo, hi),
-        )
-        return [MarkRow(seq, kind_of(kind, seq), step) for seq, kind, step in rows]
+        return await self._file.run(read_marks, saga_id, lo, hi)
 
     async def tags(self, saga_id: str) -> tuple[tuple[str, str], ...]:
-        rows = await self._rows(
-            "SELECT name, value FROM tag WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
-            "ORDER BY name, value",
-            (saga_id,),
-        )
-        return tuple((name, value) for name, value in rows)
+        return await self._file.run(read_tags, saga_id)
 
     # -- the family's lease
 
@@ -280,23 +242,12 @@ class SQLiteBackend(Backend):
         return taken
 
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
-        return await self._file.write(
-            lambda db: (
-                db.execute(
-                    "UPDATE family SET alive_until = ? "
-                    "WHERE root = ? AND fence = ? AND alive_until IS NOT NULL",
-                    (now_micros() + term, root, fence),
-                ).rowcount
-                == 1
-            )
-        )
+        return await self._file.write(beat_lease, root, fence, term)
 
     async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
-        return await self._update(
-            "UPDATE family SET alive_until = NULL, recovered_by = coalesce(?, recovered_by) "
-            "WHERE root = ? AND fence = ?",
-            (recovered_by, root, fence),
-        )
+        released = await self._file.write(release_lease, root, fence, recovered_by)
+        self._changes.tell()
+        return released
 
     # -- documents
 
@@ -313,8 +264,7 @@ class SQLiteBackend(Backend):
         return stored, found
 
     async def get(self, kind: str, id: str) -> RecordRow | None:
-        rows = await self._rows(RECORD_OF, (kind, id))
-        return record_row(rows[0]) if rows else None
+        return await self._file.run(read_record, kind, id)
 
     async def scan(
         self,
@@ -324,18 +274,7 @@ class SQLiteBackend(Backend):
         before: tuple[int, str] | None = None,
         limit: int | None = None,
     ) -> list[RecordRow]:
-        of_saga = "" if saga is None else "AND saga = ? "
-        older = "" if before is None else "AND (at, id) < (?, ?) "
-        rows = await self._rows(
-            f"{RECORD} WHERE kind = ? {of_saga}{older}ORDER BY at DESC, id DESC LIMIT ?",
-            [
-                kind,
-                *([] if saga is None else [saga]),
-                *(before or ()),
-                -1 if limit is None else limit,
-            ],
-        )
-        return [record_row(row) for row in rows]
+        return await self._file.run(scan_records, kind, saga, before, limit)
 
     # -- watching
 
@@ -353,13 +292,11 @@ class SQLiteBackend(Backend):
             await self._changes.wait(own, min(POLL_SECONDS, left))
 
     async def info(self) -> StoreInfo:
-        return await self._file.run(_describe, self.path, await self._file.at_rest())
+        return await self._file.run(describe_file, self.path, at_rest=await self._file.at_rest())
 
     async def check(self) -> list[Finding]:
         at_rest = await self._file.at_rest()
-        return await self._file.run(
-            check_file, self.path, now_micros(), len(migrations()), at_rest=at_rest
-        )
+        return await self._file.run(check_file, self.path, at_rest=at_rest)
 
 
 class SQLiteSnapshotStorage(SnapshotStorage):
@@ -386,20 +323,3 @@ class SQLiteSnapshotStorage(SnapshotStorage):
 
 def _data_version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA data_version").fetchone()[0])
-
-
-def _describe(db: sqlite3.Connection, path: Path, at_rest: bool) -> StoreInfo:
-    def one(sql: str) -> Any:
-        return db.execute(sql).fetchone()[0]
-
-    return StoreInfo(
-        description=f"SQLite {sqlite3.sqlite_version}, {path}",
-        sagas=one("SELECT count(*) FROM saga"),
-        entries=one("SELECT count(*) FROM entry"),
-        bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
-        schema=one("PRAGMA user_version"),
-        details={
-            "journal_mode": "at rest" if at_rest else one("PRAGMA journal_mode"),
-            "newest_schema": str(len(migrations())),
-        },
-    )

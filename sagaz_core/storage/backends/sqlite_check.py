@@ -1,4 +1,4 @@
-"""What can be told of an SQLite file's health by looking at it."""
+"""What can be told of an SQLite file and its health by looking at it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import stat
 from pathlib import Path
 from typing import Any, Final
 
-from sagaz_core.storage.backends.rows import Finding
+from sagaz_core.storage.backends.rows import Finding, StoreInfo
+from sagaz_core.storage.backends.sqlite_schema import migrations
+from sagaz_core.storage.times import now_micros
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _LEAST_FREE_SHARE: Final = 0.05
@@ -25,20 +27,17 @@ _ORPHANS: Final = {
 }
 
 
-def check_file(
-    db: sqlite3.Connection, path: Path, now: int, newest_schema: int, *, at_rest: bool
-) -> list[Finding]:
+def check_file(db: sqlite3.Connection, path: Path, *, at_rest: bool) -> list[Finding]:
     """Look at an open file, its place and the library that reads it.
 
     Args:
-        now: microseconds.
         at_rest: the file is read alone, since nobody writes to it.
     """
     integrity = check_integrity(db)
     return [
         integrity,
-        *([check_orphans(db, now)] if integrity.level == "ok" else []),
-        check_schema(int(_one(db, "PRAGMA user_version")), newest_schema),
+        *([check_orphans(db, now_micros())] if integrity.level == "ok" else []),
+        check_schema(int(_one(db, "PRAGMA user_version")), len(migrations())),
         check_journal(None if at_rest else str(_one(db, "PRAGMA journal_mode"))),
         check_library(sqlite3.sqlite_version_info),
         check_permissions(path),
@@ -144,3 +143,19 @@ def check_space(path: Path) -> Finding:
 
 def _one(db: sqlite3.Connection, sql: str, *parameters: Any) -> Any:
     return db.execute(sql, parameters).fetchone()[0]
+
+
+def describe_file(db: sqlite3.Connection, path: Path, *, at_rest: bool) -> StoreInfo:
+    """Describe a store."""
+
+    return StoreInfo(
+        description=f"SQLite {sqlite3.sqlite_version}, {path}",
+        sagas=_one(db, "SELECT count(*) FROM saga"),
+        entries=_one(db, "SELECT count(*) FROM entry"),
+        bytes=_one(db, "PRAGMA page_count") * _one(db, "PRAGMA page_size"),
+        schema=_one(db, "PRAGMA user_version"),
+        details={
+            "journal_mode": "at rest" if at_rest else _one(db, "PRAGMA journal_mode"),
+            "newest_schema": str(len(migrations())),
+        },
+    )

@@ -1,7 +1,4 @@
-"""A saga's checkpoints as they are read from the tables, and hidden in them.
-
-Everything here runs on the connection's thread.
-"""
+"""A saga's checkpoints and touches as they are read from the tables of an SQLite store."""
 
 from __future__ import annotations
 
@@ -10,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sagaz_core.errors import CorruptEntryError
-from sagaz_core.storage.backends.matching import is_same_saga
 from sagaz_core.storage.backends.row_check import checked_entry, checked_touch
-from sagaz_core.storage.backends.rows import Chained, EntryRow, Kin, SagaRow, TouchRow
-from sagaz_core.storage.backends.sqlite_ids import derived_id, place_of, read_id
-from sagaz_core.storage.backends.sqlite_query import SAGA, one_moment, saga_row
-from sagaz_core.storage.backends.sqlite_write import kind_of, now_micros, read_family
+from sagaz_core.storage.backends.rows import Chained, EntryRow, Kin, MarkRow, TouchRow
+from sagaz_core.storage.backends.sqlite_family import read_family
+from sagaz_core.storage.backends.sqlite_ids import derived_id, read_id
+from sagaz_core.storage.backends.sqlite_kinds import kind_of
+from sagaz_core.storage.backends.sqlite_rows import SAGA, one_moment, saga_row
+from sagaz_core.storage.times import now_micros
 
 _ENTRY: Final = (
     "SELECT e.seq, e.keyframe, e.at, e.kind, e.step, e.snapshot_id, s.ids, e.hidden, e.meta, e.mac,"
@@ -104,9 +102,33 @@ def _halve(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
     return None if seq is None else int(seq)
 
 
+def read_marks(db: sqlite3.Connection, saga_id: str, lo: int, hi: int) -> list[MarkRow]:
+    """Return what each entry with ``lo <= seq <= hi`` is that is not hidden, in order."""
+    rows = db.execute(
+        "SELECT seq, kind, step FROM entry WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
+        "AND seq BETWEEN ? AND ? AND NOT hidden ORDER BY seq",
+        (saga_id, lo, hi),
+    )
+    return [MarkRow(seq, kind_of(kind, seq), step) for seq, kind, step in rows]
+
+
+def read_touches(
+    db: sqlite3.Connection, saga_id: str, key: str | None, lo: int, hi: int, limit: int | None
+) -> list[TouchRow]:
+    """Return touches with ``lo <= seq <= hi``, newest first, of one key or of all."""
+    rows = db.execute(
+        "SELECT key, seq, step FROM touch WHERE saga = (SELECT pk FROM saga WHERE id = ?) "
+        f"AND seq BETWEEN ? AND ? {'' if key is None else 'AND key = ? '}"
+        "ORDER BY seq DESC, key LIMIT ?",
+        [saga_id, lo, hi, *([] if key is None else [key]), -1 if limit is None else limit],
+    )
+    return [checked_touch(TouchRow(*row)) for row in rows]
+
+
 def last_touches(
     db: sqlite3.Connection, saga_id: str, keys: Sequence[str], until: int
 ) -> list[TouchRow]:
+    """Return of each of these keys its latest touch with ``seq <= until``, if it has one."""
     found = db.execute("SELECT pk FROM saga WHERE id = ?", (saga_id,)).fetchone()
     sql = (
         "SELECT key, seq, step FROM touch WHERE saga = ? AND key = ? AND seq <= ? "
@@ -114,37 +136,6 @@ def last_touches(
     )
     latest = [db.execute(sql, (*found, key, until)).fetchone() for key in keys if found]
     return [checked_touch(TouchRow(*row)) for row in latest if row]
-
-
-def replace_entries(
-    db: sqlite3.Connection, saga: SagaRow, entries: Sequence[EntryRow], expected_head: int
-) -> bool:
-    """Put other bytes in place of a saga's, if it is as it was read and at rest."""
-    found = db.execute(f"{SAGA} WHERE s.id = ?", (saga.saga_id,)).fetchone()
-    stored = found and saga_row(found, now_micros())
-    if not stored or stored.alive or stored.head != expected_head:
-        return False
-    if not is_same_saga(stored, saga):
-        return False
-    (pk,) = db.execute("SELECT pk FROM saga WHERE id = ?", (saga.saga_id,)).fetchone()
-    db.executemany(
-        "UPDATE entry SET keyframe = ?, meta = ?, body = ?, mac = ? WHERE saga = ? AND seq = ?",
-        ((each.keyframe, each.meta, each.body, each.mac, pk, each.seq) for each in entries),
-    )
-    db.execute(
-        "UPDATE saga SET keyframe = ?, wrapped_key = ?, mac = ? WHERE pk = ?",
-        (saga.keyframe, saga.wrapped_key, saga.mac, pk),
-    )
-    return True
-
-
-def hide_entry(db: sqlite3.Connection, snapshot_id: str) -> bool:
-    """Hide an entry; False if there is none, or it is hidden already."""
-    place = place_of(db, snapshot_id)
-    if place is None or place.hidden:
-        return False
-    db.execute("UPDATE entry SET hidden = 1 WHERE saga = ? AND seq = ?", (place.pk, place.seq))
-    return True
 
 
 def _entry_row(row: Sequence[Any]) -> EntryRow:

@@ -11,18 +11,12 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from sagaz_core.storage.backends.row_check import checked_saga
 from sagaz_core.storage.backends.rows import SagaPage, SagaQuery, SagaRow
+from sagaz_core.storage.backends.sqlite_rows import COLUMNS, FAMILY, one_moment, saga_row
 
-_COLUMNS: Final = (
-    "SELECT s.id, s.root, s.parent, s.parent_seq, s.name, s.code, s.status, s.compensation, "
-    "s.step, s.error, s.error_group, s.started, s.updated, s.head, s.keyframe, s.expires, "
-    "f.alive_until, f.holder, f.recovered_by, s.wrapped_key, s.mac"
-)
 _ALL: Final = "saga s"
 _LISTED: Final = "json_each(?) listed CROSS JOIN saga s ON s.pk = listed.value"
 _SETTLED: Final = (
@@ -31,10 +25,6 @@ _SETTLED: Final = (
     "WHERE g.recovered_by IS NOT NULL) settled CROSS JOIN saga s ON s.pk = settled.pk"
 )
 """Replays, and whatever belongs to a family that one has recovered."""
-_FAMILY: Final = "LEFT JOIN family f ON f.root = s.root"
-SAGA: Final = f"{_COLUMNS} FROM {_ALL} {_FAMILY}"
-"""What :func:`saga_row` reads."""
-
 _ENDED: Final = ("completed", "failed")
 _FEW: Final = 500
 """So many sagas are sooner read one by one than found among all that are in order."""
@@ -47,34 +37,6 @@ _LAPSED: Final = (
 def add_functions(db: sqlite3.Connection) -> None:
     """Teach a connection what these questions need and SQLite does not know."""
     db.create_function(_LOWER, 1, lambda text: text and text.lower(), deterministic=True)
-
-
-def saga_row(row: Sequence[Any], now: int) -> SagaRow:
-    """Return a row of :data:`SAGA` as the backend's. ``now`` is in microseconds."""
-    found = SagaRow(
-        saga_id=row[0],
-        root=row[1],
-        parent=row[2],
-        parent_seq=row[3],
-        name=row[4],
-        code=row[5],
-        status=row[6],
-        compensation=row[7],
-        step=row[8],
-        error=row[9],
-        error_group=row[10],
-        started=row[11],
-        updated=row[12],
-        head=row[13],
-        keyframe=row[14],
-        expires=row[15],
-        alive=type(row[16]) is int and row[16] > now,
-        holder=row[17],
-        recovered_by=row[18],
-        wrapped_key=row[19],
-        mac=row[20],
-    )
-    return checked_saga(found)
 
 
 def read_page(
@@ -111,7 +73,7 @@ def page_statements(
             conditions.append(f"(s.{time}, s.id) < (?, ?)")
             parameters += [int(updated), saga_id]
         yield (
-            f"{_COLUMNS} FROM {source} {_FAMILY} WHERE {' AND '.join(conditions)} "
+            f"{COLUMNS} FROM {source} {FAMILY} WHERE {' AND '.join(conditions)} "
             f"ORDER BY s.{time} DESC, s.id DESC LIMIT ?",
             [*listed, *parameters, limit + 1],
         )
@@ -181,7 +143,7 @@ def _count(
                 conditions[0] = f"+{conditions[0]}"
         # SQLite leaves no join out by itself where rows are counted.
         where = " AND ".join(conditions)
-        family = _FAMILY if "f." in column + where else ""
+        family = FAMILY if "f." in column + where else ""
         split = len(parameters) - where.count("?")
         counts.update(
             dict(
@@ -193,16 +155,6 @@ def _count(
             )
         )
     return counts
-
-
-@contextmanager
-def one_moment(db: sqlite3.Connection) -> Iterator[None]:
-    """Let several statements see the store as it is at one moment."""
-    db.execute("BEGIN")
-    try:
-        yield
-    finally:
-        db.execute("ROLLBACK")
 
 
 def _parts(query: SagaQuery, now: int) -> Iterator[tuple[str, list[str], list[Any]]]:

@@ -8,22 +8,36 @@ from typing import Any, Final
 
 from sagaz_core.storage.backends.rows import RecordRow
 
-RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
-"""What :func:`record_row` reads."""
-RECORD_OF: Final = f"{RECORD} WHERE kind = ? AND id = ?"
+_RECORD: Final = "SELECT kind, id, version, saga, at, expires, body FROM record"
+_RECORD_OF: Final = f"{_RECORD} WHERE kind = ? AND id = ?"
 
 
-def record_row(row: Sequence[Any]) -> RecordRow:
-    """Return a row of :data:`RECORD` as the backend's."""
-    return RecordRow(
-        kind=row[0],
-        id=row[1],
-        version=row[2],
-        saga=row[3],
-        at=row[4],
-        expires=row[5],
-        body=row[6],
+def read_record(db: sqlite3.Connection, kind: str, id: str) -> RecordRow | None:
+    """Return a document."""
+    found = db.execute(_RECORD_OF, (kind, id)).fetchone()
+    return _row(found) if found else None
+
+
+def scan_records(
+    db: sqlite3.Connection,
+    kind: str,
+    saga: str | None,
+    before: tuple[int, str] | None,
+    limit: int | None,
+) -> list[RecordRow]:
+    """Return documents of a kind, newest first, as :meth:`Backend.scan` says."""
+    of_saga = "" if saga is None else "AND saga = ? "
+    older = "" if before is None else "AND (at, id) < (?, ?) "
+    rows = db.execute(
+        f"{_RECORD} WHERE kind = ? {of_saga}{older}ORDER BY at DESC, id DESC LIMIT ?",
+        [
+            kind,
+            *([] if saga is None else [saga]),
+            *(before or ()),
+            -1 if limit is None else limit,
+        ],
     )
+    return list(map(_row, rows))
 
 
 def exchange_records(
@@ -31,8 +45,7 @@ def exchange_records(
 ) -> tuple[list[bool], list[RecordRow | None]]:
     """Store documents, each in place of the version before its own, and read others."""
     stored = [put_record(db, each, each.version - 1) for each in records]
-    rows = [db.execute(RECORD_OF, place).fetchone() for place in wanted]
-    return stored, [None if row is None else record_row(row) for row in rows]
+    return stored, [read_record(db, *place) for place in wanted]
 
 
 def put_record(db: sqlite3.Connection, record: RecordRow, expected_version: int) -> bool:
@@ -58,3 +71,15 @@ def put_record(db: sqlite3.Connection, record: RecordRow, expected_version: int)
             ),
         )
     return written.rowcount == 1
+
+
+def _row(row: Sequence[Any]) -> RecordRow:
+    return RecordRow(
+        kind=row[0],
+        id=row[1],
+        version=row[2],
+        saga=row[3],
+        at=row[4],
+        expires=row[5],
+        body=row[6],
+    )

@@ -1,4 +1,4 @@
-"""What an append and a lease do to the tables: one transaction, few statements.
+"""What an append does to the tables of an SQLite store: one transaction, few statements.
 
 Everything here runs on the connection's thread, inside ``BEGIN IMMEDIATE``.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
-from sagaz_core.errors import CorruptEntryError
-from sagaz_core.model import Kind
-from sagaz_core.storage.backends.rows import Append, EntryRow, FamilyRow, Outcome, SagaRow
+from sagaz_core.storage.backends.rows import Append, EntryRow, Outcome, SagaRow
 from sagaz_core.storage.backends.sqlite_ids import is_derived, place_of, shared_part, stored_id
+from sagaz_core.storage.backends.sqlite_kinds import code_of
+from sagaz_core.storage.times import now_micros
 
 _KNOWN: Final = (
     "SELECT s.id, s.pk, s.head, s.ended, s.ids, f.fence, f.holder, f.alive_until "
@@ -50,16 +49,6 @@ _ENTRY: Final = (
 )
 _TOUCH: Final = "INSERT INTO touch (saga, key, seq, step) VALUES (?, ?, ?, ?)"
 _TAG: Final = "INSERT OR IGNORE INTO tag (name, value, saga) VALUES (?, ?, ?)"
-
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-"""Kinds by the number they are stored as: append to them, and never change their order."""
-_KINDS_BY_CODE: Final = dict(enumerate(KINDS))
-_KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
-
-
-def now_micros() -> int:
-    """Return this store's clock: microseconds since 1970, UTC."""
-    return time.time_ns() // 1000
 
 
 def append_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[Outcome]:
@@ -270,92 +259,10 @@ def _entry_values(pk: int, entry: EntryRow, derived: bool) -> tuple[Any, ...]:
         entry.seq,
         entry.keyframe,
         entry.at,
-        _KIND_CODES[entry.kind],
+        code_of(entry.kind),
         entry.step,
         None if derived else stored_id(entry.snapshot_id),
         entry.meta,
         entry.body,
         entry.mac,
     )
-
-
-def delete_saga(db: sqlite3.Connection, saga_id: str, *, scrub: bool) -> int:
-    """Remove a saga with all that belongs to it; returns how many entries went."""
-    found = db.execute("SELECT pk, root FROM saga WHERE id = ?", (saga_id,)).fetchone()
-    if found is None:
-        return 0
-    pk, root = found
-    gone = db.execute("DELETE FROM entry WHERE saga = ?", (pk,)).rowcount
-    for table in ("touch", "tag"):
-        db.execute(f"DELETE FROM {table} WHERE saga = ?", (pk,))
-    db.execute(
-        "DELETE FROM record WHERE saga = ? AND (? OR expires IS NULL OR expires <= ?)",
-        (saga_id, scrub, now_micros()),
-    )
-    db.execute("DELETE FROM saga WHERE pk = ?", (pk,))
-    db.execute(
-        "DELETE FROM family WHERE root = ?1 AND NOT EXISTS (SELECT 1 FROM saga WHERE root = ?1)",
-        (root,),
-    )
-    return gone
-
-
-# ---------------------------------------------------------------- leases
-
-
-def kind_of(stored: object, seq: object) -> Kind:
-    """Return the kind that a number stands for; raises CorruptEntryError if it is none."""
-    kind = _KINDS_BY_CODE.get(stored) if type(stored) is int else None
-    if kind is None:
-        raise CorruptEntryError(f"checkpoint {seq!r} is of no kind that there is")
-    return kind
-
-
-def read_family(db: sqlite3.Connection, root: str) -> FamilyRow | None:
-    """Return a family's row as it is now."""
-    found = db.execute(
-        "SELECT fence, owner, holder, alive_until, acquired, recovered_by "
-        "FROM family WHERE root = ?",
-        (root,),
-    ).fetchone()
-    return _family_row(root, *found) if found else None
-
-
-def _family_row(
-    root: str,
-    fence: int = 0,
-    owner: str = "",
-    holder: str = "",
-    alive_until: int | None = None,
-    acquired: int = 0,
-    recovered_by: str | None = None,
-) -> FamilyRow:
-    return FamilyRow(
-        root=root,
-        fence=fence,
-        owner=owner,
-        holder=holder,
-        alive_until=alive_until,
-        acquired=acquired,
-        recovered_by=recovered_by,
-        now=now_micros(),
-    )
-
-
-def acquire_lease(
-    db: sqlite3.Connection, root: str, owner: str, holder: str, term: int, expect_fence: int
-) -> tuple[bool, FamilyRow]:
-    """Take a lease that nobody alive holds; returns whether, and the family as it is now."""
-    family = read_family(db, root) or _family_row(root)
-    if family.held or family.fence != expect_fence:
-        return False, family
-    now = now_micros()
-    fence, lapses = expect_fence + 1, now + term
-    db.execute(
-        "INSERT INTO family (root, fence, owner, holder, alive_until, acquired) "
-        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO UPDATE SET fence = excluded.fence, "
-        "owner = excluded.owner, holder = excluded.holder, acquired = excluded.acquired, "
-        "alive_until = excluded.alive_until",
-        (root, fence, owner, holder, lapses, now),
-    )
-    return True, _family_row(root, fence, owner, holder, lapses, now, family.recovered_by)
