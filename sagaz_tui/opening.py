@@ -89,6 +89,7 @@ def _checked_store(settings: Settings, saga_id: str | None) -> SnapshotStorage:
 
     async def check() -> None:
         async with store:
+            store.require("view")
             if saga_id is not None:
                 await store.get_existing_saga(saga_id)
 

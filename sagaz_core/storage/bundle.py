@@ -25,6 +25,7 @@ from sagaz_core.storage.codec import pack, unpack
 from sagaz_core.storage.copying import CopyReport, copy_sagas
 from sagaz_core.storage.protection import Protection
 from sagaz_core.storage.reencoding import Reencoding
+from sagaz_core.storage.revealing import have_key
 from sagaz_core.storage.sealing import place_of
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.unsealing import mask
@@ -48,17 +49,20 @@ async def export_family(
     Raises:
         SagaNotFoundError: there is no such saga.
         UsageError: there is such a file, or it cannot be made.
-        NotAllowedError: the settings forbid to reveal secrets.
-        DecryptionError: they cannot be decrypted.
+        NotAllowedError: the settings forbid to view the store, or to reveal its secrets.
+        DecryptionError: they cannot be decrypted; nothing is put on record.
     """
+    storage.require("view")
     saga = await storage.get_existing_saga(saga_id)
+    if os.path.lexists(path):
+        raise UsageError(f"{str(path)!r} is there already; name another file, or remove it")
     if unmasked_by is not None:
         storage.require("reveal")
+        async for row in every_saga(storage.backend, SagaQuery(root=saga.root_id)):
+            await have_key(storage._protection, row, "the secrets")
         await storage.record_event(
             saga.root_id, "exported", by=unmasked_by, details={"unmasked": True}
         )
-    if os.path.lexists(path):
-        raise UsageError(f"{str(path)!r} is there already; name another file, or remove it")
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:

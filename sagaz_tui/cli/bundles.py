@@ -91,6 +91,8 @@ def import_bundle(
     if not os.path.isfile(file):
         raise StorageUnavailableError(f"{str(file)!r} is no file; name one that export has written")
 
+    if os.name == "posix" and file.stat().st_mode & 0o077:
+        say(f"others can read {str(file)!r}; run `chmod 600` on it, or remove it")
     settings = load_settings(storage=storage, storage_url=storage_url)
 
     async def read() -> CopyReport:

@@ -35,6 +35,7 @@ def look(
 
     async def ask() -> Answer:
         async with open_existing(settings, read_only=True) as store:
+            store.require("view")
             return await question(store)
 
     return asyncio.run(ask())

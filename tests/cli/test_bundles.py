@@ -79,6 +79,8 @@ def test_it_is_imported_into_another_store_and_only_once(command: Command, tmp_p
     for copied in (3, 0):
         done = command("import", "o1.sagaz", "--storage-url", "other.db", "--format", "json")
         assert (done.code, done.json["sagas"], done.json["checkpoints"]) == (0, 1, copied)
+        assert ("others can read 'o1.sagaz'" in done.err) == (copied == 0)
+        (tmp_path / "o1.sagaz").chmod(0o644)
     assert "‹secret 19ch ·" in command("show", "o1", "--storage-url", "other.db").out
     plan = command(*REPLAY, "--storage-url", "other.db", "--dry-run")
     assert "/card was masked when it was exported" in plan.out

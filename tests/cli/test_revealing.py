@@ -9,9 +9,12 @@ import pytest
 
 from sagaz_core import ComplianceConfig
 from sagaz_core.compliance.keys import KeyRing
+from sagaz_core.errors import NotAllowedError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.audit_trail import AuditEvent
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_tui import opening
+from sagaz_tui.settings import load_settings
 from tests.cli.command import Command
 from tests.cli.test_keys import OLD, ring
 
@@ -108,7 +111,23 @@ def test_a_wrong_key_leaves_nothing_on_record_that_nobody_could_have_checked(
     command: Command, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SAGAZ_KEYS", ring(old=b"n" * 32))
-    refused = command("show", "o1", "--reveal", "card", "--storage-url", str(store))
-    assert (refused.code, refused.out) == (4, "")
-    assert "/card of saga 'o1' cannot be decrypted: its key" in refused.err
+    for arguments in (
+        ("show", "o1", "--reveal", "card"),
+        ("export", "o1", "--unmasked", "-o", "x"),
+    ):
+        refused = command(*arguments, "--storage-url", str(store))
+        assert (refused.code, refused.out) == (4, "")
+        assert "of saga 'o1' cannot be decrypted: its key does not" in refused.err
     assert events(store) == []
+
+
+def test_where_the_settings_forbid_to_view_nothing_is_listed_exported_or_opened(
+    command: Command, store: Path
+) -> None:
+    (store.parent / "sagaz.toml").write_text('allow = ["replay"]')
+    for arguments in (("sagas",), ("show", "o1"), ("export", "o1", "-o", "o1.sagaz")):
+        refused = command(*arguments, "--storage-url", str(store))
+        assert (refused.code, refused.out) == (1, "")
+        assert "the settings do not allow to view here" in refused.err
+    with pytest.raises(NotAllowedError):
+        opening.run_screen(load_settings(storage_url=str(store)))
