@@ -60,6 +60,17 @@ def compliance_of(
     )
 
 
+def where_keys_are(settings: Settings, environ: Mapping[str, str] | None = None) -> str:
+    """Return where the keys come from: a variable or a file; empty: there are none."""
+    environment = os.environ if environ is None else environ
+    for name in (KEYS, KEY_FILE):
+        if environment.get(name):
+            return f"environment {name}"
+    if path := settings.compliance.get("key_file"):
+        return str(_beside(settings, path))
+    return f"environment {PASSPHRASE}" if environment.get(PASSPHRASE) else ""
+
+
 def sensitive_fields_of(settings: Settings) -> SensitiveFields:
     """Return which values the settings call secrets."""
     return SensitiveFields(settings.compliance.get("sensitive_fields", ()))
@@ -91,6 +102,10 @@ def _key_provider(
     if path := environment.get(KEY_FILE):
         return KeyRing.from_file(path)
     if path := given.get("key_file"):
-        # Relative to the file that names it, not to where one stands.
-        return KeyRing.from_file((settings.file or Path()).parent / Path(path).expanduser())
+        return KeyRing.from_file(_beside(settings, path))
     return None
+
+
+def _beside(settings: Settings, path: str) -> Path:
+    """Return a path relative to the file that names it, not to where one stands."""
+    return (settings.file or Path()).parent / Path(path).expanduser()

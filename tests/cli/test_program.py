@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import resource
@@ -117,8 +118,13 @@ def test_the_screen_on_a_missing_store_or_saga_says_so_before_it_takes_the_termi
 def test_config_shows_each_value_and_where_it_came_from(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sagaz.toml").write_text('sagas = ["shop"]\nfactories = { A = "shop:make" }')
+    (tmp_path / "sagaz.toml").write_text(
+        'sagas = ["shop"]\nfactories = { A = "shop:make" }\n'
+        'compliance = { encrypt = true, sensitive_fields = ["ssn", "/cards/*/cvv"] }'
+    )
     monkeypatch.setenv("SAGAZ_PRODUCTION", "EU\x1b[2J")
+    key = base64.b64encode(b"k" * 32).decode()
+    monkeypatch.setenv("SAGAZ_KEYS", f"2027={key},2026={key}")
     done = command("config", "--storage-url", "redis://me:geheim@cache/0")
     assert done.code == 0
     lines = {line.split()[0]: line for line in done.out.splitlines()}
@@ -131,7 +137,12 @@ def test_config_shows_each_value_and_where_it_came_from(
     assert lines["read_only"].split() == ["read_only", "no", "default"]
     assert lines["allow"].split() == ["allow", "view,", "reveal,", "replay,", "delete", "default"]
 
+    assert "encrypt = yes, sensitive_fields = ssn, /cards/*/cvv" in lines["compliance"]
+    assert lines["encryption_keys"].split()[1:] == ["2027,", "2026", "environment", "SAGAZ_KEYS"]
+    assert key not in done.out
+
     data = json.loads(command("config", "--format", "json").out)
+    assert data["encryption_keys"] == {"value": ["2027", "2026"], "from": "environment SAGAZ_KEYS"}
     assert data["sagas"] == {"value": ["shop"], "from": str(tmp_path / "sagaz.toml")}
 
 
