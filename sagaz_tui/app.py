@@ -110,6 +110,17 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         """Give the store back."""
         await self.storage.close()
 
+    def _fatal_error(self) -> None:
+        """Show where it broke, but not what variables hold: they may be secrets."""
+        # Imported here: nothing needs it until something breaks.
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
+        self.bell()
+        shown = self.console.render(Traceback(width=None), self.console.options)
+        self._exit_renderables.append(Segments(shown))
+        self._close_messages_no_wait()
+
     async def act_on(self, key: Key) -> None:
         """Do what a key is bound to, the screen knowing when it came."""
         if isinstance(self.screen, SagazScreen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from sagaz_core.replay.overrides import (
     read_override,
 )
 from sagaz_core.replay.pointer import key_pointer, split_pointer, value_at
+from sagaz_tui.holding_secrets import holds_secret
 from sagaz_tui.text import visible
 
 
@@ -51,16 +52,21 @@ def read_edit(
     fields: SensitiveFields = NO_FIELDS,
     *,
     other_type: bool = False,
+    plain: Mapping[str, Any] | None = None,
 ) -> StagedEdit:
     """Read one edit in the command line's grammar against a state.
 
-    ``other_type`` lets the value have another type than the recorded one. What the ``fields``
-    call a secret is staged as a mask.
+    Args:
+        text: what was typed.
+        state: as it is shown: with a mask for each secret.
+        fields: what they call a secret is staged as a mask, as is what replaces one.
+        other_type: let the value have another type than the recorded one.
+        plain: the state as it was recorded; None: the types of its secrets are not known.
 
     Raises:
         OverrideError: it cannot be read, or does not fit; the sentence says why.
     """
-    return read_staged(parse_override(text), state, fields, other_type=other_type)
+    return read_staged(parse_override(text), state, fields, other_type=other_type, plain=plain)
 
 
 def read_staged(
@@ -69,18 +75,16 @@ def read_staged(
     fields: SensitiveFields = NO_FIELDS,
     *,
     other_type: bool = False,
+    plain: Mapping[str, Any] | None = None,
 ) -> StagedEdit:
     """Read one edit against a state, as :func:`read_edit` does.
 
     Raises:
         OverrideError: it does not fit; the sentence says why.
     """
-    before = value_at(state, override.pointer)
-    if isinstance(before, Masked):
-        # Its type lies under the mask: whoever runs the replay checks that the new one has it.
-        pointer, secret = read_override(override, {})
-        return StagedEdit(override, pointer, before, Masked(len(str(secret)), b""), other_type)
-    pointer, after = read_override(override, state, allow_type=other_type)
+    replaces_secret = holds_secret(value_at(state, override.pointer))
+    recorded = (plain or {}) if replaces_secret else state
+    pointer, after = read_override(override, recorded, allow_type=other_type)
     before = value_at(state, pointer)
     takes_any_key = isinstance(value_at(state, pointer.rpartition("/")[0]), dict)
     if before is MISSING and not takes_any_key:
@@ -89,7 +93,7 @@ def read_staged(
         branch = next((key for key in state if pointer.startswith(key_pointer(key) + "/")), "")
         keys = {**dict.fromkeys(state), branch: state.get(branch)} if branch else state
         apply_overrides(keys, [(pointer, after)])
-    if _is_secret(fields, tuple(split_pointer(pointer)), after):
+    if replaces_secret or _is_secret(fields, tuple(split_pointer(pointer)), after):
         after = Masked(len(str(after)), b"")
     return StagedEdit(override, pointer, before, after, other_type)
 
@@ -113,24 +117,28 @@ def read_all(
     fields: SensitiveFields = NO_FIELDS,
     *,
     other_type: bool = False,
+    plain: Mapping[str, Any] | None = None,
 ) -> list[StagedEdit]:
     """Read edits against a state: all of them, or none.
 
     Raises:
         OverrideError: one does not fit; the sentence says which and why.
     """
-    return [read_staged(each, state, fields, other_type=other_type) for each in overrides]
+    return [
+        read_staged(each, state, fields, other_type=other_type, plain=plain) for each in overrides
+    ]
 
 
-def read_again(edit: StagedEdit, state: Mapping[str, Any]) -> StagedEdit:
+def read_again(
+    edit: StagedEdit, state: Mapping[str, Any], plain: Mapping[str, Any] | None = None
+) -> StagedEdit:
     """Return an edit as it is for another state; one that does not fit there says why."""
-    if isinstance(edit.after, Masked):
-        # What was typed as a secret stays one, also where none was recorded yet.
-        return replace(edit, before=value_at(state, edit.pointer))
     try:
-        return read_staged(edit.override, state, other_type=edit.other_type)
+        again = read_staged(edit.override, state, other_type=edit.other_type, plain=plain)
     except OverrideError as error:
         return replace(edit, problem=str(error))
+    # What was typed as a secret stays one, also where none was recorded yet.
+    return replace(again, after=edit.after) if holds_secret(edit.after) else again
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +160,19 @@ class EditLog:
             by_pointer[edit.pointer] = edit
         return EditLog(tuple(by_pointer.values()), (*self.past, self.edits))
 
-    def read_again(self, state: Mapping[str, Any]) -> EditLog:
-        """Return the log with every edit, those taken back too, read against another state."""
+    def read_again(
+        self, state: Mapping[str, Any], plain: Mapping[str, Any] | None = None
+    ) -> EditLog:
+        """Return the log with every edit read against another state."""
+        return self.changed(lambda edit: read_again(edit, state, plain))
 
-        def again(edits: tuple[StagedEdit, ...]) -> tuple[StagedEdit, ...]:
-            return tuple(read_again(each, state) for each in edits)
+    def changed(self, change: Callable[[StagedEdit], StagedEdit]) -> EditLog:
+        """Return the log with every edit, those taken back too, as a function makes it."""
 
-        return EditLog(
-            again(self.edits), tuple(map(again, self.past)), tuple(map(again, self.future))
-        )
+        def each(edits: tuple[StagedEdit, ...]) -> tuple[StagedEdit, ...]:
+            return tuple(map(change, edits))
+
+        return EditLog(each(self.edits), tuple(map(each, self.past)), tuple(map(each, self.future)))
 
     def undone(self) -> EditLog:
         """Return the log as it was before the last change."""

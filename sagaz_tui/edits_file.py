@@ -10,10 +10,28 @@ from pathlib import Path
 from sagaz_core.errors import SagazError
 from sagaz_core.replay.overrides import Override, parse_override
 from sagaz_tui.cli.overrides import collect_overrides
+from sagaz_tui.edit_secrets import KnownSecrets
+from sagaz_tui.edits import StagedEdit
+from sagaz_tui.text import visible
 
 
 class EditsFileError(SagazError):
     """The file cannot be written, or what is in it cannot be staged; the message says why."""
+
+
+def save_edits(place: str, edits: Sequence[StagedEdit], secrets: KnownSecrets) -> str:
+    """Write edits, but no secret, to a new file that only this user can read; return in words how.
+
+    Raises:
+        EditsFileError: there is a file of that name, or it cannot be written.
+    """
+    secret = [each for each in edits if secrets.are_at(each.pointer)]
+    path = save_overrides(place, [each.override for each in edits if each not in secret])
+    said = f"saved to {visible(str(path))}"
+    if secret:
+        names = ", ".join(visible(each.pointer) for each in secret)
+        said += f", without {len(secret)} secret{'s' * (len(secret) > 1)}: {names}"
+    return said
 
 
 def save_overrides(place: str, overrides: Sequence[Override]) -> Path:

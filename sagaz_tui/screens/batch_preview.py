@@ -17,6 +17,7 @@ from textual.widgets import Input
 from sagaz_core.errors import SagazError, UsageError
 from sagaz_tui.batch_request import IN_DOUBT_WAYS, BatchRequest, as_command
 from sagaz_tui.batch_run import BatchRun, make_preview
+from sagaz_tui.edit_base import EditBase
 from sagaz_tui.editor import editor_command
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.screens.base import SagazScreen
@@ -25,7 +26,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.batch_file_line import FileLine
 from sagaz_tui.widgets.batch_lines import preview_lines, title_line
-from sagaz_tui.widgets.edit_line import EditBase, EditLine
+from sagaz_tui.widgets.edit_line import EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, line_width
 from sagaz_tui.widgets.plan_lines import wrapped
@@ -40,8 +41,6 @@ _ROOM_TO_TYPE: Final = 20
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchEditBase(EditBase):
     """The recorded state of one saga, as which what is set in all of them is read and shown."""
-
-    saga_id: str = ""
 
     @property
     def title(self) -> str:
@@ -254,7 +253,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
             self._say("nothing would run, so there is nothing to set")
             return None
         try:
-            found = await self.storage.get_checkpoint(first.saga_id, first.plan.sequence)
+            found = await self.storage.masked.get_checkpoint(first.saga_id, first.plan.sequence)
         except SagazError as error:
             self._say(visible(str(error)))
             return None

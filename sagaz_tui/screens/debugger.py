@@ -14,6 +14,7 @@ from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from sagaz_core.errors import SagazError, StorageError
+from sagaz_tui.edit_base import EditBase
 from sagaz_tui.editor import editor_command
 from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import Where, bindings_for
@@ -22,7 +23,8 @@ from sagaz_tui.replay_start import NO_START, Start, starts_of
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.context_tree import ContextTree
-from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
+from sagaz_tui.widgets.edit_input import EditInput
+from sagaz_tui.widgets.edit_line import EditLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.replay_log import LogText, ReplayLog
 
@@ -161,7 +163,7 @@ class DebuggerScreen(ExplorerScreen):
             self._say(visible(moment.problem))
             return None
         state, context = moment.snapshot.state, moment.snapshot.context
-        return EditBase(start.step, start.sequence, state, context)
+        return EditBase(start.step, start.sequence, state, context, self.saga_id)
 
     async def _move_start(self, start: Start) -> None:
         """Start elsewhere from now on, with what is staged."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual.app import SuspendNotSupported
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from sagaz_core.compliance.fields import NO_FIELDS, SensitiveFields
+from sagaz_core.compliance.fields import NO_FIELDS
 from sagaz_core.errors import OverrideError, SagazError
-from sagaz_core.model import Masked
-from sagaz_core.replay.pointer import split_pointer, to_pointer, value_at
+from sagaz_core.replay.pointer import to_pointer, value_at
+from sagaz_tui.edit_base import EditBase
+from sagaz_tui.edit_secrets import (
+    KnownSecrets,
+    PlainStart,
+    checked_secrets,
+    is_typed_blind,
+    look_behind_masks,
+    objection_to,
+    with_mask,
+)
 from sagaz_tui.edits import (
     EditLog,
     StagedEdit,
@@ -27,65 +36,20 @@ from sagaz_tui.edits import (
     read_staged,
 )
 from sagaz_tui.holding_secrets import holds_secret
-from sagaz_tui.keys import bindings_for
 from sagaz_tui.secrecy import sensitive_fields_of
-from sagaz_tui.text import visible
+from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.lines import TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import clip, safe_text
 from sagaz_tui.widgets.staged_lines import edit_words, staged_lines
 
 if TYPE_CHECKING:
+    from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_tui.context_model import ContextModel
     from sagaz_tui.editor import Draft
 
-_LONGEST: Final = 100_000
 _FILE_COMMANDS: Final = (":save ", ":load ")
 _HINT: Final = "key=value key:=JSON /a/b:=JSON :load FILE :save FILE; esc keeps what is staged"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EditBase:
-    """What edits are for: a step to replay from, and the recorded state it begins with.
-
-    ``context`` is that state without the results of steps.
-    """
-
-    step: str
-    sequence: int
-    state: Mapping[str, Any] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """What the edits are for, in words."""
-        return f"Edits for the replay from {visible(self.step)} @#{self.sequence}"
-
-
-class EditInput(Input):
-    """The line itself. What its keys do is done at once, so that the next key finds it done."""
-
-    BINDINGS = [*bindings_for("edit")]  # noqa: RUF012 - Textual declares it so
-
-    def __init__(self, line: EditLine) -> None:
-        super().__init__(compact=True, max_length=_LONGEST, select_on_focus=False)
-        self._line = line
-
-    async def action_submit(self) -> None:
-        """Stage what is typed."""
-        self._line.submit()
-
-    def action_complete(self) -> None:
-        """Go on with what is typed as far as it is certain."""
-        self._line.complete()
-
-    def action_allow_type(self) -> None:
-        """Let the value have another type than the recorded one, or no longer."""
-        self._line.turn_type()
-
-    def action_editor(self) -> None:
-        """Edit the value in the person's own editor."""
-        self._line.use_editor()
 
 
 class EditLine(Vertical):
@@ -114,11 +78,15 @@ class EditLine(Vertical):
         self._history = EditLog()
         self._base = EditBase("", 0)
         self._model: ContextModel | None = None
+        self._plain: PlainStart | None = None
+        """The start as it was recorded; only while the line is open."""
         self._unchecked: StagedEdit | None = None
-        """The edit that the model is to be asked about next."""
+        """The edit that the store and the model are to be asked about next."""
         self._asking = False
         self._rejected: tuple[str, Draft] | None = None
         """What was left in the editor last and did not fit, and for which place."""
+        self._answered = False
+        """Whether the hint is the answer to a key, which stays until something else is typed."""
         self._other_type = False
         self._words = ""
         self._before: Widget | None = None
@@ -151,7 +119,7 @@ class EditLine(Vertical):
     def open(self, base: EditBase, typed: str = "") -> None:
         """Begin to type an edit, or go on after what is typed already."""
         self._lay_out()
-        self._base = base
+        self._base, self._plain = base, None
         self._other_type = False
         self._input.value = typed
         self._input.cursor_position = len(typed)
@@ -159,26 +127,30 @@ class EditLine(Vertical):
         self._typing.display = True
         self._show()
         self.screen.set_focus(self._input)
-        self._check()
+        self.typed()
+        self._look_behind_masks()
 
     def move_to(self, base: EditBase) -> None:
         """Let what is staged be for another start; every edit is checked again, and stays."""
-        self._base = base
+        self._base, self._plain = base, None
         self._history = self._history.read_again(base.state)
         self._show()
         self.post_message(self.Changed())
+        self._look_behind_masks()
 
     def know_model(self, model: ContextModel | None) -> None:
         """Complete and check by a model of the context from now on."""
         self._model = model
-        self._check()
+        self._check_again()
 
     def close(self) -> None:
-        """Leave the line; what is staged stays."""
+        """Leave the line; what is staged stays, and of what was typed nothing."""
         self._typing.display = False
+        self._input.value = ""
         self._show()
         self.screen.set_focus(self._before)
         self.post_message(self.Changed())
+        self._look_behind_masks()
 
     def take_back(self) -> bool:
         """Take the last change of what is staged back; False if there is none."""
@@ -218,12 +190,15 @@ class EditLine(Vertical):
 
     # -- typing
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def typed(self) -> None:
         """Check what is there so far."""
-        event.stop()
-        place, equals, _ = event.value.partition("=")
-        self._input.password = bool(equals) and self._is_secret(to_pointer(place.removesuffix(":")))
+        self._input.password = is_typed_blind(self._input.value, self._secrets)
         self._check()
+
+    def _check_again(self) -> None:
+        """Check by what is known by now."""
+        if not self._answered:
+            self._check()
 
     def submit(self) -> None:
         """Stage what is typed, if it fits, or do what is asked for with a file."""
@@ -240,27 +215,17 @@ class EditLine(Vertical):
 
     def _use_file(self) -> None:
         """Save what is staged to a file, or stage what is in one: all of it, or nothing."""
-        from sagaz_tui.edits_file import load_overrides, save_overrides
+        from sagaz_tui.edits_file import load_overrides, save_edits
 
+        self._answered = True
         word, _, place = self._input.value.partition(" ")
         try:
             if word == ":save":
-                secret = [each for each in self.edits if self._is_secret(each.pointer)]
-                kept = [each.override for each in self.edits if each not in secret]
-                path = save_overrides(place.strip(), kept)
+                said = save_edits(place.strip(), self.edits, self._secrets)
                 self.close()
-                said = f"saved to {visible(str(path))}"
-                if secret:
-                    names = ", ".join(visible(each.pointer) for each in secret)
-                    said += f", without {len(secret)} secret: {names}"
                 self.notify(said, markup=False)
                 return
-            edits = read_all(
-                load_overrides(place.strip()),
-                self._base.state,
-                self._fields,
-                other_type=self._other_type,
-            )
+            edits = read_all(load_overrides(place.strip()), **self._how(self._other_type))
         except SagazError as error:
             self._say(str(error), wrong=True)
         else:
@@ -271,6 +236,7 @@ class EditLine(Vertical):
         """Edit the value at the place that is typed in the person's own editor, and stage it."""
         from sagaz_tui.editor import edit_text, editor_command, override_from
 
+        self._answered, self._unchecked = True, None
         command, place = editor_command(), self._input.value.partition("=")[0].removesuffix(":")
         if not command or not place:
             self._say(
@@ -290,9 +256,7 @@ class EditLine(Vertical):
                 self._say("nothing was changed in the editor")
                 return
             override = override_from(pointer, draft, text)
-            edit = read_staged(
-                override, self._base.state, self._fields, other_type=self._other_type
-            )
+            edit = read_staged(override, **self._how(self._other_type))
         except SuspendNotSupported:
             self._say("this terminal cannot be lent to an editor", wrong=True)
         except SagazError as error:
@@ -306,7 +270,7 @@ class EditLine(Vertical):
         """The value at a pointer to edit: as it was left there, else as staged, else recorded."""
         from sagaz_tui.editor import EditorError, draft_of
 
-        if self._is_secret(pointer):
+        if self._secrets.are_at(pointer):
             raise EditorError("no editor gets a secret; type its new value after the equals sign")
         if self._rejected is not None and self._rejected[0] == pointer:
             return self._rejected[1]
@@ -316,18 +280,16 @@ class EditLine(Vertical):
         return draft_of(value_at(self._base.state, pointer))
 
     @property
-    def _fields(self) -> SensitiveFields:
-        """Which values the settings call secrets."""
-        settings = getattr(self.app, "settings", None)
-        return NO_FIELDS if settings is None else sensitive_fields_of(settings)
+    def _storage(self) -> SnapshotStorage | None:
+        """Where the edits are for."""
+        return getattr(self.app, "storage", None)
 
-    def _is_secret(self, pointer: str) -> bool:
-        """Whether what is recorded or staged at a pointer is a secret, or holds one."""
-        with suppress(OverrideError):
-            if self._fields.hold(split_pointer(pointer)):
-                return True
-        staged = [each.after for each in self.edits if each.pointer == pointer]
-        return holds_secret([value_at(self._base.state, pointer), staged])
+    @property
+    def _secrets(self) -> KnownSecrets:
+        """What is known to be a secret."""
+        settings = getattr(self.app, "settings", None)
+        fields = NO_FIELDS if settings is None else sensitive_fields_of(settings)
+        return KnownSecrets(fields, self._base.state, self.edits)
 
     def complete(self) -> None:
         """Complete a recorded key or pointer."""
@@ -346,18 +308,25 @@ class EditLine(Vertical):
         return completions(text, self._base.state, fields)
 
     def _read(self, *, other_type: bool) -> StagedEdit:
-        text, state = self._input.value, self._base.state
-        return read_edit(text, state, self._fields, other_type=other_type)
+        return read_edit(self._input.value, **self._how(other_type))
+
+    def _how(self, other_type: bool) -> dict[str, Any]:
+        """How edits are read."""
+        state, fields = self._base.state, self._secrets.fields
+        plain = None if self._plain is None else self._plain.state
+        return {"state": state, "fields": fields, "other_type": other_type, "plain": plain}
 
     def _check(self) -> None:
         if not self.typing:
             return
+        self._answered = False
         text, self._unchecked = self._input.value, None
         if text.startswith(_FILE_COMMANDS):
             self._say("enter saves what is staged" if text[1] == "s" else "enter stages its edits")
             return
         if "=" not in text:
-            self._say_places(self._completions(text) if text else [])
+            places = self._completions(text) if text else []
+            self._say("  ".join(place.rstrip("=") for place in places) or _HINT)
             return
         try:
             edit = self._read(other_type=self._other_type)
@@ -365,11 +334,11 @@ class EditLine(Vertical):
             self._refuse(error)
         else:
             self._say(edit_words(edit))
-            if self._model is not None and not isinstance(edit.after, Masked):
-                self._ask_model(edit)
+            if self._model is not None or holds_secret(edit.after):
+                self._ask(edit)
 
-    def _ask_model(self, edit: StagedEdit) -> None:
-        """Ask the model about an edit; what is typed meanwhile is asked about after it."""
+    def _ask(self, edit: StagedEdit) -> None:
+        """Ask about an edit; what is typed meanwhile is asked about after it."""
         self._unchecked = edit
         if not self._asking:
             self._asking = True
@@ -377,22 +346,38 @@ class EditLine(Vertical):
 
     async def _asked(self) -> None:
         try:
-            while (edit := self._unchecked) is not None and self._model is not None:
-                others = (each for each in self.edits if each.pointer != edit.pointer)
-                operations = [
-                    (each.pointer, each.after)
-                    for each in (*others, edit)
-                    if not isinstance(each.after, Masked)
-                ]
-                objection = await self._model.objection(
-                    self._base.context, operations, edit.pointer
-                )
+            while (edit := self._unchecked) is not None:
+                others = [each for each in self.edits if each.pointer != edit.pointer]
+                shown, objection = edit, ""
+                if self._storage is not None:
+                    shown = await with_mask(self._storage, edit, self._plain)
+                if self._model is not None and self._plain is not None:
+                    objection = await objection_to(
+                        self._storage, self._model, self._plain, [*others, edit]
+                    )
                 if self._unchecked is edit:
                     self._unchecked = None
-                    if objection:
-                        self._say(objection, wrong=True)
+                    if objection or shown is not edit:
+                        self._say(objection or edit_words(shown), wrong=bool(objection))
         finally:
             self._asking = False
+
+    def _look_behind_masks(self) -> None:
+        """Check secrets by what is recorded, and show them as the store masks them."""
+        look = partial(self._looked, self._base, self._plain)
+        self._plain = self._plain if self.typing else None
+        if self.typing or any(holds_secret(edit.after) for edit in self.edits):
+            self.run_worker(cast("Any", look), group="secrets", exclusive=True)
+
+    async def _looked(self, base: EditBase, plain: PlainStart | None) -> None:
+        if plain is None:
+            plain = await look_behind_masks(self._storage, base)
+        self._plain = plain if self.typing else None
+        if self._storage is not None:
+            change = await checked_secrets(self._storage, self._history, base, plain)
+            self._history = self._history.changed(change)
+            self._show()
+        self._check_again()
 
     def _refuse(self, error: OverrideError) -> None:
         """Say what is wrong, and whether allowing another type would do."""
@@ -402,12 +387,6 @@ class EditLine(Vertical):
                 self._read(other_type=True)
                 sentence = f"{sentence.partition(';')[0]}; ctrl+t allows it"
         self._say(sentence, wrong=True)
-
-    def _say_places(self, places: list[str]) -> None:
-        if places:
-            self._say("  ".join(place.rstrip("=") for place in places))
-        else:
-            self._say(_HINT)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self._hint.set_class(wrong, "-wrong")

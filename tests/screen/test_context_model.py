@@ -13,7 +13,8 @@ from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.context_model import ContextModel, find_model
 from sagaz_tui.settings import Settings
-from sagaz_tui.widgets.edit_line import EditInput, EditLine
+from sagaz_tui.widgets.edit_input import EditInput
+from sagaz_tui.widgets.edit_line import EditLine
 from tests.screen.looking import press, until, until_painted
 
 

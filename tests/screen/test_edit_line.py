@@ -11,9 +11,11 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from sagaz_core.errors import OverrideError
+from sagaz_tui.edit_base import EditBase
 from sagaz_tui.edits import EditLog, StagedEdit, completions, read_edit
 from sagaz_tui.theme import THEMES
-from sagaz_tui.widgets.edit_line import EditBase, EditInput, EditLine
+from sagaz_tui.widgets.edit_input import EditInput
+from sagaz_tui.widgets.edit_line import EditLine
 from sagaz_tui.widgets.staged_lines import staged_lines
 from tests.screen.looking import texts, until
 

@@ -43,6 +43,19 @@ class LeakyOrder(Saga):
         return "paid"
 
 
+class LeakyParcel(LeakyOrder):
+    """Fails with any card: a new one pays, and is told of once nothing can be shipped."""
+
+    async def build(self) -> None:
+        await super().build()
+        await self.add_step("ship", self._ship)
+
+    async def _ship(self, ctx: StepContext) -> None:
+        own = Path("/proc/self")
+        Path("process").write_bytes((own / "cmdline").read_bytes() + (own / "environ").read_bytes())
+        raise ValueError(f"paid with {ctx['card']!r}, but {ctx['session']} has no address")
+
+
 def start() -> dict[str, Any]:
     """Return a context that such an order begins with."""
     return {
