@@ -10,7 +10,7 @@ from sagaz_core.errors import UsageError
 from sagaz_core.replay.overrides import Override, parse_override
 from sagaz_core.replay.pointer import split_pointer, to_pointer
 from sagaz_tui.cli.exits import say
-from sagaz_tui.secrecy import compliance_of
+from sagaz_tui.secrecy import sensitive_fields_of
 from sagaz_tui.settings import Settings
 from sagaz_tui.text import visible
 
@@ -27,14 +27,15 @@ def ask_secrets(asked: Sequence[str]) -> tuple[Override, ...]:
     return tuple(_ask(*text.partition("=")[::2]) for text in asked)
 
 
-def warn_of_secrets(settings: Settings, given: Sequence[str]) -> None:
-    """Say which secrets stand on the command line, where others can read them."""
-    compliance = compliance_of(settings, writes=False)
-    if compliance is None or not compliance.sensitive_fields:
-        return
-    from sagaz_core.compliance.fields import SensitiveFields
+def warn_of_secrets(settings: Settings, given: Sequence[str], asked: Sequence[str]) -> None:
+    """Say which secrets others can read on the command line, and which are kept as no secrets.
 
-    fields = SensitiveFields(compliance.sensitive_fields)
+    Args:
+        settings: they say which values are secrets.
+        given: overrides as typed.
+        asked: places whose new value is asked for, as typed.
+    """
+    fields = sensitive_fields_of(settings)
     for text in given:
         override = parse_override(text)
         if override.operator != "=@" and fields.hold(split_pointer(override.pointer)):
@@ -42,6 +43,13 @@ def warn_of_secrets(settings: Settings, given: Sequence[str]) -> None:
                 f"warning: the new value of {override.pointer} is a secret, and others on this "
                 f"machine can read it in the list of processes; say --secret "
                 f"{override.pointer} to be asked for it"
+            )
+    for text in asked:
+        pointer = to_pointer(text.partition("=")[0])
+        if not fields.hold(split_pointer(pointer)):
+            say(
+                f"warning: {pointer} is none of the sensitive_fields in the settings, so its new "
+                "value is recorded and shown as it is"
             )
 
 

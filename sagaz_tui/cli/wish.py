@@ -42,7 +42,7 @@ class Wish:
         """
         if not self.only_looks:
             check_reason(settings, self.reason)
-        warn_of_secrets(settings, self.overrides)
+        warn_of_secrets(settings, self.overrides, self.secrets)
 
     def wanted_overrides(self) -> tuple[Override, ...]:
         """Return all overrides, those of secrets last, for which a person may be asked.

@@ -71,6 +71,17 @@ def test_from_the_command_line_it_works_with_a_warning(command: Command, folder:
     assert NEW not in done.out + done.err
 
 
+def test_what_the_settings_call_no_secret_is_said_to_be_kept_as_none(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEW_CARD", NEW)
+    asked = ("--secret", "card=NEW_CARD", "--secret", "note=NEW_CARD")
+    done = command(*REPLAY, *asked, "--dry-run")
+    assert done.code == 0
+    assert done.err.count("warning") == 1
+    assert "/note is none of the sensitive_fields in the settings" in done.err
+
+
 def test_typed_on_a_terminal_it_is_not_echoed(folder: Path) -> None:
     program = str(Path(sys.executable).parent / "sagaz")
     with pexpect.spawn(program, [*REPLAY, "--secret", "card"], cwd=str(folder), timeout=60) as tty:
