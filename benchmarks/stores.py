@@ -52,7 +52,8 @@ _POOL: Final = "".join(random.Random(0).choices(string.ascii_letters + string.di
 
 _DECIDES_THE_FORM: Final = (
     *("chain.py", "codec.py", "difference.py", "meta.py"),
-    *("backends/sql/*.sql", "backends/sqlite_*.py", "backends/lua/*", "backends/redis_*.py"),
+    *("backends/sqlite/sql/*", "backends/sqlite/*.py"),
+    *("backends/redis/lua/*", "backends/redis/*.py"),
 )
 
 

@@ -22,7 +22,6 @@ _CLOCK = SimpleNamespace(time_ns=lambda: 1000 * to_micros(NOW))
 STILL: Final[Mapping[str, Any]] = {
     "sagaz_core.model.values.datetime": _Still,
     "sagaz_core.storage.times.time": _CLOCK,
-    "sagaz_core.storage.backends.memory.time": _CLOCK,
     "textual.widgets.Input._toggle_cursor": lambda line: None,
     "textual.widgets._toast.Toast._expire": lambda toast: None,
     "textual.notifications.Notification.has_expired": False,

@@ -20,7 +20,7 @@ from sagaz_core.errors import DecryptionError, StorageError, UsageError
 from sagaz_core.model import Masked
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaQuery, SagaRow
-from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
+from sagaz_core.storage.backends.sqlite.backend import SQLiteSnapshotStorage
 from sagaz_core.storage.codec import pack, unpack
 from sagaz_core.storage.copying import CopyReport, copy_sagas
 from sagaz_core.storage.protection import Protection

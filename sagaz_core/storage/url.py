@@ -30,7 +30,7 @@ def open_storage(
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     if scheme == "memory":
-        from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+        from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
 
         return InMemorySnapshotStorage(read_only=read_only, compliance=compliance)
     if scheme == "sqlite":
@@ -40,11 +40,11 @@ def open_storage(
             raise UsageError(
                 f"{url!r} names no file; write sqlite:///orders.db, or sqlite:////full/path.db"
             )
-        from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
+        from sagaz_core.storage.backends.sqlite.backend import SQLiteSnapshotStorage
 
         return SQLiteSnapshotStorage(path[1:], read_only=read_only, compliance=compliance)
     if scheme in ("redis", "rediss"):
-        from sagaz_core.storage.backends.redis import RedisSnapshotStorage
+        from sagaz_core.storage.backends.redis.backend import RedisSnapshotStorage
 
         address, prefix = _without_prefix(url)
         return RedisSnapshotStorage(

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Final
 
 from sagaz_core.storage.backends.rows import Append, Outcome
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 

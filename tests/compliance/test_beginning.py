@@ -13,7 +13,7 @@ from sagaz_core.errors import HeadConflictError, StorageUnavailableError, Tamper
 from sagaz_core.history.evidence import verify
 from sagaz_core.history.heads import list_heads
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 

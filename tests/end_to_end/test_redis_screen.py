@@ -12,7 +12,8 @@ import pytest
 from textual.pilot import Pilot
 
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends import RedisSnapshotStorage, redis_connection
+from sagaz_core.storage.backends import RedisSnapshotStorage
+from sagaz_core.storage.backends.redis import connection as redis_connection
 from sagaz_core.testing.redis_server import RedisServer
 from sagaz_tui.app import SagazApp
 from sagaz_tui.settings import Settings

@@ -53,7 +53,7 @@ def install(wheel: Path, folder: Path) -> Path:
 def test_the_installed_wheel_passes_the_journey(recorded_demo: Path, tmp_path: Path) -> None:
     wheel = build_wheel(tmp_path / "wheels")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "sagaz_core/storage/backends/sql/001_initial.sql" in names
+    assert "sagaz_core/storage/backends/sqlite/sql/001_initial.sql" in names
     assert {"sagaz_core/py.typed", "sagaz_tui/py.typed"} <= names
     styles = {str(path.relative_to(ROOT)) for path in (ROOT / "sagaz_tui").rglob("*.tcss")}
     assert styles

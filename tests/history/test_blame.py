@@ -16,7 +16,7 @@ from sagaz_core.model import MISSING
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import EntryRow
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.history.recorded import minute, record

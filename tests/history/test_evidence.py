@@ -15,7 +15,7 @@ from sagaz_core.history.evidence import Evidence, verify
 from sagaz_core.history.heads import Head, head_line, list_heads, missing_sagas, read_heads
 from sagaz_core.storage.audit_trail import AUDIT
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.holding import HOLD
 from sagaz_core.storage.reader import REPLAY_LOG
 from sagaz_core.storage.storage import SnapshotStorage

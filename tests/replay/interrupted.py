@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from sagaz_core.config import ReplayConfig, SagaConfig, SnapshotStrategy
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.storage import SnapshotStorage
 

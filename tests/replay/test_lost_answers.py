@@ -8,7 +8,7 @@ from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import Kind
 from sagaz_core.replay.batch import BatchReplay
 from sagaz_core.replay.replay import SagaReplay
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay.shop import Ledger, let_lapse, run_order

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Append, Outcome
 
 Build = Callable[[Any], Awaitable[None]]

@@ -9,7 +9,7 @@ import pytest
 
 from sagaz_core.config import ReplayConfig, SagaConfig
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, Gate, GatedBackend, Ledger
 

@@ -13,7 +13,7 @@ from sagaz_core.errors import ReadOnlyStoreError, SagaDefinitionError, UsageErro
 from sagaz_core.saga.registry import known_sagas
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.step import Step
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, Ledger
 

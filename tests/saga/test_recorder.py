@@ -12,7 +12,7 @@ from sagaz_core.errors import HeadConflictError, InvalidSagaIdError, LeaseLostEr
 from sagaz_core.model import StepError
 from sagaz_core.saga import recording
 from sagaz_core.saga.recorder import SagaRecorder
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
+from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage, MemoryBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import GatedBackend
 

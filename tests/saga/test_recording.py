@@ -14,8 +14,8 @@ from sagaz_core.errors import InvalidSagaIdError
 from sagaz_core.model import StepRecord
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
-from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
+from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
+from sagaz_core.storage.backends.sqlite.backend import SQLiteSnapshotStorage
 from sagaz_core.storage.meta import unpack_run
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.recorded import kinds, order, timeline

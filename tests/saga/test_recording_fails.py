@@ -21,7 +21,7 @@ from sagaz_core.model import NotStored, SagaSnapshot, StepRecord
 from sagaz_core.saga import recording
 from sagaz_core.saga.recorder import SagaRecorder
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage, MemoryBackend
+from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage, MemoryBackend
 from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, GatedBackend, Ledger

@@ -11,7 +11,7 @@ import pytest
 from sagaz_core.errors import LeaseLostError
 from sagaz_core.saga import recording
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Append, Outcome
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Built, Ledger

@@ -11,7 +11,7 @@ from sagaz_core.errors import ForcedFailureError, LeaseLostError, SagaDefinition
 from sagaz_core.model import SagaResult
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Build, Built, Ledger
 

@@ -9,7 +9,7 @@ import pytest
 from sagaz_core.config import RECORDING_BY_DEFAULT, ReplayConfig, SagaConfig, SnapshotStrategy
 from sagaz_core.errors import UsageError
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
+from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.recorded import ROLLBACK, errand, kinds, order, recorded, timeline
 from tests.saga.sagas import Build, Built, Ledger

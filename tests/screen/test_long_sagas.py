@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends.rows import EntryRow, MarkRow
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.storage.backends.rows import SagaPage, SagaQuery, SagaRow
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp

@@ -16,7 +16,7 @@ import pytest
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.redis_rows import BodyPacker, unpack_body
+from sagaz_core.storage.backends.redis.rows import BodyPacker, unpack_body
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.batch_log import unpack_batch
 from sagaz_core.storage.chain import Chain, last_state

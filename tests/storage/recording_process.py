@@ -22,9 +22,11 @@ from functools import wraps
 from typing import Any, Literal
 
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends import SQLiteSnapshotStorage, sqlite, sqlite_schema
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends.changes import OwnChanges
-from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection
+from sagaz_core.storage.backends.sqlite import backend as sqlite
+from sagaz_core.storage.backends.sqlite import schema as sqlite_schema
+from sagaz_core.storage.backends.sqlite.connection import SQLiteConnection
 
 SAGAS = 4
 FAR = datetime(2999, 1, 1, tzinfo=UTC)

@@ -19,8 +19,8 @@ from typing import Any, Final, Literal
 
 from sagaz_core.model import SagaSnapshot, utc_now
 from sagaz_core.storage.backends import RedisSnapshotStorage
-from sagaz_core.storage.backends.redis_commands import Command, Script
-from sagaz_core.storage.backends.redis_connection import RedisConnection
+from sagaz_core.storage.backends.redis.commands import Command, Script
+from sagaz_core.storage.backends.redis.connection import RedisConnection
 from sagaz_core.storage.capture import capture
 from tests.storage.recording_process import Nursery, say
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 
 _BYTES = 2 << 20
 _LAZILY = 2

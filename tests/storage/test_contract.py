@@ -12,9 +12,9 @@ import pytest
 import redis.asyncio
 
 from sagaz_core.storage.backends.base import Backend
-from sagaz_core.storage.backends.memory import MemoryBackend
-from sagaz_core.storage.backends.redis import RedisBackend
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
+from sagaz_core.storage.backends.redis.backend import RedisBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.testing import StorageContract, VolatileStorageContract
 from sagaz_core.testing.redis_cluster import RedisClusterServers
 

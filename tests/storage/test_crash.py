@@ -12,7 +12,7 @@ import pytest
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.sqlite_schema import _statements, migrations
+from sagaz_core.storage.backends.sqlite.schema import _statements, migrations
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.session import SagaSession
 from tests.storage.recording_process import FAR, Nursery, Point, Task, nursery_process

@@ -17,9 +17,9 @@ from sagaz_core.errors import (
     StorageUnavailableError,
 )
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Append, Outcome
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.storage.capture import Capture, capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing import StorageContract

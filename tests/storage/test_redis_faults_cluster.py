@@ -15,7 +15,8 @@ from redis.crc import key_slot
 from sagaz_core.model import SagaResult, utc_now
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends import RedisSnapshotStorage, redis_connection
+from sagaz_core.storage.backends import RedisSnapshotStorage
+from sagaz_core.storage.backends.redis import connection as redis_connection
 from sagaz_core.testing.redis_cluster import RedisClusterServers
 from sagaz_core.testing.redis_server import RedisServer
 from tests.replay import shop

@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 
 from sagaz_core.errors import SnapshotNotFoundError, StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSnapshot, utc_now
-from sagaz_core.storage.backends import RedisSnapshotStorage, redis_connection
-from sagaz_core.storage.backends.redis_commands import Script
+from sagaz_core.storage.backends import RedisSnapshotStorage
+from sagaz_core.storage.backends.redis import connection as redis_connection
+from sagaz_core.storage.backends.redis.commands import Script
 from sagaz_core.storage.backends.rows import RecordRow, SagaRow
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.writer import SagaWriter

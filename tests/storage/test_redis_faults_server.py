@@ -18,7 +18,8 @@ from sagaz_core.model import SagaResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga import recording
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends import RedisSnapshotStorage, redis_connection
+from sagaz_core.storage.backends import RedisSnapshotStorage
+from sagaz_core.storage.backends.redis import connection as redis_connection
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.writer import SagaWriter
 from sagaz_core.testing.redis_server import RedisServer

@@ -18,7 +18,7 @@ from redis.crc import key_slot
 from sagaz_core import ReplayConfig, Saga, SagaConfig
 from sagaz_core.errors import StorageUnavailableError, UsageError
 from sagaz_core.model import SagaSnapshot, utc_now
-from sagaz_core.storage.backends.redis import RedisSnapshotStorage
+from sagaz_core.storage.backends.redis.backend import RedisSnapshotStorage
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.url import open_storage
 from sagaz_core.testing.redis_server import RedisServer
@@ -283,7 +283,7 @@ async def test_a_server_that_is_not_there_is_named_without_its_password() -> Non
 async def test_a_server_that_is_too_old_is_said_to_be_so(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaz_core.storage.backends.redis_connection._OLDEST_SERVER", 99)
+    monkeypatch.setattr("sagaz_core.storage.backends.redis.connection._OLDEST_SERVER", 99)
     with pytest.raises(StorageUnavailableError, match="use version 99 or later"):
         await RedisSnapshotStorage(redis_url).open()
 

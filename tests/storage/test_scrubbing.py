@@ -13,9 +13,9 @@ import redis
 
 from sagaz_core.errors import StorageError
 from sagaz_core.storage.backends.base import Backend
-from sagaz_core.storage.backends.redis import RedisBackend
+from sagaz_core.storage.backends.redis.backend import RedisBackend
 from sagaz_core.storage.backends.rows import Append, RecordRow
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.testing.redis_cluster import RedisClusterServers
 from sagaz_core.testing.redis_server import RedisServer
 from sagaz_core.testing.rows import append_of
@@ -151,7 +151,7 @@ async def test_a_reader_of_what_was_before_keeps_it_pending(tmp_path: Path) -> N
 async def test_a_writer_in_another_process_keeps_it_pending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaz_core.storage.backends.sqlite_connection.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("sagaz_core.storage.backends.sqlite.connection.BUSY_SECONDS", 0.05)
     place = tmp_path / "store"
     backend = SQLiteBackend(place)
     await backend.open(read_only=False)

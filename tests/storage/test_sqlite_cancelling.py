@@ -15,8 +15,8 @@ import pytest
 from sagaz_core.errors import SnapshotNotFoundError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
-from sagaz_core.storage.backends.sqlite_thread import NAME
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.thread import NAME
 
 SAGAS = 5
 

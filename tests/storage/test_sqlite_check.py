@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from sagaz_core.storage.backends import sqlite_check
 from sagaz_core.storage.backends.rows import Finding
-from sagaz_core.storage.backends.sqlite import SQLiteBackend, SQLiteSnapshotStorage
+from sagaz_core.storage.backends.sqlite import check as sqlite_check
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend, SQLiteSnapshotStorage
 from tests.storage.families import record
 
 

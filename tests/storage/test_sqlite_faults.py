@@ -21,7 +21,7 @@ from sagaz_core.model import SagaSnapshot
 from sagaz_core.saga import recording
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends import sqlite_connection as connections
+from sagaz_core.storage.backends.sqlite import connection as connections
 from tests.saga.sagas import Built, Ledger
 from tests.storage.small_disk import SmallDisk, small_disk
 

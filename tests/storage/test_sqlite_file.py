@@ -23,11 +23,11 @@ from sagaz_core.errors import (
 )
 from sagaz_core.model import SagaSnapshot, StepError
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_core.storage.backends import sqlite_connection as connections
-from sagaz_core.storage.backends import sqlite_schema as schemas
 from sagaz_core.storage.backends.rows import SagaQuery
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
-from sagaz_core.storage.backends.sqlite_query import page_statements
+from sagaz_core.storage.backends.sqlite import connection as connections
+from sagaz_core.storage.backends.sqlite import schema as schemas
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.query import page_statements
 from sagaz_core.storage.storage import SnapshotStorage
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import SagaSnapshot
-from sagaz_core.storage.backends import SQLiteSnapshotStorage, sqlite_file
+from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.backends.sqlite import file as sqlite_file
 from tests.bound import locked
 from tests.storage.looking_process import Looker, looking_at
 from tests.storage.writing_process import FIRST, End, written, written_on

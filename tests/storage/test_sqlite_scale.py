@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sagaz_core.storage.backends.rows import SagaQuery
-from sagaz_core.storage.backends.sqlite_query import count, read_page
-from sagaz_core.storage.backends.sqlite_schema import migrations
+from sagaz_core.storage.backends.sqlite.query import count, read_page
+from sagaz_core.storage.backends.sqlite.schema import migrations
 
 SMALL, LARGE = 500, 5_000
 NOW = 1_000_000

@@ -12,11 +12,11 @@ import pytest
 
 from sagaz_core.errors import StorageError, StorageUnavailableError
 from sagaz_core.storage.backends.rows import RecordRow
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
-from sagaz_core.storage.backends.sqlite_connection import SQLiteConnection
-from sagaz_core.storage.backends.sqlite_file import OpenFile
-from sagaz_core.storage.backends.sqlite_records import put_record
-from sagaz_core.storage.backends.sqlite_trips import _PATIENCE, Trips
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
+from sagaz_core.storage.backends.sqlite.connection import SQLiteConnection
+from sagaz_core.storage.backends.sqlite.file import OpenFile
+from sagaz_core.storage.backends.sqlite.records import put_record
+from sagaz_core.storage.backends.sqlite.trips import _PATIENCE, Trips
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_a_write_that_fails_takes_no_other_along(
             raise sqlite3.OperationalError("this one cannot be stored")
         return stored
 
-    monkeypatch.setattr("sagaz_core.storage.backends.sqlite.put_record", put)
+    monkeypatch.setattr("sagaz_core.storage.backends.sqlite.backend.put_record", put)
     outcomes = await asyncio.gather(
         *(backend.put(document(number), expected_version=0) for number in range(6)),
         return_exceptions=True,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from sagaz_core.storage.backends.memory import MemoryBackend
-from sagaz_core.storage.backends.redis import RedisBackend
-from sagaz_core.storage.backends.sqlite import SQLiteBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
+from sagaz_core.storage.backends.redis.backend import RedisBackend
+from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.storage.alike_machine import StoresAlike
 

@@ -6,16 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sagaz_core.storage.backends.memory import InMemorySnapshotStorage
-    from sagaz_core.storage.backends.redis import RedisSnapshotStorage
-    from sagaz_core.storage.backends.sqlite import SQLiteSnapshotStorage
+    from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
+    from sagaz_core.storage.backends.redis.backend import RedisSnapshotStorage
+    from sagaz_core.storage.backends.sqlite.backend import SQLiteSnapshotStorage
 
 __all__ = ["InMemorySnapshotStorage", "RedisSnapshotStorage", "SQLiteSnapshotStorage"]
 
 _MODULES = {
-    "InMemorySnapshotStorage": "sagaz_core.storage.backends.memory",
-    "RedisSnapshotStorage": "sagaz_core.storage.backends.redis",
-    "SQLiteSnapshotStorage": "sagaz_core.storage.backends.sqlite",
+    "InMemorySnapshotStorage": "sagaz_core.storage.backends.memory.backend",
+    "RedisSnapshotStorage": "sagaz_core.storage.backends.redis.backend",
+    "SQLiteSnapshotStorage": "sagaz_core.storage.backends.sqlite.backend",
 }
 
 

@@ -12,7 +12,7 @@ from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.replay.batch.pace import Pace
 from sagaz_core.replay.plan import Request
 from sagaz_core.storage.backends import InMemorySnapshotStorage
-from sagaz_core.storage.backends.memory import MemoryBackend
+from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Outcome, RecordRow
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.replay import shop
