@@ -163,19 +163,23 @@ async def build_saga(
         ) from error
 
 
-def class_factory(saga_class: type[Saga]) -> SagaFactory:
-    """Return the factory that is used where none is given: the class, called with the context."""
+def saga_of_class(saga_class: type[Saga], context: dict[str, Any]) -> Saga:
+    """Make a saga where no factory is given: the class, called with a copy of the context.
 
-    async def make(context: dict[str, Any]) -> Saga:
-        try:
-            return saga_class(context=context)
-        except TypeError as error:
-            raise SagaFactoryError(
-                f"{saga_class.__name__}(context=...) does not work ({error}); give a saga_factory "
-                "that passes what its constructor needs"
-            ) from error
-
-    return make
+    Raises:
+        SagaFactoryError: it raised.
+    """
+    try:
+        return saga_class(context=deepcopy(context))
+    except TypeError as error:
+        raise SagaFactoryError(
+            f"{saga_class.__name__}(context=...) does not work ({error}); give a saga_factory "
+            "that passes what its constructor needs"
+        ) from error
+    except Exception as error:
+        raise SagaFactoryError(
+            f"{saga_class.__name__}(context=...) raised {type(error).__name__}: {error}"
+        ) from error
 
 
 async def _call(factory: SagaFactory, context: dict[str, Any]) -> Any:

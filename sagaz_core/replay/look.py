@@ -49,6 +49,11 @@ class Look:
         """Return a saga's checkpoints, without their states."""
         return self._kin.sagas[saga_id].timeline
 
+    @property
+    def never_replayed(self) -> bool:
+        """Whether nobody but the original itself has ever held the family's lease."""
+        return only_original(self.family, self.sagas[0].root_id)
+
     async def checkpoint(self, saga_id: str, sequence: int) -> SagaSnapshot:
         """Return the checkpoint of this number; raises SnapshotNotFoundError."""
         place = saga_id, sequence
@@ -71,3 +76,8 @@ class Look:
         """Return a saga's newest checkpoint, or None."""
         timeline = self.timeline(saga_id)
         return await self.checkpoint(saga_id, timeline[-1].sequence) if timeline else None
+
+
+def only_original(family: FamilyRow | None, root_id: str) -> bool:
+    """Whether nobody but the original itself has ever held its family's lease."""
+    return family is None or (family.fence == 1 and family.holder == root_id)

@@ -42,9 +42,9 @@ from sagaz_core.replay.factory import (
     FACTORY_TIMEOUT,
     SagaFactory,
     build_saga,
-    class_factory,
     make_saga,
     resolve_class,
+    saga_of_class,
 )
 from sagaz_core.replay.fates import (
     Fates,
@@ -158,13 +158,18 @@ class _Code:
         return code_of(type(code))
 
 
-async def make_plan(storage: SnapshotStorage, request: Request) -> Draft:
+async def make_plan(storage: SnapshotStorage, request: Request, look: Look | None = None) -> Draft:
     """Find out what a replay would do. Nothing is written and no action is called.
+
+    Args:
+        storage: where the saga is.
+        request: what is wanted.
+        look: what was just seen of its family, if anything.
 
     Raises:
         SagaNotFoundError: there is no such saga. Everything else is a problem of the plan.
     """
-    look = await Look.at(storage, request.saga_id)
+    look = look or await Look.at(storage, request.saga_id)
     await read_ahead(look, request.saga_id)
     past = await _read_past(look, request.saga_id)
     try:
@@ -262,8 +267,9 @@ async def _load_code(request: Request, past: _Past, context: dict[str, Any]) -> 
         if factory is None:
             saga_class = resolve_class(past.summary.saga_name, past.run.code or past.summary.code)
             model = saga_class.context_model
-            factory = class_factory(saga_class)
-        saga = await make_saga(factory, context, timeout=request.factory_timeout)
+            saga: Saga | EngineCode = saga_of_class(saga_class, context)
+        else:
+            saga = await make_saga(factory, context, timeout=request.factory_timeout)
         model = saga.context_model
         steps = await build_saga(saga, timeout=request.factory_timeout)
     except tuple(kind for kind, _ in _CODE_PROBLEMS) as error:

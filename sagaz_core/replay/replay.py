@@ -27,6 +27,7 @@ from sagaz_core.replay.earlier_call import (
 from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.factory import SagaFactory
+from sagaz_core.replay.look import Look
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.plan import Draft, Request, make_plan
 from sagaz_core.replay.rehearsal import rehearse
@@ -225,8 +226,10 @@ class SagaReplay:
     def _take_code(self, code: Saga | EngineCode) -> None:
         self._running = code
 
-    async def _run(self, request: Request, call: Call, plan_digest: str | None) -> ReplayResult:
-        draft = await make_plan(self.snapshot_storage, request)
+    async def _run(
+        self, request: Request, call: Call, plan_digest: str | None, look: Look | None = None
+    ) -> ReplayResult:
+        draft = await make_plan(self.snapshot_storage, request, look)
         if draft.family is not None and draft.family.held:
             raise in_progress(draft.family)
         if plan_digest is not None:
@@ -244,10 +247,14 @@ class SagaReplay:
     ) -> ReplayResult:
         """Run it unless a call of this request id has begun it: then bring that one to its end."""
         named = (self.snapshot_storage, self.saga_id, request_id, request.from_step)
-        call = replace(call, begun=await find_call(*named))
+        look = await Look.at(self.snapshot_storage, self.saga_id)
         # It may be the same request, made twice at the same time, that stands in the way.
         try:
-            result = await self._begin_or_go_on(request, call, plan_digest)
+            if look.never_replayed:
+                result = await self._run(request, call, plan_digest, look)
+            else:
+                call = replace(call, begun=await find_call(*named))
+                result = await self._begin_or_go_on(request, call, plan_digest)
         except (PlanChangedError, NotResumableError):
             earlier = await earlier_result(*named)
             if earlier is None:

@@ -24,9 +24,9 @@ from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.factory import (
     SagaFactory,
     build_saga,
-    class_factory,
     make_saga,
     resolve_class,
+    saga_of_class,
 )
 from sagaz_core.replay.fates import InDoubt
 from sagaz_core.replay.resume_doubt import find_doubt, make_resumption
@@ -185,6 +185,8 @@ async def _load_code(
                 "it was recorded by another engine, which alone knows its code; go on with it "
                 "there, or give a saga_factory, --factory module:name"
             )
-        factory = class_factory(resolve_class(saga.saga_name, recorded_code))
-    made = await make_saga(factory, interrupted.state.context)
+        saga_class = resolve_class(saga.saga_name, recorded_code)
+        made: Saga | EngineCode = saga_of_class(saga_class, interrupted.state.context)
+    else:
+        made = await make_saga(factory, interrupted.state.context)
     return made, await build_saga(made)

@@ -25,7 +25,7 @@ from sagaz_core.replay.earlier_call import find_call
 from sagaz_core.replay.effects import family_effects
 from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.error_message import error_message
-from sagaz_core.replay.look import Look
+from sagaz_core.replay.look import Look, only_original
 from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
@@ -94,8 +94,7 @@ async def run_plan(storage: SnapshotStorage, draft: Draft, call: Call) -> Replay
 
 def _never_replayed(draft: Draft) -> bool:
     """Whether nobody but the original itself had held its family's lease when it was planned."""
-    family = draft.family
-    return family is None or (family.fence == 1 and family.holder == draft.plan.root_id)
+    return only_original(draft.family, draft.plan.root_id)
 
 
 async def _check_unchanged(storage: SnapshotStorage, draft: Draft, call: Call) -> None:

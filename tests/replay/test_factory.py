@@ -14,10 +14,10 @@ import pytest
 from sagaz_core.errors import AmbiguousSagaError, SagaClassNotFoundError, SagaFactoryError
 from sagaz_core.replay.factory import (
     build_saga,
-    class_factory,
     load_factory,
     make_saga,
     resolve_class,
+    saga_of_class,
 )
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.saga.saga import Saga
@@ -192,6 +192,6 @@ class WithInventory(Shop):
         self.inventory = inventory
 
 
-async def test_a_class_that_needs_more_than_a_context_asks_for_a_factory() -> None:
+def test_a_class_that_needs_more_than_a_context_asks_for_a_factory() -> None:
     with pytest.raises(SagaFactoryError, match=r"WithInventory\(context=\.\.\.\).*saga_factory"):
-        await make_saga(class_factory(WithInventory), {})
+        saga_of_class(WithInventory, {})

@@ -9,14 +9,16 @@ from typing import Final
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.replay.batch.items import BatchItem
+from sagaz_core.replay.engine import EngineCode
 from sagaz_core.replay.factory import (
     FACTORY_TIMEOUT,
     SagaFactory,
     build_saga,
-    class_factory,
     make_saga,
     resolve_class,
+    saga_of_class,
 )
+from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.storage import SnapshotStorage
 
 BatchFactory = SagaFactory | Mapping[str, SagaFactory] | None
@@ -118,8 +120,10 @@ async def _steps_of(
     try:
         if factory is None:
             run = await storage.get_run(item.saga_id)
-            factory = class_factory(resolve_class(item.saga_name, run.code))
-        saga = await make_saga(factory, latest.context, timeout=FACTORY_TIMEOUT)
+            saga_class = resolve_class(item.saga_name, run.code)
+            saga: Saga | EngineCode = saga_of_class(saga_class, latest.context)
+        else:
+            saga = await make_saga(factory, latest.context, timeout=FACTORY_TIMEOUT)
         steps = await build_saga(saga, timeout=FACTORY_TIMEOUT)
     except StorageError:
         raise
