@@ -57,8 +57,15 @@ def parse_override(text: str) -> Override:
     """
     place, equals, raw = text.partition("=")
     if not equals or place in ("", ":"):
+        # What was written may be a secret, or begin with one.
         raise OverrideError(
-            f"{text!r} is no override; write key=value, key:=JSON, key=@FILE or /pointer:=JSON"
+            "this is no override: "
+            + (
+                "nothing stands before the"
+                if equals
+                else f"a text of length {len(text)} without an"
+            )
+            + " equals sign; write key=value, key:=JSON, key=@FILE or /pointer:=JSON"
         )
     operator: Operator = "="
     if place.endswith(":"):

@@ -1,4 +1,7 @@
-"""Text and JSON read as the type that was recorded where the value goes."""
+"""Text and JSON read as the type that was recorded where the value goes.
+
+What is given may be a secret: no sentence about it repeats it.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,6 @@ def read_json(text: str, recorded: Any) -> Any:
     except ValueError as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise OverrideError(
-            # The text itself may be a secret.
             f"the value is no JSON ({reason}); quote text as in :='\"text\"', "
             "or use = for plain text"
         ) from None
@@ -177,7 +179,7 @@ def _float(number: Decimal | int) -> float:
     except OverflowError:
         value = math.inf
     if math.isinf(value):
-        raise OverrideError(f"{number} is too large for a float; give it as text or as an int")
+        raise OverrideError("the number is too large for a float; give it as text or as an int")
     return value
 
 
@@ -192,9 +194,7 @@ def _untag(data: Mapping[str, Any]) -> Any:
     try:
         return read(form)
     except _UNREADABLE:
-        raise OverrideError(
-            f"{_shortened(json.dumps(form, default=str))} is no value for {tag}"
-        ) from None
+        raise OverrideError(f"what was given is no value for {tag}") from None
 
 
 # ---------------------------------------------------------------- from text
@@ -266,13 +266,10 @@ def _check_zone(value: Any, recorded: Any) -> None:
         return
     if value.tzinfo is None and recorded.tzinfo is not None:
         raise OverrideError(
-            f"{value.isoformat()} has no time zone, and the recorded time has one; "
-            "add one, such as Z"
+            "it has no time zone, and the recorded time has one; add one, such as Z"
         )
     if value.tzinfo is not None and recorded.tzinfo is None:
-        raise OverrideError(
-            f"{value.isoformat()} has a time zone, and the recorded time has none; leave it out"
-        )
+        raise OverrideError("it has a time zone, and the recorded time has none; leave it out")
 
 
 def _items(form: Any) -> list[Any]:

@@ -59,7 +59,7 @@ def test_a_batch_can_be_about_named_sagas_alone(command: Command, tmp_path: Path
         (["--key", "a=1", "--key", "a=2"], "--key a is there twice"),
         (["--where", "context.amount >"], "ends too early"),
         (["--where", "contxt.amount > 1"], "contxt"),
-        (["--override", "token"], "'token' is no override"),
+        (["--override", "token"], "a text of length 5 without an equals sign"),
         (["--override-file", "none.csv"], "cannot read --override-file 'none.csv'"),
         (["--rate", "0"], "rate is 0"),
         (["--dry-run", "--simulate"], "leave one of them out"),

@@ -265,7 +265,7 @@ def test_a_value_can_come_from_a_file_of_its_own(command: Command, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--override", "token"], "'token' is no override; write key=value"),
+        (["--override", "token"], "a text of length 5 without an equals sign; write key=value"),
         (["--override", "k:={"], "is no JSON"),
         (["--override", "k:=NaN"], "NaN"),
         (["--override", "k:=" + "[" * 20_000 + "]" * 20_000], "levels deep"),
@@ -298,7 +298,7 @@ def test_wrong_usage_ends_with_2_and_runs_nothing(
         ("[1]", "neither an object"),
         ('{"a": Infinity}', "Infinity"),
         ('{"a": ' + "[" * 20_000 + "]" * 20_000 + "}", "levels deep"),
-        ('["a"]', "'a' is no override"),
+        ('["a"]', "length 1 without an equals sign"),
     ],
 )
 def test_a_document_of_overrides_that_is_none_ends_with_2(
