@@ -103,24 +103,29 @@ async def _before(store: StoreReader, saga: SagaSummary, step: str) -> SagaSnaps
 
 
 def _code_of(saga: SagaSummary) -> tuple[str, str]:
-    """Return module and name of the saga's class, out of those that the settings import.
+    """Return module and name of what builds the saga: a factory, else its class.
 
-    What a store says of its code is never written into a program.
+    Both are out of what the settings name; what a store says of its code is never written into a
+    program.
     """
-    load_code(load_settings(), saga.saga_name, None)
+    settings = load_settings()
+    load_code(settings, saga.saga_name, None)
+    factory = settings.factories.get(saga.saga_name)
+    module, name = factory.split(":") if factory else _class_of(saga)
+    if not (_NAME.fullmatch(module) and _NAME.fullmatch(name)) or "." in name:
+        raise UsageError(f"{module}:{name} cannot be imported by a test; define it in a module")
+    return module, name
+
+
+def _class_of(saga: SagaSummary) -> tuple[str, str]:
     found = [each for each in known_sagas() if each.__name__ == saga.saga_name]
     exact = [each for each in found if f"{each.__module__}:{each.__qualname__}" == saga.code]
-    chosen = (exact or found)[:1] if exact or len(found) == 1 else []
-    if not chosen:
+    chosen = exact or found
+    if len(chosen) != 1 and not exact:
         raise UsageError(
             f"no saga {saga.saga_name} is known here; name its module under sagas in sagaz.toml"
         )
-    module, name = chosen[0].__module__, chosen[0].__qualname__
-    if not (_NAME.fullmatch(module) and _NAME.fullmatch(name)) or "." in name:
-        raise UsageError(
-            f"{module}:{name} cannot be imported by a test; define the class in a module"
-        )
-    return module, name
+    return chosen[0].__module__, chosen[0].__qualname__
 
 
 def _source(saga: SagaSummary, snapshot: SagaSnapshot, module: str, name: str) -> str:

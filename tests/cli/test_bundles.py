@@ -127,7 +127,9 @@ def test_as_a_test_it_fails_until_the_code_is_mended(command: Command, tmp_path:
         "        await self.add_step('charge', self._charge)\n\n"
         "    def _charge(self, ctx):\n"
         "        assert ctx['price'] == ctx['amount'] * 2\n"
-        "        return 1 / 0\n"
+        "        return 1 / 0\n\n\n"
+        "def make(context):\n"
+        "    return BrokenShopOrder(context)\n"
     )
     (tmp_path / "sagaz.toml").write_text('sagas = ["broken_shop"]')
     record = (
@@ -137,10 +139,16 @@ def test_as_a_test_it_fails_until_the_code_is_mended(command: Command, tmp_path:
         "snapshot_storage=Store('sagaz.db')).execute())"
     )
     subprocess.run([sys.executable, "-c", record], cwd=tmp_path, check=True)
-    done = command("export", "b1", "-o", "test_b1.py", "--pytest")
-    assert done.code == 0
+    assert command("export", "b1", "-o", "test_class.py", "--pytest").code == 0
+    imported = "from broken_shop import BrokenShopOrder\n"
+    assert imported in (tmp_path / "test_class.py").read_text()
+    # A class may need more than the context, which a factory knows.
+    (tmp_path / "sagaz.toml").write_text('factories = { BrokenShopOrder = "broken_shop:make" }')
+    assert command("export", "b1", "-o", "test_b1.py", "--pytest").code == 0
     assert stat.S_IMODE((tmp_path / "test_b1.py").stat().st_mode) == 0o600
-    assert "'amount': Decimal('9.90')" in (tmp_path / "test_b1.py").read_text()
+    written = (tmp_path / "test_b1.py").read_text()
+    assert "'amount': Decimal('9.90')" in written
+    assert "from broken_shop import make\n" in written
     pytest_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_b1.py"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     broken = subprocess.run(
