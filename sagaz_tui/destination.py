@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sagaz_core.errors import NotFoundError, UsageError
 from sagaz_tui.going import Go, ToMoment, ToNumber, ToTime, ToWhere
-from sagaz_tui.zone import in_zone, zone_label
+from sagaz_tui.zone import in_zone
 
 if TYPE_CHECKING:
     from sagaz_core.history.search import Looked
@@ -83,9 +83,7 @@ class Destinations:
         if found is not None:
             return found
         began = in_zone(await self._time_of(await self._first()))
-        raise NotFoundError(
-            f"at {text} nothing had been recorded; it began at {began:%H:%M:%S}{zone_label()}"
-        )
+        raise NotFoundError(f"at {text} nothing had been recorded; it began at {began:%H:%M:%S %Z}")
 
     async def _first(self) -> int:
         for row in await self._storage.list_checkpoints(self._saga_id, limit=1):

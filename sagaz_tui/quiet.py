@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sagaz_core.errors import StorageError
 from sagaz_core.storage.times import from_micros
-from sagaz_tui.zone import in_zone, zone_label
+from sagaz_tui.zone import in_zone
 
 if TYPE_CHECKING:
     from sagaz_core.model import SagaSummary
@@ -45,7 +45,7 @@ class Quiet:
 
     @property
     def _clock(self) -> str:
-        return f"{in_zone(self.lease_until):%H:%M:%S}{zone_label()}" if self.lease_until else ""
+        return f"{in_zone(self.lease_until):%H:%M:%S}" if self.lease_until else ""
 
 
 async def quiet_of(storage: SnapshotStorage, saga: SagaSummary) -> Quiet | None:

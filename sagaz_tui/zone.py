@@ -1,4 +1,7 @@
-"""The zone in which times are shown and read: this machine's, or UTC, one for the program."""
+"""The zone in which times are shown and read: this machine's, or UTC, one for the program.
+
+A screen names it once, behind the time that is looked at first (``%Z``).
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,3 @@ def in_zone(moment: datetime) -> datetime:
     if moment.tzinfo is None and _zone is not None:
         return moment.replace(tzinfo=_zone)
     return moment.astimezone(_zone)
-
-
-def zone_label() -> str:
-    """Return what goes behind a time: `` UTC``, or nothing for this machine's zone."""
-    return " UTC" if _zone is not None else ""

@@ -15,6 +15,7 @@ from sagaz_tui.theme import glyph
 from sagaz_tui.values import is_plain, type_word, value_text
 from sagaz_tui.widgets.lines import Line, LinePane, Span, line_width, spread
 from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.shown_value import shown_value
 from sagaz_tui.widgets.value_token import value_token
 from sagaz_tui.zone import in_zone
 
@@ -170,4 +171,4 @@ def _word(value: Any) -> str:
 def _value(value: Any, room: int) -> Span:
     if value is MISSING:
         return Span(clip("removed", room), "removed")
-    return Span(clip(value_text(value, room * 2 + 2), room), value_token(value))
+    return Span(shown_value(value, room), value_token(value))

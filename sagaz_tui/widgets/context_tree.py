@@ -18,7 +18,7 @@ from textual.timer import Timer
 from sagaz_core.model import MISSING, Masked
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.theme import glyph, word
-from sagaz_tui.values import is_plain, type_word, value_text
+from sagaz_tui.values import is_plain, type_word
 from sagaz_tui.widgets.context_rows import (
     ContextState,
     Folding,
@@ -29,6 +29,7 @@ from sagaz_tui.widgets.context_rows import (
 )
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, line_width, spread
 from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.shown_value import shown_value
 from sagaz_tui.widgets.value_token import value_token
 
 _ROOM_FOR_ORIGINS: Final = 50
@@ -365,7 +366,7 @@ def _indent(depth: int, width: int) -> str:
 def _value(row: Row, room: int) -> str:
     if row.open:
         return ""
-    return clip(value_text(row.value, room * 2 + 2), room)
+    return shown_value(row.value, room)
 
 
 def _value_token(row: Row) -> Token:

@@ -9,9 +9,10 @@ from rich.cells import cell_len
 
 from sagaz_core.model import MISSING, Difference, NotStored
 from sagaz_tui.text import visible
-from sagaz_tui.values import type_word, value_text
+from sagaz_tui.values import type_word
 from sagaz_tui.widgets.lines import LaterLines, Line, Span, Token, spread
-from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.safe_text import fit
+from sagaz_tui.widgets.shown_value import shown_value
 from sagaz_tui.widgets.value_token import value_token
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _values(change: Difference, retyped: bool, room: int) -> list[Span]:
 
 def _text(value: Any, retyped: bool, room: int) -> str:
     word = f" {type_word(value)}" if retyped else ""
-    return clip(value_text(value, room * 2 + 2), max(room - len(word), 4)) + word
+    return shown_value(value, max(room - len(word), 4)) + word
 
 
 def from_first_difference(before: Any, after: Any, room: int) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip
-from sagaz_tui.zone import in_zone, zone_label
+from sagaz_tui.zone import in_zone
 
 _VIEWS: Final[tuple[tuple[View, str, str], ...]] = (
     ("failed", "1", "Failed"),
@@ -49,7 +49,7 @@ def title_line(store: str, production: str, *, limits: str) -> Line:
 def freshness_line(freshness: Freshness, now: datetime) -> Line:
     """Give how fresh the list is: live, or for how long the store has not answered."""
     if not freshness.lost:
-        clock = in_zone(now).strftime("%H:%M:%S") + zone_label()
+        clock = f"{in_zone(now):%H:%M:%S %Z}"
         return (Span("LIVE ", "live", bold=True), Span(f"{clock} ", "muted"))
     parts = ["store gone"]
     if freshness.since is not None:

@@ -21,7 +21,7 @@ from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
 from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
 from sagaz_tui.widgets.track import GHOST_LINE, LINE, RUN_LANES, Lane, Link, Stop, Track, lay_out
-from sagaz_tui.zone import in_zone, zone_label
+from sagaz_tui.zone import in_zone
 
 LABEL_WIDTH: Final = 7
 HEIGHT: Final = 4
@@ -240,7 +240,7 @@ def _words_line(state: ScrubberState, width: int) -> Line:
     if checkpoint is not None:
         at = in_zone(checkpoint.created_at)
         what += f" {checkpoint.step_name}" if checkpoint.step_name else ""
-        when = f"  {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}{zone_label()}"
+        when = f"  {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} {at:%Z}"
         gap = f"{checkpoint.gap} lost before it " if checkpoint.gap else ""
         if checkpoints.first is not None:
             since_start = checkpoint.created_at - checkpoints.first.created_at

@@ -211,7 +211,7 @@ async def test_the_row_under_the_cursor_is_lit_only_with_the_keys() -> None:
 def test_a_long_moment_is_worth_more_than_the_word_for_it() -> None:
     moment = datetime(2026, 7, 3, 12, 30, 59, 123456, tzinfo=UTC)
     state = ContextState(context={"placed_at": moment})
-    assert shown(state, Folding(), 34) == ["    placed_at  2026-07-03T12:30:5…"]
+    assert shown(state, Folding(), 34) == ["    placed_at  2026-07-03T12:30:…Z"]
     assert shown(state, Folding(), 60)[0].split() == ["placed_at", moment.isoformat(), "datetime"]
 
 

@@ -41,7 +41,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SnapshotStorage]:
 
 
 async def test_the_list_says_in_which_zone_its_clock_is(store: SnapshotStorage) -> None:
-    for times, shown in (("local", "LIVE 12:12:07 "), ("utc", "LIVE 03:12:07 UTC")):
+    for times, shown in (("local", "LIVE 12:12:07 JST"), ("utc", "LIVE 03:12:07 UTC")):
         app = SagazApp(store, Settings(times=times), ascii=False, clock=lambda: NOW)
         async with app.run_test(size=(80, 24)) as pilot:
             await until_painted(pilot, shown)
@@ -54,7 +54,7 @@ async def test_the_palette_changes_the_zone_of_every_time_on_the_screen(
     async with app.run_test(size=(80, 24)) as pilot:
         await until_painted(pilot, "2 Context @#3")
         press(pilot, "3", "3", "3")
-        await until_painted(pilot, "12:10:40.096  +3.000s", "12:10:40  1.204s")
+        await until_painted(pilot, "12:10:40.096 JST  +3.000s", "12:10:40  1.204s")
         press(pilot, ":")
         await until(pilot, lambda: isinstance(app.screen, PaletteScreen))
         press(pilot, *"in utc", "enter")
