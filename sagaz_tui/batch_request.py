@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -67,10 +67,13 @@ def read_request(text: str) -> BatchRequest:
     )
 
 
-def as_command(request: BatchRequest, settings: Settings) -> str:
-    """Return the command that asks for the same batch of the same store; the ids come after it."""
+def as_command(request: BatchRequest, settings: Settings, secrets: Collection[str] = ()) -> str:
+    """Return the command that asks for the same batch of the same store; the ids come after it.
+
+    ``secrets`` are pointers of overrides that are or hold secrets, whatever the settings say.
+    """
     words = ["sagaz", "replay", "batch", "--ids", "-"]
-    for option in override_options(request.overrides, settings):
+    for option in override_options(request.overrides, settings, secrets):
         words += option
     for pointer in request.allow_type:
         words += ["--allow-type", pointer]

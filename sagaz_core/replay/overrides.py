@@ -58,14 +58,10 @@ def parse_override(text: str) -> Override:
     place, equals, raw = text.partition("=")
     if not equals or place in ("", ":"):
         # What was written may be a secret, or begin with one.
+        wrong = "nothing before its" if equals else f"a text of length {len(text)} without an"
         raise OverrideError(
-            "this is no override: "
-            + (
-                "nothing stands before the"
-                if equals
-                else f"a text of length {len(text)} without an"
-            )
-            + " equals sign; write key=value, key:=JSON, key=@FILE or /pointer:=JSON"
+            f"this is no override: {wrong} equals sign; "
+            "write key=value, key:=JSON, key=@FILE or /pointer:=JSON"
         )
     operator: Operator = "="
     if place.endswith(":"):

@@ -19,6 +19,7 @@ from sagaz_tui.batch_request import IN_DOUBT_WAYS, BatchRequest, as_command
 from sagaz_tui.batch_run import BatchRun, make_preview
 from sagaz_tui.edit_base import EditBase
 from sagaz_tui.editor import editor_command
+from sagaz_tui.holding_secrets import holds_secret
 from sagaz_tui.keys import bindings_for, keys_called
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.plan import PlanPane
@@ -334,7 +335,8 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
     def action_copy(self) -> None:
         """Copy the command that does the same, the ids after it."""
-        self.copy(as_command(self.request, self.sagaz.settings), "as a command")
+        secrets = [each.pointer for each in self._edit.edits if holds_secret(each.after)]
+        self.copy(as_command(self.request, self.sagaz.settings, secrets), "as a command")
 
     @property
     def reason_to_stay(self) -> str:
