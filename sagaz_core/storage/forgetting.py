@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,7 @@ TOMBSTONE: Final = "tombstone"
 """The kind of the documents that stand in the place of a family."""
 
 _ATTEMPTS: Final = 10
+_BETWEEN_LOOKS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,9 @@ class ForgetReport:
     files: because somebody reads an older state of it, or a server has not rewritten its files."""
 
 
-async def forget(backend: Backend, roots: Sequence[str], *, by: str) -> ForgetReport:
+async def forget(
+    backend: Backend, roots: Sequence[str], *, by: str, patience: float = 0
+) -> ForgetReport:
     """Erase families: their keys, rows, logs and journals.
 
     Args:
@@ -55,6 +59,7 @@ async def forget(backend: Backend, roots: Sequence[str], *, by: str) -> ForgetRe
         roots: the root sagas of the families. One that was erased before may be named again, to
             learn whether it is done by now.
         by: who does it, for the tombstone.
+        patience: seconds for which a server that writes its files anew is waited for.
 
     Raises:
         NotAllowedError: a family is held, or a run of it is alive; nothing was erased.
@@ -76,7 +81,7 @@ async def forget(backend: Backend, roots: Sequence[str], *, by: str) -> ForgetRe
         families=tuple(roots),
         sagas=sagas,
         checkpoints=checkpoints,
-        done=await backend.scrubbed(),
+        done=await _scrub(backend, patience),
     )
 
 
@@ -123,6 +128,16 @@ async def _check(backend: Backend, root: str, members: Sequence[SagaRow]) -> Non
             f"{alive.holder or alive.saga_id} of the family {root!r} is running; forget it when "
             "that has ended"
         )
+
+
+async def _scrub(backend: Backend, patience: float) -> bool:
+    deadline = asyncio.get_running_loop().time() + patience
+    while not (done := await backend.scrubbed()):
+        # Nobody knows how long somebody goes on reading.
+        if not backend.scrubs_by_itself or asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(_BETWEEN_LOOKS)
+    return done
 
 
 async def _put_up(backend: Backend, root: str, *, by: str, sagas: int) -> None:

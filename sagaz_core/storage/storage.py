@@ -399,10 +399,17 @@ class SnapshotStorage(StoreReader):
         await self._record_of_family(row, "released", by=by)
         return await holding.release_hold(backend, row.root)
 
-    async def forget(self, saga_ids: Sequence[str], *, by: str) -> ForgetReport:
+    async def forget(
+        self, saga_ids: Sequence[str], *, by: str, patience: float = 0
+    ) -> ForgetReport:
         """Erase the families of sagas without a trace but a tombstone.
 
         Asked again for what is erased already, it goes on where bytes were still in files.
+
+        Args:
+            saga_ids: the sagas.
+            by: who does it, for the tombstone.
+            patience: seconds for which a server that writes its files anew is waited for.
 
         Raises:
             SagaNotFoundError: there is no such saga, and none was erased; nothing was.
@@ -428,7 +435,7 @@ class SnapshotStorage(StoreReader):
             self._savers.drop(saga_id)
         if self._protection is not None:
             self._protection.let_go(members)
-        return await forget(backend, list(roots), by=by)
+        return await forget(backend, list(roots), by=by, patience=patience)
 
     # -- inside
 

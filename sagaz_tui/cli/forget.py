@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,6 +11,11 @@ from sagaz_tui.cli.options import FormatOption, StorageOption, StorageUrlOption,
 if TYPE_CHECKING:
     from sagaz_core.storage.forgetting import ForgetReport
     from sagaz_core.storage.storage import SnapshotStorage
+
+PATIENCE: Final = 3600.0
+"""Seconds for which a server is waited for; each command has it write its files anew."""
+_UNTOLD: Final = 2.0
+_WAITING: Final = "waiting until the server has written its files anew; Ctrl-C leaves it pending"
 
 
 def forget_sagas(
@@ -30,12 +35,15 @@ def forget_sagas(
     """Erase families: their keys, checkpoints, logs and journals. It cannot be undone.
 
     What is left is a tombstone: the id of the root saga, when it was erased and by whom. It says
-    "pending" as long as a byte of it may still be in the store's files, because somebody reads
-    an older state of it or the server has not rewritten them: say it again until it says "done".
-    A backup, a replica and another copy of the store are not reached from here.
+    "done" once no byte of it is in the store's files, which a Redis server rewrites meanwhile,
+    and "pending" if somebody still reads an older state of it: say it again then. A backup, a
+    replica and another copy of the store are not reached from here.
 
     For example: sagaz forget --tag customer=42
     """
+    import asyncio
+    import shlex
+
     from sagaz_core.process import process_owner
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit_facts, emit_json
@@ -50,7 +58,11 @@ def forget_sagas(
         found = await find(store)
         if not found or not (yes or _confirmed(len(found))):
             return None
-        return await store.forget(found, by=process_owner())
+        notice = asyncio.get_running_loop().call_later(_UNTOLD, say, _WAITING)
+        try:
+            return await store.forget(found, by=process_owner(), patience=PATIENCE)
+        finally:
+            notice.cancel()
 
     report = change(storage, storage_url, erase)
     if report is None:
@@ -75,7 +87,10 @@ def forget_sagas(
             ]
         )
     if not report.done:
-        say("bytes of it may still be in the store's files; say it again in a moment")
+        say(
+            "bytes of it may still be in the store's files; in a moment say "
+            f"`sagaz forget {shlex.quote(report.families[0])} --yes`"
+        )
         raise typer.Exit(1)
 
 

@@ -47,6 +47,9 @@ class Backend(ABC):
     expires_by_itself: bool = False
     """Whether it lets go of sagas whose retention has ended without being told to."""
 
+    scrubs_by_itself: bool = False
+    """Whether what :meth:`scrubbed` waits for comes to its end without anybody's doing."""
+
     @property
     def place(self) -> str:
         """Where the store is; two backends that reach the same store say the same."""
@@ -211,9 +214,10 @@ class Backend(ABC):
             return None
         return Chained(saga, found[0], [entry.body or b"" for entry in before])
 
-    async def kin(self, saga_id: str) -> Kin | None:
+    async def kin(self, saga_id: str, *, bodies_up_to: int = 0) -> Kin | None:
         """Return everything about a saga's family but bodies; None if there is no such saga.
 
+        The saga's own entries have their bodies if there are at most ``bodies_up_to`` of them.
         A backend that can tell it in one trip does.
         """
         saga = await self.saga(saga_id)
@@ -221,10 +225,11 @@ class Backend(ABC):
             return None
         family = await self.family(saga.root)
         page = await self.sagas(SagaQuery(root=saga.root), cursor=None, limit=_EVERYTHING)
-        members = [
-            (row, await self.entries(row.saga_id, 1, _EVERYTHING, bodies=False, hidden=True))
-            for row in page.rows
-        ]
+        members = []
+        for row in page.rows:
+            bodies = row.saga_id == saga_id and row.head <= bodies_up_to
+            entries = await self.entries(row.saga_id, 1, _EVERYTHING, bodies=bodies, hidden=True)
+            members.append((row, entries))
         return Kin(family, members)
 
     @abstractmethod

@@ -78,6 +78,7 @@ class RedisBackend(Backend):
     """
 
     expires_by_itself = True
+    scrubs_by_itself = True
 
     def __init__(
         self,
