@@ -57,7 +57,7 @@ from sagaz_core.replay.fates import (
 from sagaz_core.replay.key_use import add_use
 from sagaz_core.replay.look import Look
 from sagaz_core.replay.pointer import split_pointer
-from sagaz_core.replay.secrecy import check_secrets
+from sagaz_core.replay.secrecy import check_masked, check_secrets
 from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
@@ -200,6 +200,7 @@ async def make_plan(storage: SnapshotStorage, request: Request, look: Look | Non
         *_check_context(corrected.context, code),
         *fates.problems,
         *await check_secrets(storage, snapshot),
+        *check_masked(corrected.context, fates.steps, request.saga_id, past.run, past.effects),
         *check_failure(request.fails_at, fates.steps),
     ]
     if isinstance(code.saga, EngineCode):

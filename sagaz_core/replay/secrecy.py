@@ -1,12 +1,22 @@
-"""Whether what is encrypted in a checkpoint stays so in a replay of it."""
+"""Whether what is encrypted in a checkpoint stays so in a replay of it, and is there at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sagaz_core.compliance.fields import SensitiveFields
-from sagaz_core.model import PlanProblem, SagaSnapshot
-from sagaz_core.replay.pointer import join_pointer
+from sagaz_core.model import (
+    Masked,
+    PlannedOverride,
+    PlannedStep,
+    PlanProblem,
+    RunInfo,
+    SagaSnapshot,
+)
+from sagaz_core.replay.effects import FamilyEffects
+from sagaz_core.replay.key_use import add_use
+from sagaz_core.replay.pointer import join_pointer, key_pointer
 from sagaz_core.storage.reader import StoreReader
 
 
@@ -31,6 +41,38 @@ async def check_secrets(storage: StoreReader, snapshot: SagaSnapshot) -> list[Pl
         )
         for path in await storage.list_encrypted(snapshot.saga_id, snapshot.sequence)
         if not (compliance.encrypts and _is_secret(compliance.fields, path))
+    ]
+
+
+def check_masked(
+    context: Mapping[str, Any],
+    steps: Iterable[PlannedStep],
+    saga_id: str,
+    run: RunInfo,
+    effects: FamilyEffects,
+) -> list[PlanProblem]:
+    """Return a problem for each key whose value was masked for good and that a step will read.
+
+    Its mask would be taken for the value. What is told by ``steps``, ``run`` and ``effects`` is
+    as for :func:`~sagaz_core.replay.key_use.add_use`.
+    """
+    masked = [
+        PlannedOverride(path=key_pointer(key), before=value, after=value)
+        for key, value in context.items()
+        if isinstance(value, Masked)
+    ]
+    if not masked:
+        return []
+    return [
+        PlanProblem(
+            code="secret_missing",
+            message=f"{each.path} was masked when it was exported, and {each.read_by[0]} reads "
+            "it; override it",
+            path=each.path,
+            step=each.read_by[0],
+        )
+        for each in add_use(masked, steps, saga_id=saga_id, run=run, effects=effects)
+        if each.read_by
     ]
 
 
