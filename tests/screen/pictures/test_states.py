@@ -8,6 +8,7 @@ import pytest
 
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.capture import capture
+from sagaz_tui import revealing
 from sagaz_tui.reading import Silence, Watch
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.stop import StopScreen
@@ -45,6 +46,23 @@ async def test_a_first_checkpoint_a_gap_a_cancelled_run_and_nothing(matches: Mat
                 await matches(pilot, name)
             await show(pilot, DebuggerScreen("parcel_9"))
             await matches(pilot, "debugger-not-there")
+
+
+async def test_a_secret_that_is_revealed_and_masked_again(
+    matches: Matches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reveal(*asked: object) -> str:
+        return "tok_5a1d77c0ffee"
+
+    monkeypatch.setattr(revealing, "reveal_secret", reveal)
+    async with InMemorySnapshotStorage() as storage:
+        await record(storage, secret())
+        async with opened(storage, secret()[0].saga_id) as pilot:
+            await matches(pilot, "debugger-secret")
+            press(pilot, "2", "j", "u")
+            await matches(pilot, "debugger-revealed")
+            press(pilot, "k")
+            await matches(pilot, "debugger-secret")
 
 
 async def test_a_run_that_goes_on(matches: Matches) -> None:
