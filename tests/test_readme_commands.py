@@ -119,7 +119,8 @@ def test_every_command_of_its_table_that_only_looks_does_so_on_the_demo(sagaz: T
         if usage.startswith("tui"):
             assert (code, "sagaz show" in err) == (2, True), err
         else:
-            assert code == 0, (line, err)
+            # The demo is not encrypted, so that nothing of it can be verified.
+            assert code == (1 if usage.startswith("audit verify") else 0), (line, err)
             assert out or err, line
 
 

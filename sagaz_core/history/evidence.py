@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.history.heads import Head, compare_head, query_for
 from sagaz_core.storage.audit_trail import AuditEvent
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow
+from sagaz_core.storage.meta import unpack_meta
 from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
 from sagaz_core.storage.replay_logging import digest_of_line
+from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.verification import Verification
 from sagaz_core.storage.walking import every_saga
 
@@ -83,23 +86,41 @@ async def _findings(storage: StoreReader, row: SagaRow, head: Head | None) -> li
         # That is said of the trail itself.
         return []
     return [
-        *await _hidden_without_event(storage, row, events),
+        *await _checkpoints_otherwise(storage, row, events),
         *await _lines_without_event(storage, row, events),
         *await _replay_without_event(storage, row),
-        *await _hold_without_document(storage, row, events),
+        *await _hold_otherwise(storage, row, events),
         *(await compare_head(storage, row, head, events) if head is not None else ()),
     ]
 
 
-async def _hidden_without_event(
+async def _checkpoints_otherwise(
     storage: StoreReader, row: SagaRow, events: list[AuditEvent]
 ) -> list[str]:
+    """Hold which checkpoints are hidden against the trail, and when it expires against them."""
     told = {event.details.get("snapshot") for event in events if event.event == "deleted"}
-    return [
-        f"checkpoint {entry.seq} is hidden, and the audit trail does not tell who did that"
-        async for entry in _entries(storage, row)
-        if entry.hidden and entry.snapshot_id not in told
-    ]
+    findings = []
+    until: set[datetime | None] = set()
+    async for entry in _entries(storage, row):
+        try:
+            until.add(unpack_meta(entry.meta).retention_until)
+        except CorruptEntryError as error:
+            findings.append(f"checkpoint {entry.seq}: {error}")
+            until.add(None)
+        if entry.hidden and entry.snapshot_id not in told:
+            findings.append(
+                f"checkpoint {entry.seq} is hidden, and the audit trail does not tell who did that"
+            )
+        elif not entry.hidden and entry.snapshot_id in told:
+            findings.append(
+                f"checkpoint {entry.seq} was deleted, as the audit trail tells, and is there: it "
+                "was brought back, or deleting it was broken off; then delete it again"
+            )
+    # One that asks for no end is kept for as long as the store keeps anything.
+    latest = None if None in until else max(filter(None, until), default=None)
+    if latest is not None and row.expires != to_micros(latest):
+        findings.append(f"it does not expire at {latest.isoformat()}, as its checkpoints ask for")
+    return findings
 
 
 async def _lines_without_event(
@@ -132,12 +153,17 @@ async def _replay_without_event(storage: StoreReader, row: SagaRow) -> list[str]
     return []
 
 
-async def _hold_without_document(
+async def _hold_otherwise(
     storage: StoreReader, row: SagaRow, events: list[AuditEvent]
 ) -> list[str]:
-    held = [event for event in events if event.event in ("held", "released")]
-    if held and held[-1].event == "held" and await storage.find_hold(row.saga_id) is None:
+    told = [event for event in events if event.event in ("held", "released")]
+    if not told or told[-1].event != "held":
+        return []
+    hold = await storage.find_hold(row.saga_id)
+    if hold is None:
         return ["it was held, and nobody released it, but it is held no longer"]
+    if (hold.by, hold.reason) != (told[-1].by, told[-1].details.get("reason")):
+        return ["the hold on it names somebody else, or another reason, than its audit trail"]
     return []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import ormsgpack
@@ -19,6 +19,7 @@ from sagaz_core.storage.audit_trail import AuditEvent, code_of_event, head_of_tr
 from sagaz_core.storage.backends.rows import SagaQuery, SagaRow
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.times import now_micros
+from sagaz_core.storage.verification import Verification
 from sagaz_core.storage.walking import every_saga
 
 _PAGE: Final = 200
@@ -102,16 +103,29 @@ async def compare_head(
     return findings
 
 
-async def missing_sagas(storage: StoreReader, heads: Mapping[str, Head]) -> AsyncIterator[Head]:
-    """Yield those that were in the store and are not, neither expired nor forgotten."""
+async def missing_sagas(
+    storage: StoreReader, heads: Mapping[str, Head]
+) -> AsyncIterator[tuple[Head, Verification]]:
+    """Yield those that were in the store and are not, and what can be said of that.
+
+    Left out are those that have expired, and those that were forgotten, as far as that is
+    verified: a tombstone that carries no code could be anybody's.
+    """
     now = now_micros()
     for head in heads.values():
         if head.expires is not None and head.expires <= now:
             continue
         if await storage.get_saga(head.saga_id) is not None:
             continue
-        if await storage.find_tombstone(head.root_id) is None:
-            yield head
+        stone = await storage.find_tombstone(head.root_id)
+        if stone is None:
+            reason = "it was in the store and is gone, neither expired nor forgotten"
+            yield head, Verification(status="tampered", reason=reason)
+            continue
+        found = await storage.verify_tombstone(stone)
+        if found.status != "verified":
+            told = f"it was forgotten on {stone.at:%Y-%m-%d} by {stone.by}, says its tombstone"
+            yield head, replace(found, reason=f"{told}, which is {found.reason}")
 
 
 async def query_for(storage: StoreReader, saga_id: str | None) -> SagaQuery:

@@ -12,10 +12,10 @@ from sagaz_core.storage.backends.rows import FamilyRow, SagaQuery, SagaRow
 from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into, trail_grew_into
 from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy, is_another_saga
-from sagaz_core.storage.forgetting import find_tombstone
 from sagaz_core.storage.holding import Hold, find_hold, set_hold
 from sagaz_core.storage.reader import REPLAY_LOG
 from sagaz_core.storage.times import to_micros
+from sagaz_core.storage.tombstones import find_tombstone
 
 _WHOLE: Final = 1 << 30
 """A family is read as it is at one moment."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import SagaQuery
-from sagaz_core.storage.forgetting import TOMBSTONE, tombstone_in
 from sagaz_core.storage.store_secrets import read_store_secrets, write_store_secrets
+from sagaz_core.storage.tombstones import TOMBSTONE, tombstone_in
 
 
 async def copy_store_secrets(source: Backend, target: Backend) -> bool:

@@ -5,35 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import ormsgpack
-
-from sagaz_core.errors import CorruptEntryError, NotAllowedError
+from sagaz_core.errors import NotAllowedError
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, without_sagas
 from sagaz_core.storage.holding import refuse_held
-from sagaz_core.storage.replay_ids import LONGEST_ROOT, stem
-from sagaz_core.storage.times import from_micros, now_micros
+from sagaz_core.storage.tombstones import put_up_tombstone
 from sagaz_core.storage.walking import every_saga
 
-TOMBSTONE: Final = "tombstone"
-"""The kind of the documents that stand in the place of a family."""
+if TYPE_CHECKING:
+    from sagaz_core.compliance.data_key import DataKey
 
 _ATTEMPTS: Final = 10
 _BETWEEN_LOOKS: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
-    """A family that was erased. It says nothing of what was in it."""
-
-    root_id: str
-    at: datetime
-    by: str
-    sagas: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +36,12 @@ class ForgetReport:
 
 
 async def forget(
-    backend: Backend, roots: Sequence[str], *, by: str, patience: float = 0
+    backend: Backend,
+    roots: Sequence[str],
+    *,
+    by: str,
+    key: DataKey | None,
+    patience: float = 0,
 ) -> ForgetReport:
     """Erase families: their keys, rows, logs and journals.
 
@@ -59,6 +50,7 @@ async def forget(
         roots: the root sagas of the families. One that was erased before may be named again, to
             learn whether it is done by now.
         by: who does it, for the tombstone.
+        key: that of the store's audit trails; None: it has none, or it is not at hand.
         patience: seconds for which a server that writes its files anew is waited for.
 
     Raises:
@@ -72,7 +64,7 @@ async def forget(
         if not members:
             continue
         # First of all: a family of which less is left is still known to have been erased.
-        await _put_up(backend, root, by=by, sagas=len(members))
+        await put_up_tombstone(backend, root, by=by, sagas=len(members), key=key)
         ids = [row.saga_id for row in members]
         await _leave_out_of_batches(backend, ids)
         checkpoints += await backend.delete(ids, scrub=True)
@@ -83,37 +75,6 @@ async def forget(
         checkpoints=checkpoints,
         done=await _scrub(backend, patience),
     )
-
-
-async def find_tombstone(backend: Backend, root: str) -> Tombstone | None:
-    """Return what stands in the place of a family that was erased, or None."""
-    record = await backend.get(TOMBSTONE, root)
-    return None if record is None else tombstone_in(record)
-
-
-async def tombstone_of(backend: Backend, saga_id: str) -> Tombstone | None:
-    """Return what stands in the place of the family that a saga belonged to, or None."""
-    begin = saga_id.rpartition("~")[0]
-    for root in filter(None, (saga_id, begin)):
-        stone = await find_tombstone(backend, root)
-        if stone is not None:
-            return stone
-    if len(begin) < LONGEST_ROOT:
-        return None
-    # A replay of a root with a long id, which cannot be told from what is left of it.
-    stones = map(tombstone_in, await backend.scan(TOMBSTONE))
-    return next((stone for stone in stones if stem(stone.root_id) == begin), None)
-
-
-def tombstone_in(record: RecordRow) -> Tombstone:
-    """Return the tombstone that a document holds; raises CorruptEntryError."""
-    try:
-        at, by, sagas = ormsgpack.unpackb(record.body)
-        return Tombstone(root_id=record.id, at=from_micros(at), by=by, sagas=sagas)
-    except (ValueError, TypeError) as error:
-        raise CorruptEntryError(
-            f"the tombstone of {record.id!r} cannot be decoded: {error}"
-        ) from error
 
 
 async def _members(backend: Backend, root: str) -> list[SagaRow]:
@@ -138,23 +99,6 @@ async def _scrub(backend: Backend, patience: float) -> bool:
             break
         await asyncio.sleep(_BETWEEN_LOOKS)
     return done
-
-
-async def _put_up(backend: Backend, root: str, *, by: str, sagas: int) -> None:
-    for _ in range(_ATTEMPTS):
-        earlier = await backend.get(TOMBSTONE, root)
-        version = earlier.version if earlier else 0
-        now = now_micros()
-        record = RecordRow(
-            kind=TOMBSTONE,
-            id=root,
-            version=version + 1,
-            saga=None,
-            at=now,
-            body=ormsgpack.packb([now, by, sagas]),
-        )
-        if await backend.put(record, expected_version=version):
-            return
 
 
 async def _leave_out_of_batches(backend: Backend, saga_ids: Sequence[str]) -> None:

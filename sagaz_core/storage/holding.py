@@ -11,7 +11,6 @@ import ormsgpack
 from sagaz_core.errors import CorruptEntryError, NotAllowedError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
-from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.reader import REPLAY_LOG
 from sagaz_core.storage.times import from_micros, now_micros, to_micros
 from sagaz_core.storage.walking import every_saga
@@ -55,7 +54,7 @@ async def refuse_held(backend: Backend, root: str) -> None:
 
 async def set_hold(backend: Backend, hold: Hold) -> None:
     """Hold a family, in place of the hold on it before; raises StorageUnavailableError."""
-    body = ormsgpack.packb([to_micros(hold.at), valid_text(hold.by), valid_text(hold.reason)])
+    body = ormsgpack.packb([to_micros(hold.at), hold.by, hold.reason])
     await _put(backend, hold.root_id, body)
     await backend.keep(hold.root_id, True)
     for row in await _members(backend, hold.root_id):

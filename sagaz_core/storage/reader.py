@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from sagaz_core.compliance.manager import ComplianceManager
     from sagaz_core.model import BatchLogEntry, ReplayLogEntry
     from sagaz_core.storage.audit_trail import AuditEvent
-    from sagaz_core.storage.forgetting import Tombstone
     from sagaz_core.storage.health import HealthReport
     from sagaz_core.storage.holding import Hold
     from sagaz_core.storage.kin import Kin
     from sagaz_core.storage.protection import Protection
     from sagaz_core.storage.rotating import KeyUse
+    from sagaz_core.storage.tombstones import Tombstone
     from sagaz_core.storage.unsealing import StateOpener
     from sagaz_core.storage.verification import Verification
 
@@ -474,9 +474,15 @@ class StoreReader:
 
     async def find_tombstone(self, saga_id: str) -> Tombstone | None:
         """Return what stands in the place of a saga's family that was forgotten, or None."""
-        from sagaz_core.storage.forgetting import tombstone_of
+        from sagaz_core.storage.tombstones import tombstone_of
 
         return await tombstone_of(await self._reader(), saga_id)
+
+    async def verify_tombstone(self, stone: Tombstone) -> Verification:
+        """Tell whether a tombstone is as it was written."""
+        from sagaz_core.storage.tombstones import verify_tombstone
+
+        return verify_tombstone(stone, await self._audit_key(writes=False))
 
     async def list_keys(self) -> list[KeyUse]:
         """Return what is wrapped with which key."""

@@ -6,7 +6,7 @@ It can be broken off at any time and begun again: what is under the current key 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,15 @@ from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError, TamperedError
 from sagaz_core.process import process_owner
 from sagaz_core.storage.audit_trail import NewEvent, append_event
-from sagaz_core.storage.authentication import check_entries, check_row, entry_code, row_code
+from sagaz_core.storage.authentication import (
+    Index,
+    check_entries,
+    check_index,
+    check_row,
+    index_of,
+    signed_entry,
+    signed_row,
+)
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaQuery, SagaRow
 from sagaz_core.storage.batch_log import (
@@ -174,8 +182,11 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     entries = await backend.entries(saga_id, 1, row.head, hidden=True)
     check_entries(old, saga_id, None, entries)
     check_row(old, row, entries[-1].mac if entries else None)
+    touches = await backend.touches(saga_id, key=None, lo=1, hi=row.head)
+    tags = await backend.tags(saga_id)
+    check_index(old, saga_id, entries, touches, tags)
     new = await protection.new_key(saga_id, old.since)
-    reencryption = _Reencryption(saga_id, old, new)
+    reencryption = _Reencryption(saga_id, old, new, index_of(touches, tags))
     reencoding = Reencoding(reencryption.change, reencryption.sign)
     changed = [reencoding.next(entry) for entry in entries]
     head = changed[-1] if changed else None
@@ -184,7 +195,7 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     await append_event(backend, saga_id, await protection.audit_key(writes=True), event)
     keyed = await _with_key(backend, row, new)
     keyed = keyed._replace(keyframe=head.keyframe if head else row.keyframe)
-    keyed = keyed._replace(mac=row_code(new.key, keyed, head.mac if head else None))
+    keyed = signed_row(new.key, keyed, head.mac if head else None)
     replaced = await backend.replace(keyed, changed, expected_head=row.head)
     return "rotated" if replaced else "running"
 
@@ -200,10 +211,13 @@ async def _with_key(backend: Backend, row: SagaRow, new: SagaKey) -> SagaRow:
 class _Reencryption:
     """One saga's secrets under another key."""
 
-    def __init__(self, saga_id: str, old: SagaKey, new: SagaKey) -> None:
+    def __init__(
+        self, saga_id: str, old: SagaKey, new: SagaKey, index: Mapping[int, Index]
+    ) -> None:
         self._saga_id = saga_id
         self._old = old
         self._new = new
+        self._index = index
         self._sealed: dict[tuple[int, Path, Sealed], Sealed] = {}
 
     def change(self, side: int, key: str, packed: bytes) -> bytes:
@@ -220,7 +234,8 @@ class _Reencryption:
         """Return an entry with its authentication code."""
         if entry.seq < self._new.since:
             return entry
-        return entry._replace(mac=entry_code(self._new.key, self._saga_id, before, entry))
+        index = self._index.get(entry.seq, Index())
+        return signed_entry(self._new.key, self._saga_id, before, entry, index)
 
     def _under_new_key(self, side: int, path: Path, sealed: Sealed) -> Sealed:
         # The same bytes each time, so that what did not change does not seem to.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from sagaz_core.storage.audit_trail import head_of_trail
-from sagaz_core.storage.authentication import entry_code, row_code
+from sagaz_core.storage.authentication import Index, signed_entry, signed_row
 from sagaz_core.storage.backends.base import Backend
-from sagaz_core.storage.backends.rows import EntryRow, SagaRow
+from sagaz_core.storage.backends.rows import EntryRow, SagaRow, TouchRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.chain import State
 from sagaz_core.storage.protection import Protection, SagaKey
@@ -72,16 +73,28 @@ class SagaSecrets:
             return Protected(capture.context, capture.results, capture.since)
         return self._sealer.seal(capture, before, sequence)
 
-    def sign_entry(self, entry: EntryRow, before: bytes | None) -> EntryRow:
-        """Return an entry with its authentication code, given that of the one before."""
+    def sign_entry(
+        self,
+        entry: EntryRow,
+        before: bytes | None,
+        touches: Sequence[TouchRow],
+        tags: Sequence[tuple[str, str]],
+    ) -> EntryRow:
+        """Return an entry with its authentication code, given that of the one before.
+
+        Args:
+            entry: the entry.
+            before: the code of the one before; None: there is none.
+            touches: the keys that it changes.
+            tags: the saga's, with its first entry.
+        """
         if self._key is None:
             return entry
-        return entry._replace(mac=entry_code(self._key.key, self._saga_id, before, entry))
+        return signed_entry(self._key.key, self._saga_id, before, entry, Index(touches, tags))
 
     def sign_row(self, row: SagaRow, head: bytes | None) -> SagaRow:
         """Return a saga's row with its wrapped key and code, given that of its latest entry."""
         if self._key is None:
             return row
-        return row._replace(
-            wrapped_key=self._key.wrapped.to_bytes(), mac=row_code(self._key.key, row, head)
-        )
+        row = row._replace(wrapped_key=self._key.wrapped.to_bytes())
+        return signed_row(self._key.key, row, head)

@@ -21,6 +21,7 @@ from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
+from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.listing import check_saga_id, check_tags, micros_of, refuse_secret_tags
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.times import to_micros
@@ -379,6 +380,7 @@ class SnapshotStorage(StoreReader):
         """
         backend = await self._writable()
         row = await self._row(saga_id)
+        by, reason = valid_text(by), valid_text(reason)
         hold = holding.Hold(root_id=row.root, at=utc_now(), by=by, reason=reason)
         await holding.set_hold(backend, hold)
         await self._record_of_family(row, "held", by=by, details={"reason": reason})
@@ -435,7 +437,8 @@ class SnapshotStorage(StoreReader):
             self._savers.drop(saga_id)
         if self._protection is not None:
             self._protection.let_go(members)
-        return await forget(backend, list(roots), by=by, patience=patience)
+        key = await self._audit_key(writes=True)
+        return await forget(backend, list(roots), by=by, key=key, patience=patience)
 
     # -- inside
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sagaz_core.errors import CorruptEntryError, DecryptionError, TamperedError
-from sagaz_core.storage.authentication import check_entries, check_row
+from sagaz_core.storage.authentication import check_entries, check_index, check_row
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.protection import Protection
@@ -39,6 +39,7 @@ async def verify_saga(
         key = await protection.saga_key(row)
     except DecryptionError as error:
         return Verification(status="unverified", reason=str(error))
+    tags = await backend.tags(row.saga_id)
     code: bytes | None = None
     number = deleted = 0
     try:
@@ -51,6 +52,8 @@ async def verify_saga(
                     f"checkpoint {number + 1} of {row.saga_id!r} is gone from the store"
                 )
             check_entries(key, row.saga_id, code, page)
+            touches = await backend.touches(row.saga_id, key=None, lo=page[0].seq, hi=page[-1].seq)
+            check_index(key, row.saga_id, page, touches, tags)
             code, number = page[-1].mac, page[-1].seq
             deleted += sum(entry.hidden for entry in page)
         check_row(key, row, code)

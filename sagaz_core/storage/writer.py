@@ -350,9 +350,6 @@ class SagaWriter:
             link.body,
         )
         context_keys, result_keys = link.changed
-        if self._secrets is not None:
-            entry = self._secrets.sign_entry(entry, self._code)
-            row = self._secrets.sign_row(row, entry.mac)
         touches: list[TouchRow] = []
         if context_keys or result_keys:
             cause = _cause(capture, before is None, earlier)
@@ -362,14 +359,20 @@ class SagaWriter:
                 for key in result_keys
                 if key not in context_keys
             ]
-        return self._append_of(row, entry, touches=touches, release=release), link
+        tags = self._identity.tags if before is None else ()
+        if self._secrets is not None:
+            entry = self._secrets.sign_entry(entry, self._code, touches, tags)
+            row = self._secrets.sign_row(row, entry.mac)
+        append = self._append_of(row, entry, touches=touches, tags=tags, release=release)
+        return append, link
 
     def _append_of(
         self,
         row: SagaRow,
         entry: EntryRow | None,
         *,
-        touches: list[TouchRow] | None = None,
+        touches: Sequence[TouchRow] = (),
+        tags: Sequence[tuple[str, str]] = (),
         release: bool,
     ) -> Append:
         is_first = self._row is None
@@ -377,8 +380,8 @@ class SagaWriter:
             saga=row,
             expected_head=self.head,
             entry=entry,
-            touches=touches or (),
-            tags=self._identity.tags if is_first else (),
+            touches=touches,
+            tags=tags,
             fence=self.fence,
             claim=self._claim and is_first,
             owner=self._owner,

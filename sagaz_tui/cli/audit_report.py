@@ -28,11 +28,12 @@ def report_saga(
 ) -> None:
     """Report how a saga stood at a moment, what was done to it, and whether that is proven.
 
-    Secrets are masked. It fails where something was altered or removed.
+    Secrets are masked. Where something was altered or removed, the exit code is 4.
 
     For example: sagaz audit report order_1 --at 2024-07-15T14:30:00Z --key status
     """
     from sagaz_core.history.compliance_report import compliance_audit
+    from sagaz_tui.cli.exits import STORAGE
     from sagaz_tui.cli.output import emit_json
     from sagaz_tui.cli.stores import look
     from sagaz_tui.cli.times import parse_time
@@ -48,7 +49,7 @@ def report_saga(
     else:
         _print(report)
     if report.evidence.status == "tampered":
-        raise typer.Exit(1)
+        raise typer.Exit(STORAGE)
 
 
 def report_data(report: ComplianceReport) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sagaz_core.history.evidence import Evidence
     from sagaz_core.history.heads import Head
     from sagaz_core.storage.storage import SnapshotStorage
+    from sagaz_core.storage.verification import Verification
     from sagaz_tui.cli.output import Row
 
 
@@ -52,10 +53,14 @@ def verify_store(
     was recorded without encryption, or the keys are not at hand; it could have been altered.
     A store that was put back whole to an older state is found out by heads kept elsewhere.
 
+    The exit code is 0 if all of it is verified, 4 if something was altered or removed, and 1 if
+    nothing was found so, but not all of it could be verified.
+
     For example: sagaz audit verify --head > heads.jsonl, and later
     sagaz audit verify --against heads.jsonl
     """
     from sagaz_core.errors import UsageError
+    from sagaz_tui.cli.exits import FAILED, STORAGE
     from sagaz_tui.cli.stores import look
 
     if head:
@@ -66,8 +71,11 @@ def verify_store(
     heads = None if against is None else _kept(against)
     found, gone = look(storage, storage_url, lambda store: _check(store, saga_id, heads))
     _print(found, gone, format, every=saga_id is not None)
-    if gone or any(each.status == "tampered" for each in found):
-        raise typer.Exit(1)
+    statuses = {each.status for each in found} | {told.status for _, told in gone}
+    if "tampered" in statuses:
+        raise typer.Exit(STORAGE)
+    if "unverified" in statuses:
+        raise typer.Exit(FAILED)
 
 
 async def _print_heads(store: SnapshotStorage, saga_id: str | None) -> None:
@@ -91,8 +99,8 @@ def _kept(file: Path) -> dict[str, Head]:
 
 async def _check(
     store: SnapshotStorage, saga_id: str | None, heads: Mapping[str, Head] | None
-) -> tuple[list[Evidence], list[str]]:
-    """Return what is known of each saga, and which of those that there were are gone."""
+) -> tuple[list[Evidence], list[tuple[str, Verification]]]:
+    """Return what is known of each saga, and of those that there were and that are gone."""
     from sagaz_core.history.evidence import verify
     from sagaz_core.history.heads import missing_sagas
 
@@ -103,17 +111,23 @@ async def _check(
         for name, each in (heads or {}).items()
         if saga_id is None or each.root_id in roots
     }
-    return found, [each.saga_id async for each in missing_sagas(store, asked)]
+    gone = [(each.saga_id, told) async for each, told in missing_sagas(store, asked)]
+    return found, gone
 
 
-def _print(found: list[Evidence], gone: list[str], format: Format, *, every: bool) -> None:
+def _print(
+    found: list[Evidence], gone: list[tuple[str, Verification]], format: Format, *, every: bool
+) -> None:
     from sagaz_tui.cli.exits import say
     from sagaz_tui.cli.output import emit, emit_json, emit_rows
 
     rows: list[Row] = [(each.saga_id, each.status, "; ".join(reasons(each))) for each in found]
-    rows += [(saga_id, "tampered", _GONE) for saga_id in gone]
+    rows += [(saga_id, told.status, told.reason) for saga_id, told in gone]
     if format == "json":
-        missing = [{"saga_id": saga_id, "status": "tampered", "why": [_GONE]} for saga_id in gone]
+        missing = [
+            {"saga_id": saga_id, "status": told.status, "why": [told.reason]}
+            for saga_id, told in gone
+        ]
         emit_json([*map(evidence_data, found), *missing])
     elif format == "table":
         emit_rows(("SAGA", "STATUS", "WHY"), rows, format)
@@ -126,11 +140,9 @@ def _print(found: list[Evidence], gone: list[str], format: Format, *, every: boo
     if unverified:
         say(
             f"{unverified} of {len(rows)} sagas could not be verified: they have no codes, or "
-            "the keys are not at hand; nothing shows whether they were altered"
+            "the keys are not at hand; nothing was found altered in them, and nothing proves "
+            "that nothing was"
         )
-
-
-_GONE = "it was in the store and is gone, neither expired nor forgotten"
 
 
 def reasons(each: Evidence) -> list[str]:

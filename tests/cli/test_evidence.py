@@ -131,10 +131,10 @@ def test_what_was_altered_is_told_and_fails(
     assert command("audit", "verify", "--against", str(heads)).code == 0
     run_sql(store, sql)
     alone = command("audit", "verify")
-    assert alone.code == 1
+    assert alone.code == 4
     assert why in alone.out
     found = command("audit", "verify", "--against", str(heads))
-    assert found.code == 1
+    assert found.code == 4
     assert "consent  tampered: " in found.out
     assert "1 verified, 1 tampered" in found.out
 
@@ -148,7 +148,7 @@ def test_a_store_that_was_put_back_is_found_out_by_its_heads(store: Path, comman
     assert command("audit", "verify").code == 0
     found = command("audit", "verify", "--against", str(heads))
     assert (found.code, found.out.splitlines()) == (
-        1,
+        4,
         [
             "new  tampered: it was in the store and is gone, neither expired nor forgotten",
             "2 verified, 1 tampered",
@@ -164,8 +164,10 @@ def test_without_codes_or_keys_it_says_clearly_that_nothing_is_proven(
     plain: Path, command: Command
 ) -> None:
     found = command("audit", "verify")
-    assert (found.code, found.out) == (0, "2 unverified\n")
+    # It must not pass for proven where nobody reads what it says.
+    assert (found.code, found.out) == (1, "2 unverified\n")
     assert "2 of 2 sagas could not be verified" in found.err
+    assert command("audit", "report", "consent", "--at", "2024-07-15T14:30:00Z").code == 0
     one = command("audit", "verify", "consent").out
     assert "consent  unverified: it was recorded without encryption, so without codes" in one
 
@@ -203,7 +205,7 @@ def test_a_report_tells_how_a_saga_stood_at_a_date(store: Path, command: Command
     assert command("audit", "report", "consent", "--at", "2023-01-01").code == 3
     assert command(*asked, "--key", "nothing").code == 3
     run_sql(store, "UPDATE entry SET hidden = 1 WHERE seq = 2 AND saga = 1")
-    assert command(*asked).code == 1
+    assert command(*asked).code == 4
 
 
 # ---------------------------------------------------------------- holds

@@ -13,12 +13,14 @@ from sagaz_core import ComplianceConfig, Saga, SagaReplay, SagaSnapshot
 from sagaz_core.errors import SagaNotFoundError, UsageError
 from sagaz_core.history.evidence import Evidence, verify
 from sagaz_core.history.heads import Head, head_line, list_heads, missing_sagas, read_heads
+from sagaz_core.model import utc_now
 from sagaz_core.storage.audit_trail import AUDIT
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.backends.memory.backend import MemoryBackend
-from sagaz_core.storage.holding import HOLD
+from sagaz_core.storage.holding import HOLD, Hold, set_hold
 from sagaz_core.storage.reader import REPLAY_LOG
 from sagaz_core.storage.storage import SnapshotStorage
+from sagaz_core.storage.tombstones import TOMBSTONE
 
 SECRETS = ComplianceConfig(
     enable_encryption=True, sensitive_fields=["card"], encryption_key=b"k" * 32
@@ -42,7 +44,10 @@ class EvidenceOrder(Saga):
 
 async def fill(storage: SnapshotStorage) -> None:
     """Record an order that fails, and its replay that does not."""
-    await EvidenceOrder({"card": "expired"}, saga_id="o1", snapshot_storage=storage).execute()
+    order = EvidenceOrder(
+        {"card": "expired"}, saga_id="o1", snapshot_storage=storage, tags={"customer": "42"}
+    )
+    await order.execute()
     replay = SagaReplay("o1", storage, initiated_by="ada")
     result = await replay.from_checkpoint(
         "charge", context_override={"card": "valid"}, reason="a new card", request_id="batch-7"
@@ -101,15 +106,15 @@ async def test_what_is_as_it_was_written_is_verified(encrypted: SnapshotStorage)
 
 
 async def remove_trail(storage: SnapshotStorage) -> None:
-    memory(storage)._records.pop((AUDIT, "o1"))
+    memory(storage)._records._rows.pop((AUDIT, "o1"))
 
 
 async def remove_line(storage: SnapshotStorage) -> None:
-    memory(storage)._records.pop((REPLAY_LOG, "o1~r1"))
+    memory(storage)._records._rows.pop((REPLAY_LOG, "o1~r1"))
 
 
 async def alter_line(storage: SnapshotStorage) -> None:
-    records = memory(storage)._records
+    records = memory(storage)._records._rows
     line = records[REPLAY_LOG, "o1~r1"]
     assert b"ada" in line.body
     records[REPLAY_LOG, "o1~r1"] = replace(line, body=line.body.replace(b"ada", b"eve"))
@@ -122,7 +127,47 @@ async def hide_one(storage: SnapshotStorage) -> None:
 
 async def end_hold(storage: SnapshotStorage) -> None:
     await storage.hold("o1", by="ada", reason="a lawsuit")
-    memory(storage)._records.pop((HOLD, "o1"))
+    memory(storage)._records._rows.pop((HOLD, "o1"))
+
+
+async def reword_hold(storage: SnapshotStorage) -> None:
+    await storage.hold("o1", by="ada", reason="a lawsuit")
+    hold = Hold(root_id="o1", at=utc_now(), by="eve", reason="a lawsuit")
+    await set_hold(storage.backend, hold)
+
+
+async def bring_back(storage: SnapshotStorage) -> None:
+    first = (await storage.list_checkpoints("o1"))[0]
+    await storage.delete_snapshot(first.snapshot_id)
+    saga = memory(storage)._sagas["o1"]
+    saga.entries[0] = saga.entries[0]._replace(hidden=False)
+
+
+async def blame_another(storage: SnapshotStorage) -> None:
+    touches = memory(storage)._sagas["o1"].touches
+    touches[-1] = touches[-1]._replace(step="another")
+
+
+async def hide_a_change(storage: SnapshotStorage) -> None:
+    memory(storage)._sagas["o1"].touches.pop()
+
+
+async def take_a_tag(storage: SnapshotStorage) -> None:
+    memory(storage)._sagas["o1"].tags.clear()
+
+
+async def let_it_expire(storage: SnapshotStorage) -> None:
+    saga = memory(storage)._sagas["o1"]
+    assert saga.row.expires is not None
+    saga.row = saga.row._replace(expires=saga.row.expires - 1)
+
+
+def alter_row(**changes: Any) -> Callable[[SnapshotStorage], Awaitable[None]]:
+    async def alter(storage: SnapshotStorage) -> None:
+        saga = memory(storage)._sagas["o1"]
+        saga.row = saga.row._replace(**changes)
+
+    return alter
 
 
 @pytest.mark.parametrize(
@@ -133,6 +178,16 @@ async def end_hold(storage: SnapshotStorage) -> None:
         (alter_line, "the log of the replay 'o1~r1' is not as it was written"),
         (hide_one, "checkpoint 1 is hidden, and the audit trail does not tell who did that"),
         (end_hold, "it was held, and nobody released it"),
+        (reword_hold, "the hold on it names somebody else"),
+        (bring_back, "checkpoint 1 was deleted, as the audit trail tells, and is there"),
+        (blame_another, "the keys that checkpoint"),
+        (hide_a_change, "the keys that checkpoint"),
+        (take_a_tag, "or the saga's tags, is not as it was written"),
+        (let_it_expire, "as its checkpoints ask for"),
+        (alter_row(code="mine:Order"), "not the one that was written last"),
+        (alter_row(error="it was the customer"), "not the one that was written last"),
+        (alter_row(step="reserve"), "not the one that was written last"),
+        (alter_row(updated=1), "not the one that was written last"),
     ],
 )
 async def test_what_does_not_fit_together_is_found_out(
@@ -143,7 +198,8 @@ async def test_what_does_not_fit_together_is_found_out(
     await attack(encrypted)
     found = (await evidence(encrypted)).values()
     assert "tampered" in {each.status for each in found}
-    assert finding in "; ".join(sentence for each in found for sentence in each.findings)
+    told = [sentence for each in found for sentence in (*each.findings, each.history.reason)]
+    assert finding in "; ".join(told)
 
 
 async def test_secrets_that_are_encrypted_anew_are_verified_and_that_is_on_record(
@@ -175,14 +231,14 @@ async def test_a_store_that_was_put_back_whole_is_found_out_by_heads_kept_elsewh
         await storage.save_snapshot(SagaSnapshot(saga_id="o2", saga_name="Order"))
         found = await evidence(storage, heads=heads)
         assert "tampered" not in {each.status for each in found.values()}
-        assert [head async for head in missing_sagas(storage, heads)] == []
+        assert await missing(storage, heads) == {}
     path.write_bytes(older)
     async with SQLiteSnapshotStorage(path, read_only=True, compliance=compliance) as storage:
         assert "tampered" not in {each.status for each in (await evidence(storage)).values()}
         found = await evidence(storage, heads=heads)
         assert found["o2"].findings == ("it had 2 checkpoints and has 1: it was put back",)
         assert found["o1"].findings == ("its audit trail had 3 events and has 2: it was put back",)
-        assert [head.saga_id async for head in missing_sagas(storage, heads)] == ["o3"]
+        assert await missing(storage, heads) == {"o3": "tampered"}
 
 
 async def test_a_history_that_was_written_anew_is_found_out_by_its_head() -> None:
@@ -197,14 +253,34 @@ async def test_a_history_that_was_written_anew_is_found_out_by_its_head() -> Non
     assert found["o2"].findings == ("its first 1 checkpoints are not those that it had",)
 
 
+async def missing(storage: SnapshotStorage, heads: dict[str, Head]) -> dict[str, str]:
+    return {head.saga_id: told.status async for head, told in missing_sagas(storage, heads)}
+
+
 async def test_what_expired_or_was_forgotten_is_not_missed(encrypted: SnapshotStorage) -> None:
     heads = {head.saga_id: head async for head in list_heads(encrypted)}
     await encrypted.forget(["o1"], by="ada")
-    assert [head async for head in missing_sagas(encrypted, heads)] == []
+    assert await missing(encrypted, heads) == {}
     gone = replace(heads["o1"], saga_id="gone", root_id="gone", expires=1)
-    assert [head async for head in missing_sagas(encrypted, {"gone": gone})] == []
+    assert await missing(encrypted, {"gone": gone}) == {}
     kept = replace(gone, expires=None)
-    assert [head async for head in missing_sagas(encrypted, {"gone": kept})] == [kept]
+    assert await missing(encrypted, {"gone": kept}) == {"gone": "tampered"}
+
+
+async def test_that_it_was_forgotten_is_not_said_by_a_tombstone_that_anybody_could_have_put_up(
+    encrypted: SnapshotStorage,
+) -> None:
+    await encrypted.save_snapshot(SagaSnapshot(saga_id="o2", saga_name="Order"))
+    heads = {head.saga_id: head async for head in list_heads(encrypted)}
+    keyless = SnapshotStorage(encrypted.backend)
+    await keyless.forget(["o1"], by="eve")
+    await encrypted.forget(["o2"], by="ada")
+    assert await missing(encrypted, heads) == {"o1": "unverified", "o1~r1": "unverified"}
+    assert set((await missing(keyless, heads)).values()) == {"unverified"}
+    records = memory(encrypted)._records._rows
+    stone = records[TOMBSTONE, "o2"]
+    records[TOMBSTONE, "o2"] = replace(stone, body=stone.body.replace(b"ada", b"eve"))
+    assert (await missing(encrypted, heads))["o2"] == "tampered"
 
 
 @pytest.mark.parametrize("line", ["", "{}", "[1]", '{"saga_id": 1}', "[" * 100_000])

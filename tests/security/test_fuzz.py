@@ -34,7 +34,6 @@ from sagaz_core.storage.batch_log import batch_record, unpack_batch
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.chain import Chain, State, last_state
 from sagaz_core.storage.codec import pack, unpack, unpack_each
-from sagaz_core.storage.forgetting import _stone_in
 from sagaz_core.storage.holding import hold_in
 from sagaz_core.storage.meta import (
     pack_meta,
@@ -44,6 +43,7 @@ from sagaz_core.storage.meta import (
     unpack_run,
 )
 from sagaz_core.storage.store_secrets import StoreSecrets, _secrets_in, _secrets_out
+from sagaz_core.storage.tombstones import tombstone_in
 from sagaz_core.storage.wrapped_key import WrappedKey
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,7 +122,7 @@ DECODERS: Final[dict[str, Decoder]] = {
         OURS,
     ),
     "hold": (lambda data: hold_in(record(data)), [pack([0, "ada", "why"])], OURS),
-    "tombstone": (lambda data: _stone_in(record(data)), [pack([0, "ada", 1])], OURS),
+    "tombstone": (lambda data: tombstone_in(record(data)), [pack([0, "ada", 1, b"code"])], OURS),
     "store's keys": (
         lambda data: _secrets_in(record(data)),
         [_secrets_out(StoreSecrets(b"s" * 16, b"k" * 32, False))],
