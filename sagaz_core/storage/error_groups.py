@@ -8,6 +8,8 @@ from typing import Final
 _MAX_LENGTH: Final = 200
 
 _FOLDS: Final = (
+    # What stands for a secret; not every fingerprint has a digit.
+    (re.compile(r"‹secret \d+ch ·[0-9a-f]*›"), "‹secret›"),
     (re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|`[^`\n]*`|‘[^’\n]*’|“[^”\n]*”"), "…"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "#"),
     # Words that hold a digit are ids of some kind: order_8841, rsv-77, 0x7f3a.

@@ -22,6 +22,7 @@ from sagaz_core.storage.error_groups import group_error
             "saga aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee is gone",
         ),
         ("at 10:20:30 on 2024-01-02", "at 23:59:01 on 1999-12-31"),
+        ("card ‹secret 19ch ·08c9› declined", "card ‹secret 16ch ·fade› declined"),
         ("first line 1\nsecond line", "first line 2\nanother"),
     ],
 )
