@@ -56,6 +56,8 @@ class KeyRing:
             if len(key) != KEY_BYTES:
                 raise UsageError(f"the key {key_id!r} has {len(key)} bytes; a key has {KEY_BYTES}")
         self.ids = tuple(keys)
+        self.file: Path | None = None
+        """Where they were read from, if that is a file."""
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
 
     @classmethod
@@ -93,7 +95,9 @@ class KeyRing:
             ) from None
         if os.name == "posix" and mode & 0o077:
             _log.warning("others can read the key file %s; run `chmod 600 %s`", file, file)
-        return cls.parse(text)
+        ring = cls.parse(text)
+        ring.file = file
+        return ring
 
     async def wrap(self, key: bytes) -> bytes:
         """Return the key wrapped with the ring's first."""

@@ -37,8 +37,8 @@ async def examine_store(
     """Look at all of a store for what is wrong or may go wrong; nothing is changed.
 
     What only its kind can tell comes first: the soundness of a file, the settings of a server.
-    Then, of every saga: whether its checkpoints are all there, and its keyframes can be
-    decoded; of those that changed last, every checkpoint.
+    Then who can open the file of its keys. Then, of every saga: whether its checkpoints are all
+    there, and its keyframes can be decoded; of those that changed last, every checkpoint.
 
     Args:
         storage: the store; opened if it is not.
@@ -51,6 +51,10 @@ async def examine_store(
     await storage.open()
     examination = _Examination(storage.backend, deep, progress)
     findings = await storage.backend.check()
+    if storage.compliance is not None:
+        from sagaz_core.storage.examining_keys import examine_keys
+
+        findings += examine_keys(storage.compliance)
     try:
         await examination.run()
     except StorageError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +49,25 @@ def test_something_wrong_ends_with_1_and_says_what_to_do(command: Command, store
     assert "sagaz copy" in lines[lines.index(line) + 1]
     assert command("doctor", "--format", "json").code == 1
     assert store.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no modes there")
+@pytest.mark.usefixtures("store")
+def test_a_key_file_that_others_can_open_is_told(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"2026={base64.b64encode(b'k' * 32).decode()}\n")
+    monkeypatch.setenv("SAGAZ_KEY_FILE", str(file))
+    for mode, code, line in (
+        (0o600, 0, f"ok       only its owner can open the key file {file} (mode 0600)"),
+        (0o640, 0, f"warning  others than its owner can open the key file {file} (mode 0640)"),
+        (0o644, 1, f"error    everybody on this machine can open the key file {file} (mode 0644)"),
+    ):
+        file.chmod(mode)
+        done = command("doctor")
+        assert (done.code, line in done.out) == (code, True), done.out
+    assert f"chmod 600 {file}" in done.out
 
 
 def test_a_store_that_cannot_be_opened_ends_with_4(command: Command, tmp_path: Path) -> None:
