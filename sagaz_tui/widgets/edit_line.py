@@ -251,7 +251,9 @@ class EditLine(Vertical):
             draft = self._draft(pointer)
             with self.app.suspend():
                 text = edit_text(draft, command)
-            self._rejected = (pointer, replace(draft, text=text))
+            # What holds a secret by now gets to no editor again.
+            is_kept = not is_typed_blind(f"{place}={text}", self._secrets)
+            self._rejected = (pointer, replace(draft, text=text)) if is_kept else None
             if text == draft.text:
                 self._say("nothing was changed in the editor")
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SagazApp:
         enable_encryption=True, sensitive_fields=FIELDS, key_provider=KeyRing({"old": OLD})
     )
     async with SQLiteSnapshotStorage("s.db", compliance=compliance) as storage:
-        context: dict[str, Any] = {"card": CARD, "pin": PIN, "note": "x"}
+        context: dict[str, Any] = {"card": CARD, "pin": PIN}
+        context |= {"wallet": {"card": CARD}, "buyer": {"name": "Ada"}}
         await SealedOrder(context, saga_id="o1", snapshot_storage=storage).execute()
     settings = load_settings()
     return SagazApp(open_existing(settings, read_only=True), settings, "o1", ascii=False)
@@ -135,6 +137,27 @@ async def test_what_was_staged_before_its_type_was_known_says_that_it_does_not_f
         line.submit()
         await until_painted(pilot, "1 staged", "→ ‹secret 8ch ·")
         assert not line.edits[0].problem
+
+
+async def test_an_editor_gets_nothing_that_holds_one(
+    app: SagazApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = f"""cat "$1" >> seen; echo '[{{"card": "{NEW}"}}]' > "$1" """
+    Path("editor.sh").write_text(script)
+    monkeypatch.setenv("VISUAL", "sh editor.sh")
+    monkeypatch.setattr(app, "suspend", contextlib.nullcontext)
+    async with app.run_test(size=(140, 30)) as pilot:
+        await until_painted(pilot, "‹secret 19ch", "the bank does not")
+        press(pilot, "e", *"wallet", "ctrl+e")
+        await until_painted(pilot, "no editor gets a secret")
+        for _ in range(2):
+            # Nor does it get back what was typed in it, and did not fit.
+            press(pilot, "ctrl+u", *"buyer", "ctrl+e")
+            await until_painted(pilot, "/buyer is recorded as dict, and the override is a list")
+            press(pilot, "ctrl+u")
+            await until(pilot, lambda: "recorded as dict" not in painted(app), "an empty line")
+    assert Path("seen").read_text().count("Ada") == 2
+    assert NEW not in Path("seen").read_text()
 
 
 async def test_a_bug_shows_where_it_is_and_not_what_was_typed(
