@@ -80,10 +80,10 @@ class Tape(MemoryBackend):
         left = Tape()
         left._sagas = copy.deepcopy(self._sagas)
         left._snapshots = dict(self._snapshots)
-        left._records = dict(self._records)
-        left._families = {
+        left._records._rows = dict(self._records._rows)
+        left._families._rows = {
             root: replace(family, alive_until=family.alive_until and 1)
-            for root, family in self._families.items()
+            for root, family in self._families._rows.items()
         }
         return left
 

@@ -71,7 +71,7 @@ async def test_a_step_that_may_not_run_twice_asks_for_a_choice(
     )
     assert WORLD.done == {"s:a": 1, "s:b": 1}
     assert moment.tape.left_by_the_dead()._sagas == before["_sagas"]
-    assert moment.tape._families["s"].fence == before["_families"]["s"].fence
+    assert moment.tape._families._rows["s"].fence == before["_families"]._rows["s"].fence
 
     result = await resume(storage, in_doubt=choice)
     assert result.status == "success"

@@ -221,8 +221,8 @@ async def test_a_store_that_fails_stops_it_and_the_rest_can_be_resumed(
 
     backend.writes = None
     # Whoever ran has let go, or has not ended and lapses; nobody else holds it.
-    for root in list(backend._families):
-        family = backend._families[root]
+    for root in list(backend._families._rows):
+        family = backend._families._rows[root]
         if family.alive_until is not None:
             object.__setattr__(family, "alive_until", 1)
     assert batch.batch_id is not None
