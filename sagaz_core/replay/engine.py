@@ -11,12 +11,10 @@ from sagaz_core.errors import StoreLostError
 from sagaz_core.model import RunInfo, SagaResult
 from sagaz_core.process import host_name
 from sagaz_core.saga.copying import copy_mapping
-from sagaz_core.saga.origin import Origin
+from sagaz_core.saga.origin import RecordedAs
 from sagaz_core.saga.recorder import SagaRecorder
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.start import StartPoint
-from sagaz_core.storage.lease import Lease
-from sagaz_core.storage.storage import SnapshotStorage
 
 
 @runtime_checkable
@@ -49,49 +47,22 @@ class EngineCode:
     async def execute_from(
         self,
         start: StartPoint,
-        *,
-        saga_id: str,
-        snapshot_storage: SnapshotStorage,
-        config: SagaConfig,
-        lease: Lease,
-        parent_id: str,
-        parent_sequence: int | None,
-        root_id: str,
+        recorded_as: RecordedAs,
     ) -> SagaResult:
         """Run the rest as a new saga; as :meth:`Saga.execute_from`."""
-        recorder = await _recorder(
-            snapshot_storage,
-            saga_id,
-            like=parent_id,
-            config=config,
-            start=start,
-            origin=Origin(
-                root_id=root_id, parent_id=parent_id, parent_sequence=parent_sequence, lease=lease
-            ),
-        )
+        assert recorded_as.origin.parent_id is not None
         assert start.from_step is not None
+        recorder = await _recorder(recorded_as, start, like=recorded_as.origin.parent_id)
         return await self._run(recorder, start, start.from_step)
 
     async def execute_resumed(
         self,
         resumption: Resumption,
-        *,
-        saga_id: str,
-        snapshot_storage: SnapshotStorage,
-        config: SagaConfig,
-        lease: Lease,
-        root_id: str,
+        recorded_as: RecordedAs,
     ) -> SagaResult:
         """Run the rest of an interrupted saga; as :meth:`Saga.execute_resumed`."""
         start = resumption.start
-        recorder = await _recorder(
-            snapshot_storage,
-            saga_id,
-            like=saga_id,
-            config=config,
-            start=start,
-            origin=Origin(root_id=root_id, parent_id=None, parent_sequence=None, lease=lease),
-        )
+        recorder = await _recorder(recorded_as, start, like=recorded_as.saga_id)
         await recorder.checkpoint(
             "manual",
             start.context,
@@ -128,22 +99,14 @@ def is_engine(made: Any) -> bool:
     return inspect.iscoroutinefunction(getattr(made, "resume", None))
 
 
-async def _recorder(
-    storage: SnapshotStorage,
-    saga_id: str,
-    *,
-    like: str,
-    config: SagaConfig,
-    start: StartPoint,
-    origin: Origin,
-) -> SagaRecorder:
-    """Return a recorder of the run ``saga_id``, called as the saga ``like`` is."""
-    called = await storage.get_saga(like)
-    replay_config = config.replay_config or RECORDING_BY_DEFAULT
+async def _recorder(recorded_as: RecordedAs, start: StartPoint, *, like: str) -> SagaRecorder:
+    """Return the recorder of a run, called as the saga ``like`` is."""
+    called = await recorded_as.storage.get_saga(like)
+    replay_config = recorded_as.config.replay_config or RECORDING_BY_DEFAULT
     return SagaRecorder(
-        storage,
+        recorded_as.storage,
         saga_name=called.saga_name if called else "",
-        saga_id=saga_id,
+        saga_id=recorded_as.saga_id,
         config=replay_config,
         run=RunInfo(
             host=host_name(),
@@ -152,5 +115,5 @@ async def _recorder(
             kept=start.kept,
             strategy=replay_config.snapshot_strategy,
         ),
-        origin=origin,
+        origin=recorded_as.origin,
     )

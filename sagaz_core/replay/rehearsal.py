@@ -31,6 +31,7 @@ from sagaz_core.replay.recorded import Change
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.sources import LOOKED_AT, Source, find_sources, find_undoings, out_of_reach
 from sagaz_core.saga.context import StepContext
+from sagaz_core.saga.origin import Origin, RecordedAs
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.saga.step import Step
@@ -76,13 +77,17 @@ async def rehearse(
     lease = await memory.acquire_lease(plan.root_id, owner=process_owner(), holder=rehearsal_id)
     outcome = await saga.execute_from(
         replace(start, unknown=lost),
-        saga_id=rehearsal_id,
-        snapshot_storage=memory,
-        config=recording_config(saga.config, snapshot),
-        lease=lease,
-        parent_id=plan.saga_id,
-        parent_sequence=snapshot.sequence,
-        root_id=plan.root_id,
+        RecordedAs(
+            saga_id=rehearsal_id,
+            storage=memory,
+            config=recording_config(saga.config, snapshot),
+            origin=Origin(
+                root_id=plan.root_id,
+                parent_id=plan.saga_id,
+                parent_sequence=snapshot.sequence,
+                lease=lease,
+            ),
+        ),
         stand_in=lambda step: _stand_in(step, sources.get(step.name), undoings.get(step.name)),
     )
     await lease.release()

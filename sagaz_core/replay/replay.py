@@ -173,7 +173,9 @@ class SagaReplay:
             return await self._run(request, call, plan_digest)
         return await self._run_once(request, request_id, call, plan_digest)
 
-    async def resume(self, *, in_doubt: Literal["retry", "skip"] | None = None) -> ReplayResult:
+    async def resume(
+        self, *, in_doubt: Literal["retry", "skip"] | None = None, reason: str | None = None
+    ) -> ReplayResult:
         """Go on with the saga itself, which was interrupted: in the same saga, where it stopped.
 
         Steps whose end is recorded do not run again. One that was under way does if it is
@@ -185,6 +187,7 @@ class SagaReplay:
                 again ("retry") or count as done ("skip"): a step then has no result, and its
                 compensation gets None if the run fails. None: nothing runs, and the result
                 names them.
+            reason: why, for the audit trail.
 
         Returns:
             A result whose status is ``success`` or ``failed``, or ``invalid`` if nothing ran
@@ -204,6 +207,7 @@ class SagaReplay:
             in_doubt=in_doubt,
             factory=self.saga_factory,
             by=self.initiated_by,
+            reason=reason,
             tell_code=self._take_code,
         )
 
@@ -280,7 +284,7 @@ class SagaReplay:
             initiated_by=self.initiated_by,
         )
         self._running = interrupted
-        result = await interrupted.resume(in_doubt=request.in_doubt)
+        result = await interrupted.resume(in_doubt=request.in_doubt, reason=call.reason)
         return replace(result, original_saga_id=self.saga_id)
 
     # -- rehearsing

@@ -53,6 +53,7 @@ async def resume_saga(
     in_doubt: InDoubt | None,
     factory: SagaFactory | None,
     by: str,
+    reason: str | None,
     tell_code: Callable[[Saga | EngineCode], None],
 ) -> ReplayResult:
     """Go on with an interrupted saga; see :meth:`SagaReplay.resume`.
@@ -80,8 +81,8 @@ async def resume_saga(
     try:
         code, steps = await _load_code(interrupted, factory)
     except _NO_CODE as error:
-        reason = await storage.strike_secrets(str(error), interrupted.state.context)
-        return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {reason}")
+        problem = await storage.strike_secrets(str(error), interrupted.state.context)
+        return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {problem}")
     if isinstance(code, EngineCode):
         interrupted = _as_engine_goes_on(interrupted, in_doubt)
         if in_doubt is None:
@@ -98,7 +99,7 @@ async def resume_saga(
         return _invalid(saga, doubt.question)
     resumption = make_resumption(interrupted, steps, in_doubt, by)
     tell_code(code)
-    return await go_on(storage, interrupted, family, code, resumption, by)
+    return await go_on(storage, interrupted, family, code, resumption, by, reason)
 
 
 def _invalid(saga: SagaSummary, message: str) -> ReplayResult:

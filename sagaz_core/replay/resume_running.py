@@ -21,6 +21,7 @@ from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.replay.resume_state import Interrupted
 from sagaz_core.saga import recording
+from sagaz_core.saga.origin import Origin, RecordedAs
 from sagaz_core.saga.resumed_run import Resumption
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends.rows import FamilyRow
@@ -42,6 +43,7 @@ async def go_on(
     code: Saga | EngineCode,
     resumption: Resumption,
     by: str,
+    reason: str | None,
 ) -> ReplayResult:
     """Take the family's lease, run to the end, and return how that went.
 
@@ -63,16 +65,16 @@ async def go_on(
     finished_at = started_at
     try:
         await _check_unchanged(storage, saga)
-        await storage.record_event(
-            saga.saga_id, "resumed", by=by, details={"how": resumption.label}
-        )
+        details = {"how": resumption.label, "reason": reason}
+        await storage.record_event(saga.saga_id, "resumed", by=by, details=details)
         outcome = await code.execute_resumed(
             resumption,
-            saga_id=saga.saga_id,
-            snapshot_storage=storage,
-            config=recording_config(code.config, interrupted.state),
-            lease=lease,
-            root_id=saga.root_id,
+            RecordedAs(
+                saga_id=saga.saga_id,
+                storage=storage,
+                config=recording_config(code.config, interrupted.state),
+                origin=Origin(root_id=saga.root_id, lease=lease),
+            ),
         )
     finally:
         finished_at = utc_now()

@@ -30,6 +30,7 @@ from sagaz_core.replay.plan import Draft
 from sagaz_core.replay.plan_data import plan_data
 from sagaz_core.replay.recording import recording_config
 from sagaz_core.saga import recording
+from sagaz_core.saga.origin import Origin, RecordedAs
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.storage.lease import Lease
@@ -125,13 +126,17 @@ async def _run(
     try:
         outcome = await saga.execute_from(
             start,
-            saga_id=entry.replay_id,
-            snapshot_storage=storage,
-            config=recording_config(saga.config, snapshot),
-            lease=lease,
-            parent_id=draft.plan.saga_id,
-            parent_sequence=snapshot.sequence,
-            root_id=draft.plan.root_id,
+            RecordedAs(
+                saga_id=entry.replay_id,
+                storage=storage,
+                config=recording_config(saga.config, snapshot),
+                origin=Origin(
+                    root_id=draft.plan.root_id,
+                    parent_id=draft.plan.saga_id,
+                    parent_sequence=snapshot.sequence,
+                    lease=lease,
+                ),
+            ),
         )
         message = error_message(storage, outcome)
     except SagazError as error:

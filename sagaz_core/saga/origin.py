@@ -10,6 +10,7 @@ from sagaz_core.model import RunInfo
 from sagaz_core.process import process_owner
 
 if TYPE_CHECKING:
+    from sagaz_core.config import SagaConfig
     from sagaz_core.storage.lease import Lease
     from sagaz_core.storage.storage import SnapshotStorage
     from sagaz_core.storage.writer import SagaWriter
@@ -23,9 +24,19 @@ class Origin:
     """
 
     root_id: str
-    parent_id: str | None
-    parent_sequence: int | None
     lease: Lease
+    parent_id: str | None = None
+    parent_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAs:
+    """Which saga a run is that does not begin one of its own, and where and how it is recorded."""
+
+    saga_id: str
+    storage: SnapshotStorage
+    config: SagaConfig
+    origin: Origin
 
 
 def make_writer(

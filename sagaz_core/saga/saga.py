@@ -16,7 +16,7 @@ from sagaz_core.process import host_name
 from sagaz_core.saga.context import check_key
 from sagaz_core.saga.copying import copy_mapping
 from sagaz_core.saga.graph import check_steps, is_graph
-from sagaz_core.saga.origin import Origin
+from sagaz_core.saga.origin import Origin, RecordedAs
 from sagaz_core.saga.recording import Recording
 from sagaz_core.saga.registry import code_of, register
 from sagaz_core.saga.resumed_run import ResumedRun, Resumption
@@ -27,7 +27,6 @@ from sagaz_core.saga.step_arguments import step_backoff, step_names
 from sagaz_core.storage.listing import check_saga_id, check_tags
 
 if TYPE_CHECKING:
-    from sagaz_core.storage.lease import Lease
     from sagaz_core.storage.storage import SnapshotStorage
 
 _State = Literal["new", "building", "built"]
@@ -196,74 +195,39 @@ class Saga:
         """
         with self.__once():
             steps = await self.prepare()
-            recording = self.__recording(steps, self.saga_id)
+            recording = self.__recording(steps)
         return await self.__to_the_end(Run(self.saga_id, steps, self.context, recording))
 
     async def execute_from(
         self,
         start: StartPoint,
+        recorded_as: RecordedAs,
         *,
-        saga_id: str,
-        snapshot_storage: SnapshotStorage,
-        config: SagaConfig,
-        lease: Lease,
-        parent_id: str,
-        parent_sequence: int | None,
-        root_id: str,
         stand_in: Callable[[Step], Step] | None = None,
     ) -> SagaResult:
         """Run the saga from the middle, as a replay; otherwise as :meth:`execute`.
 
-        The saga becomes ``saga_id``, recorded under ``lease`` as a child of checkpoint
-        ``parent_sequence`` of ``parent_id``, in the family of ``root_id``. What ``stand_in``
-        returns for a step runs in its place, and is recorded as that step.
+        The saga becomes the one that it is recorded as. What ``stand_in`` returns for a step
+        runs in its place, and is recorded as that step.
 
         Raises:
             SagaDefinitionError: as :meth:`execute`; or ``start`` names a step there is not.
         """
-        with self.__once():
-            steps = await self.prepare()
-            check_steps(steps, start.context.keys())
-            self.__check_start(start, steps)
-            self.saga_id = saga_id
-            self.snapshot_storage = snapshot_storage
-            self.config = config
-            origin = Origin(
-                root_id=root_id, parent_id=parent_id, parent_sequence=parent_sequence, lease=lease
-            )
-            recording = self.__recording(steps, saga_id, start, origin)
+        steps, recording = await self.__become(start, recorded_as)
         performed = steps if stand_in is None else tuple(map(stand_in, steps))
-        run = Run(saga_id, performed, copy_mapping(start.context), recording, start)
+        run = Run(self.saga_id, performed, copy_mapping(start.context), recording, start)
         return await self.__to_the_end(run)
 
-    async def execute_resumed(
-        self,
-        resumption: Resumption,
-        *,
-        saga_id: str,
-        snapshot_storage: SnapshotStorage,
-        config: SagaConfig,
-        lease: Lease,
-        root_id: str,
-    ) -> SagaResult:
-        """Go on with the recorded run ``saga_id``, under ``lease``; otherwise as :meth:`execute`.
+    async def execute_resumed(self, resumption: Resumption, recorded_as: RecordedAs) -> SagaResult:
+        """Go on with a recorded run; otherwise as :meth:`execute`.
 
         Raises:
             SagaDefinitionError: as :meth:`execute`; or a step is named that there is not.
             RunRefusedError: another run has taken over: nothing has run.
             SnapshotCaptureError: that it goes on could not be recorded: nothing has run.
         """
-        start = resumption.start
-        with self.__once():
-            steps = await self.prepare()
-            check_steps(steps, start.context.keys())
-            self.__check_start(start, steps)
-            self.saga_id = saga_id
-            self.snapshot_storage = snapshot_storage
-            self.config = config
-            origin = Origin(root_id=root_id, parent_id=None, parent_sequence=None, lease=lease)
-            recording = self.__recording(steps, saga_id, start, origin)
-        return await self.__to_the_end(ResumedRun(saga_id, steps, recording, resumption))
+        steps, recording = await self.__become(resumption.start, recorded_as)
+        return await self.__to_the_end(ResumedRun(self.saga_id, steps, recording, resumption))
 
     async def checkpoint(self, label: str | None = None) -> bool:
         """Record the saga's state now, under any strategy; for use while it runs.
@@ -305,6 +269,19 @@ class Saga:
             self.__begun = False
             raise
 
+    async def __become(
+        self, start: StartPoint, recorded_as: RecordedAs
+    ) -> tuple[tuple[Step, ...], Recording | None]:
+        """Become the saga that this one is recorded as; returns its steps and what records it."""
+        with self.__once():
+            steps = await self.prepare()
+            check_steps(steps, start.context.keys())
+            self.__check_start(start, steps)
+            self.saga_id = recorded_as.saga_id
+            self.snapshot_storage = recorded_as.storage
+            self.config = recorded_as.config
+            return steps, self.__recording(steps, start, recorded_as.origin)
+
     def __check_start(self, start: StartPoint, steps: Sequence[Step]) -> None:
         names = {step.name for step in steps}
         for name in (*start.complete, *start.redo, start.from_step):
@@ -324,7 +301,6 @@ class Saga:
     def __recording(
         self,
         steps: Sequence[Step],
-        saga_id: str,
         start: StartPoint | None = None,
         origin: Origin | None = None,
     ) -> Recording | None:
@@ -338,7 +314,7 @@ class Saga:
             )
         return Recording(
             self.snapshot_storage,
-            saga_id=saga_id,
+            saga_id=self.saga_id,
             saga_name=self.saga_name,
             config=config,
             run=RunInfo(

@@ -16,6 +16,6 @@ def check_reason(settings: Settings, reason: str | None) -> None:
     """
     if settings.production and not (reason or "").strip():
         raise UsageError(
-            f"{settings.production} is in production, so a replay needs a reason; "
-            "give it with --reason, and it is kept in the replay log"
+            f"{settings.production} is in production, so what runs a saga again "
+            "needs a reason; give it with --reason, and it is kept on record"
         )

@@ -13,12 +13,14 @@ from sagaz_tui.cli.options import (
 from sagaz_tui.cli.replay_options import (
     FactoryOption,
     InDoubtOption,
+    ReasonOption,
 )
 
 
 def resume_saga(
     saga_id: SagaIdArgument,
     in_doubt: InDoubtOption = None,
+    reason: ReasonOption = None,
     factory: FactoryOption = None,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
@@ -33,5 +35,5 @@ def resume_saga(
     """
     from sagaz_tui.cli.resuming import carry_out
 
-    code = carry_out(saga_id, in_doubt, factory, storage, storage_url, format)
+    code = carry_out(saga_id, in_doubt, reason, factory, storage, storage_url, format)
     raise typer.Exit(code)

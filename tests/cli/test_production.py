@@ -34,14 +34,14 @@ def replays(command: Command) -> list[tuple[str, str]]:
     return [(entry["replay_id"], entry["reason"]) for entry in done.json]
 
 
-@pytest.mark.parametrize("wish", [ONE, (*MANY, "--yes")])
+@pytest.mark.parametrize("wish", [ONE, (*MANY, "--yes"), ("resume", "order_1")])
 @pytest.mark.parametrize("reason", [(), ("--reason", "  ")])
-def test_a_replay_without_a_reason_is_refused_and_nothing_runs(
+def test_what_runs_a_saga_again_without_a_reason_is_refused_and_nothing_runs(
     command: Command, wish: tuple[str, ...], reason: tuple[str, ...]
 ) -> None:
     done = command(*wish, *reason)
     assert (done.code, done.out) == (2, "")
-    assert "PROD-EU is in production, so a replay needs a reason; give it with --reason" in done.err
+    assert "PROD-EU is in production, so what runs a saga again needs a reason" in done.err
     assert replays(command) == []
 
 

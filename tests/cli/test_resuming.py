@@ -127,7 +127,7 @@ def test_a_saga_killed_in_the_middle_of_a_step_is_gone_on_with(
     killed_while_waiting(folder, "SafeErrand")
     (folder / "finish").touch()
     assert "sagaz resume e" in command("show", "e").out
-    done = command("resume", "e")
+    done = command("resume", "e", "--reason", "the host died")
     assert done.code == 0, done.err
     assert ledger(folder) == ["fetch", "wait e:wait", "wait e:wait", "hand over 7"]
     assert done.out.split() == ["saga", "e", "outcome", "success", "took", done.out.split()[-1]]
@@ -137,6 +137,7 @@ def test_a_saga_killed_in_the_middle_of_a_step_is_gone_on_with(
     assert "sagaz resume" not in command("show", "e").out
     events = command("audit", "events", "e", "--format", "json").json
     assert [each["event"] for each in events] == ["resumed", "resume ended"]
+    assert events[0]["details"]["reason"] == "the host died"
     assert events[1]["details"] == {"outcome": "success"}
     again = command("resume", "e")
     assert (again.code, again.out) == (1, "")

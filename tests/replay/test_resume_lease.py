@@ -44,8 +44,14 @@ async def test_it_goes_on_in_every_store(any_storage: SnapshotStorage) -> None:
     async for snapshot in left.iter_checkpoints("s"):
         await writer.append(capture(snapshot), run=run)
     await let_lapse(any_storage, "s")
-    result = await resume(any_storage)
+    result = await resume(any_storage, reason="the host died")
     assert result.status == "success"
+    begun, ended = await any_storage.list_audit_events("s")
+    assert (begun.event, begun.by, begun.details["reason"]) == (
+        *("resumed", "ops@bastion"),
+        "the host died",
+    )
+    assert ended.event == "resume ended"
     assert WORLD.done == {"s:a": 1, "s:b": 2, "s:c": 1, "s:d": 1}
     saga = await any_storage.get_saga("s")
     assert saga is not None

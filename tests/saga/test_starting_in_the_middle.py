@@ -9,9 +9,11 @@ import pytest
 from sagaz_core.config import RECORDING_BY_DEFAULT, SagaConfig
 from sagaz_core.errors import ForcedFailureError, LeaseLostError, SagaDefinitionError
 from sagaz_core.model import SagaResult
+from sagaz_core.saga.origin import Origin, RecordedAs
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.storage.backends.memory.backend import InMemorySnapshotStorage
+from sagaz_core.storage.lease import Lease
 from sagaz_core.storage.storage import SnapshotStorage
 from tests.saga.sagas import Build, Built, Ledger
 
@@ -25,18 +27,22 @@ def start(**values: Any) -> StartPoint:
     return StartPoint(**{"context": {}, "results": {}, "restored": (), **values})
 
 
+def recorded_as_replay(storage: SnapshotStorage, lease: Lease) -> RecordedAs:
+    """Return what makes a run ``s~r1``, a replay of ``s``."""
+    return RecordedAs(
+        saga_id="s~r1",
+        storage=storage,
+        config=SagaConfig(replay_config=RECORDING_BY_DEFAULT),
+        origin=Origin(root_id="s", parent_id="s", parent_sequence=3, lease=lease),
+    )
+
+
 async def execute_from(storage: SnapshotStorage, build: Build, point: StartPoint) -> SagaResult:
     """Run ``s~r1`` from a start, in the family of ``s``."""
     lease = await storage.acquire_lease("s", owner="me", holder="s~r1")
     return await Built(build).execute_from(
         point,
-        saga_id="s~r1",
-        snapshot_storage=storage,
-        config=SagaConfig(replay_config=RECORDING_BY_DEFAULT),
-        lease=lease,
-        parent_id="s",
-        parent_sequence=3,
-        root_id="s",
+        recorded_as_replay(storage, lease),
     )
 
 
@@ -195,13 +201,7 @@ async def test_a_replay_whose_lease_was_lost_before_it_began_does_and_undoes_not
     await storage.acquire_lease("s", owner="other", holder="s~r2")
     result = await Built(four(ledger)).execute_from(
         start(restored=("a",), from_step="b"),
-        saga_id="s~r1",
-        snapshot_storage=storage,
-        config=SagaConfig(replay_config=RECORDING_BY_DEFAULT),
-        lease=lease,
-        parent_id="s",
-        parent_sequence=3,
-        root_id="s",
+        recorded_as_replay(storage, lease),
     )
 
     assert ledger == []
