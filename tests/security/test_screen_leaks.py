@@ -86,7 +86,7 @@ class Walk:
             "SAGAZ_KEYS": ring(old=OLD) if self.protected else "",
         }
         command = [sys.executable, screen_with_screenshots.__file__, "tui", "o1"]
-        with Terminal(command, cwd=self.left, columns=150, rows=40, env=env) as self.terminal:
+        with Terminal(command, cwd=self.left, columns=110, rows=28, env=env) as self.terminal:
             self._walk()
             self.sent = bytes(self.terminal.sent)
 
