@@ -25,6 +25,8 @@ class ReplayResult:
     original_saga_id: str
     new_saga_id: str | None = None
     error_message: str | None = None
+    in_doubt: bool = False
+    """Of an ``invalid`` one: it waits for a person to say whether a step has happened."""
     plan: ReplayPlan | None = None
     compensation: Compensation = "none"
     context: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -327,4 +327,5 @@ class SagaReplay:
             original_saga_id=self.saga_id,
             plan=draft.plan,
             error_message=problems or None,
+            in_doubt=any(problem.code == "in_doubt" for problem in draft.plan.problems),
         )

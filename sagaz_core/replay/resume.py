@@ -86,7 +86,7 @@ async def resume_saga(
     if isinstance(code, EngineCode):
         interrupted = _as_engine_goes_on(interrupted, in_doubt)
         if in_doubt is None:
-            return _invalid(saga, _engine_question(interrupted))
+            return _invalid(saga, _engine_question(interrupted), in_doubt=True)
     else:
         problems = compare_steps(
             interrupted.steps, [step.info for step in steps], interrupted.state.completed_steps
@@ -96,18 +96,19 @@ async def resume_saga(
             return _invalid(saga, f"saga {saga_id!r} cannot be resumed: {reasons}")
     doubt = find_doubt(interrupted, steps)
     if doubt and in_doubt is None:
-        return _invalid(saga, doubt.question)
+        return _invalid(saga, doubt.question, in_doubt=True)
     resumption = make_resumption(interrupted, steps, in_doubt, by)
     tell_code(code)
     return await go_on(storage, interrupted, family, code, resumption, by, reason)
 
 
-def _invalid(saga: SagaSummary, message: str) -> ReplayResult:
+def _invalid(saga: SagaSummary, message: str, *, in_doubt: bool = False) -> ReplayResult:
     return ReplayResult(
         status="invalid",
         original_saga_id=saga.parent_id or saga.saga_id,
         new_saga_id=saga.saga_id,
         error_message=message,
+        in_doubt=in_doubt,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sagaz_core.errors import CorruptEntryError, SagaNotFoundError, SagazError, StorageError
-from sagaz_core.model import ReplayPlan, ReplayResult
+from sagaz_core.model import ReplayResult
 from sagaz_core.replay.batch.code import BatchFactory, factory_of
 from sagaz_core.replay.batch.items import (
     BatchEvent,
@@ -116,14 +116,9 @@ def preview_of(report: BatchReport) -> BatchPreview:
     )
 
 
-def is_in_doubt(plan: ReplayPlan | None) -> bool:
-    """Whether a plan waits for a person to say whether a step happened."""
-    return plan is not None and any(problem.code == "in_doubt" for problem in plan.problems)
-
-
 def _take_in(progress: Progress, at: int, result: ReplayResult) -> None:
     if result.status == "invalid":
-        state: State = "in_doubt" if is_in_doubt(result.plan) else "skipped"
+        state: State = "in_doubt" if result.in_doubt else "skipped"
         progress.change(at, state, plan=result.plan, reason=result.error_message)
     elif result.status == "valid":
         progress.change(at, "planned", plan=result.plan)

@@ -27,7 +27,7 @@ from sagaz_core.replay.batch.halt import Halt
 from sagaz_core.replay.batch.items import BatchItem, State
 from sagaz_core.replay.batch.journal import BatchJournal
 from sagaz_core.replay.batch.pace import Pace
-from sagaz_core.replay.batch.planning import GONE, is_in_doubt
+from sagaz_core.replay.batch.planning import GONE
 from sagaz_core.replay.batch.pool import at_once
 from sagaz_core.replay.batch.progress import Progress
 from sagaz_core.replay.earlier_call import result_of
@@ -212,7 +212,7 @@ class BatchWorker:
         if result.status == "invalid":
             await self._end(
                 at,
-                "in_doubt" if result.new_saga_id or is_in_doubt(result.plan) else "skipped",
+                "in_doubt" if result.in_doubt else "skipped",
                 new_saga_id=result.new_saga_id,
                 reason=result.error_message,
             )

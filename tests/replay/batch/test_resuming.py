@@ -336,6 +336,25 @@ async def test_what_may_have_happened_is_listed_in_doubt_until_a_person_says() -
     assert (await storage.list_batches())[0].counts == {"succeeded": 1}
 
 
+async def test_what_cannot_be_gone_on_with_is_skipped_as_no_choice_would_help() -> None:
+    storage = InMemorySnapshotStorage()
+    batch_id = await left_by_a_dead_worker(storage, DiesBetween)
+    answers = iter([True, False])
+
+    def made_once(context: dict[str, Any]) -> Saga:
+        if not next(answers):
+            raise ConnectionError("the vault is sealed")
+        return DiesBetween(context)
+
+    report = await BatchReplay(storage, saga_factory=made_once).resume(batch_id)
+    assert (report.skipped, report.in_doubt, report.left) == (1, 0, 0)
+    assert report.items[0].new_saga_id == "order_1~r1"
+    assert report.items[0].reason is not None
+    assert "cannot be resumed" in report.items[0].reason
+    assert "--in-doubt" not in report.items[0].reason
+    assert (await BatchReplay(storage).resume(batch_id)).succeeded == 1
+
+
 async def test_a_batch_with_no_saga_leaves_nothing_behind(storage: SnapshotStorage) -> None:
     batch = BatchReplay(storage)
     report = await batch.run()
