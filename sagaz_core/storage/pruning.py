@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,7 +30,7 @@ class PruneReport:
 
 
 async def prune(
-    backend: Backend, now: int, *, dry_run: bool, forget: Callable[[str], None]
+    backend: Backend, now: int, *, dry_run: bool, let_go: Callable[[Collection[str]], None]
 ) -> PruneReport:
     """Remove expired sagas and leftovers, or only count them; what is held stays.
 
@@ -38,7 +38,7 @@ async def prune(
         backend: where.
         now: microseconds; what expires until then goes.
         dry_run: count only.
-        forget: called with the id of each saga before it goes.
+        let_go: called with the ids of sagas before they go.
     """
     trails = await _trails_without_saga(backend) if backend.expires_by_itself else []
     if not dry_run:
@@ -54,8 +54,7 @@ async def prune(
         if dry_run:
             checkpoints += sum(heads.values())
         else:
-            for saga_id in heads:
-                forget(saga_id)
+            let_go(heads.keys())
             checkpoints += await backend.delete(list(heads))
     return PruneReport(sagas=sagas, checkpoints=checkpoints, leftovers=leftovers, dry_run=dry_run)
 

@@ -236,7 +236,7 @@ class SnapshotStorage(StoreReader):
         moment = micros_of(now, "now") or to_micros(utc_now())
         from sagaz_core.storage import pruning
 
-        return await pruning.prune(backend, moment, dry_run=dry_run, forget=self._savers.drop)
+        return await pruning.prune(backend, moment, dry_run=dry_run, let_go=self._let_go)
 
     # -- families and replays
 
@@ -433,14 +433,18 @@ class SnapshotStorage(StoreReader):
                 raise SagaNotFoundError(saga_id)
             roots[stone.root_id] = None
         members = {saga.saga_id for root in roots for saga in await self.list_family(root)}
-        for saga_id in members:
-            self._savers.drop(saga_id)
-        if self._protection is not None:
-            self._protection.let_go(members)
+        self._let_go(members)
         key = await self._audit_key(writes=True)
         return await forget(backend, list(roots), by=by, key=key, patience=patience)
 
     # -- inside
+
+    def _let_go(self, saga_ids: Collection[str]) -> None:
+        """Keep nothing at hand of sagas that go from the store."""
+        for saga_id in saga_ids:
+            self._savers.drop(saga_id)
+        if self._protection is not None:
+            self._protection.let_go(saga_ids)
 
     async def _record_of_family(
         self, row: SagaRow, event: str, *, by: str, details: Mapping[str, Any] = {}

@@ -39,6 +39,7 @@ from sagaz_core.testing.records import RecordContract
 from sagaz_core.testing.replacing import ReplacingContract
 from sagaz_core.testing.round_trip import RoundTripContract
 from sagaz_core.testing.scrubbing import ScrubbingContract
+from sagaz_core.testing.secrets import SecretContract
 from sagaz_core.testing.two_writers import TwoWritersContract
 from sagaz_core.testing.values import ValuesContract
 from sagaz_core.testing.versions import FormVersionContract, SchemaVersionContract
@@ -65,6 +66,7 @@ class VolatileStorageContract(
     FamilyContract,
     KeyContract,
     ReplacingContract,
+    SecretContract,
     ReadingOnlyContract,
     FollowingContract,
     RecordContract,

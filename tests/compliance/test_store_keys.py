@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from sagaz_core import ComplianceConfig
 from sagaz_core.errors import DecryptionError
-from sagaz_core.model import Masked, SagaSnapshot
+from sagaz_core.model import Masked, SagaSnapshot, utc_now
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.store_secrets import read_store_secrets
 
@@ -94,3 +96,38 @@ async def test_a_provider_that_fails_leaves_secrets_masked_and_says_so(
         service.answer = None
         assert (await storage.get_checkpoint("s", 1)).context["ssn"] == SSN
         await storage.save_snapshot(person(2))
+
+
+def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:
+    storage = InMemorySnapshotStorage(compliance=secrets())
+
+    async def write(number: int) -> list[Any]:
+        await storage.save_snapshot(
+            SagaSnapshot(saga_id="o1", saga_name="Order", context={"ssn": f"card {number}"})
+        )
+        await storage.record_event("o1", "looked at", by="ada")
+        assert (await storage.verify_saga("o1")).status == "verified"
+        assert (await storage.verify_audit_events("o1")).status == "verified"
+        return [each.context["ssn"] async for each in storage.iter_checkpoints("o1")]
+
+    for number in range(1, 4):
+        assert asyncio.run(write(number)) == [f"card {each}" for each in range(1, number + 1)]
+
+
+async def test_what_is_pruned_is_not_kept_at_hand() -> None:
+    storage = InMemorySnapshotStorage(compliance=secrets())
+    until = utc_now() + timedelta(hours=1)
+    for saga_id, retention in (("gone", until), ("kept", None)):
+        await storage.save_snapshot(
+            SagaSnapshot(
+                saga_id=saga_id,
+                saga_name="Order",
+                context={"ssn": f"card of {saga_id}"},
+                retention_until=retention,
+            )
+        )
+    assert (await storage.prune(until)).sagas == 1
+    assert storage.strike("gone", "card of gone") == "card of gone"
+    assert "card of" not in storage.strike("kept", "card of kept")
+    assert storage._protection is not None
+    assert {key[0] for key in storage._protection._keys} == {"kept"}
