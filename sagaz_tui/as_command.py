@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from sagaz_core.replay.overrides import Override
-from sagaz_core.replay.pointer import split_pointer
 from sagaz_tui.replay_process import ReplayRequest
 from sagaz_tui.secrecy import sensitive_fields_of
+from sagaz_tui.setting_secrets import sets_secret
 from sagaz_tui.settings import Settings
 
 
@@ -45,10 +45,10 @@ def override_options(
 ) -> list[tuple[str, str]]:
     """Return the options that set values; a secret is asked for, or read from a file."""
     options = []
-    secret = sensitive_fields_of(settings)
+    fields = sensitive_fields_of(settings)
     for override in overrides:
         # Others can read the arguments of a command: it asks for a secret when it runs.
-        is_secret = override.pointer in secrets or secret.hold(split_pointer(override.pointer))
+        is_secret = override.pointer in secrets or sets_secret(fields, override)
         place = str(Override(override.pointer, "=", "")).removesuffix("=")
         if not is_secret:
             options.append(("--override", str(override)))

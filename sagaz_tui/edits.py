@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sagaz_core.compliance.fields import NO_FIELDS, SensitiveFields
-from sagaz_core.compliance.replacing import replace_inside
 from sagaz_core.errors import OverrideError
 from sagaz_core.model import MISSING, Difference, DifferenceKind, Masked
 from sagaz_core.replay.overrides import (
@@ -16,8 +15,9 @@ from sagaz_core.replay.overrides import (
     parse_override,
     read_override,
 )
-from sagaz_core.replay.pointer import key_pointer, split_pointer, value_at
+from sagaz_core.replay.pointer import key_pointer, value_at
 from sagaz_tui.holding_secrets import holds_secret
+from sagaz_tui.setting_secrets import is_sensitive
 from sagaz_tui.text import visible
 
 
@@ -93,22 +93,9 @@ def read_staged(
         branch = next((key for key in state if pointer.startswith(key_pointer(key) + "/")), "")
         keys = {**dict.fromkeys(state), branch: state.get(branch)} if branch else state
         apply_overrides(keys, [(pointer, after)])
-    if replaces_secret or _is_secret(fields, tuple(split_pointer(pointer)), after):
+    if replaces_secret or is_sensitive(fields, pointer, after):
         after = Masked(len(str(after)), b"")
     return StagedEdit(override, pointer, before, after, other_type)
-
-
-def _is_secret(fields: SensitiveFields, path: tuple[str, ...], value: Any) -> bool:
-    """Whether a value at a place is a secret, or holds one."""
-    found: list[bool] = []
-
-    def note(part: Any, place: tuple[str, ...]) -> Any:
-        found.append(fields.hold(place))
-        return part
-
-    if fields:
-        replace_inside(value, path, note)
-    return any(found)
 
 
 def read_all(

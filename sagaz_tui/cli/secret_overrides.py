@@ -11,6 +11,7 @@ from sagaz_core.replay.overrides import Override, parse_override
 from sagaz_core.replay.pointer import split_pointer, to_pointer
 from sagaz_tui.cli.exits import say
 from sagaz_tui.secrecy import sensitive_fields_of
+from sagaz_tui.setting_secrets import sets_secret
 from sagaz_tui.settings import Settings
 from sagaz_tui.text import visible
 
@@ -38,12 +39,17 @@ def warn_of_secrets(settings: Settings, given: Sequence[str], asked: Sequence[st
     fields = sensitive_fields_of(settings)
     for text in given:
         override = parse_override(text)
-        if override.operator != "=@" and fields.hold(split_pointer(override.pointer)):
-            say(
-                f"warning: the new value of {override.pointer} is a secret, and others on this "
-                f"machine can read it in the list of processes; say --secret "
-                f"{override.pointer} to be asked for it"
-            )
+        if override.operator == "=@" or not sets_secret(fields, override):
+            continue
+        pointer = visible(override.pointer)
+        if fields.hold(split_pointer(override.pointer)):
+            what, instead = "is", f"--secret {pointer} to be asked for it"
+        else:
+            what, instead = "holds", f"--override {pointer}=@FILE to have it read from a file"
+        say(
+            f"warning: the new value of {pointer} {what} a secret, and others on this machine "
+            f"can read it in the list of processes; say {instead}"
+        )
     for text in asked:
         pointer = to_pointer(text.partition("=")[0])
         if not fields.hold(split_pointer(pointer)):

@@ -64,10 +64,14 @@ def test_it_may_come_from_the_environment_or_a_file_and_is_nowhere_afterwards(
 
 
 def test_from_the_command_line_it_works_with_a_warning(command: Command, folder: Path) -> None:
-    done = command(*REPLAY, "--override", f"card={NEW}", "--override", "note=urgent")
+    buyer = f'buyer:={{"card": "{NEW}"}}'
+    given = (f"card={NEW}", "note=urgent", buyer)
+    done = command(*REPLAY, *(word for text in given for word in ("--override", text)))
     assert (done.code, charged(folder)) == (0, NEW)
-    assert done.err.count("warning") == 1
+    assert done.err.count("warning") == 2
     assert "the new value of /card is a secret, and others on this machine can read it" in done.err
+    assert "the new value of /buyer holds a secret" in done.err
+    assert "say --override /buyer=@FILE" in done.err
     assert NEW not in done.out + done.err
 
 

@@ -122,13 +122,19 @@ def test_a_secret_is_staged_as_a_mask_also_where_none_is_recorded(
     assert is_secret == ("24680" not in shown and "4555" not in shown and "Ada" not in shown)
 
 
-def test_a_command_that_is_copied_holds_no_secret_that_the_plan_knows() -> None:
+@pytest.mark.parametrize(
+    ("fields", "by_plan"), [([], ["/token", "/buyer"]), (["token", "card"], [])]
+)
+def test_a_command_that_is_copied_holds_no_secret_that_the_settings_or_the_plan_know(
+    fields: list[str], by_plan: list[str]
+) -> None:
     overrides = [
         Override("/token", "=", "tok_new"),
         Override("/buyer", ":=", '{"card": "4555"}'),
         Override("/note", "=", "urgent"),
     ]
-    options = override_options(overrides, Settings(), ["/token", "/buyer"])
+    settings = Settings(compliance={"sensitive_fields": fields})
+    options = override_options(overrides, settings, by_plan)
     assert options == [
         ("--secret", "token"),
         ("--override", "buyer=@FILE"),
