@@ -339,7 +339,7 @@ def _plan(
             snapshot=snapshot,
             from_step=request.from_step,
             overrides=overrides,
-            choices=(request.compensated, request.in_doubt, request.fails_at),
+            choices=(request.compensated, request.in_doubt, request.fails_at, request.again),
             code=code.name,
             steps=code.steps,
             fence=past.fence,
