@@ -9,12 +9,12 @@ from typing import Final
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSnapshot, SagaSummary
 from sagaz_core.storage.backends.rows import FamilyRow
-from sagaz_core.storage.decoding import ForwardReader
+from sagaz_core.storage.decoding import read_some
 from sagaz_core.storage.kin import Kin
 from sagaz_core.storage.storage import SnapshotStorage
 
 _SHORT: Final = 32
-"""Checkpoints of a saga that are as well read all as some."""
+"""Checkpoints of a saga that are as well read all as some, and at once."""
 
 
 class Look:
@@ -35,7 +35,7 @@ class Look:
     @classmethod
     async def at(cls, storage: SnapshotStorage, saga_id: str) -> Look:
         """Look at a saga and its family; raises SagaNotFoundError."""
-        return cls(storage, await storage.get_kin(saga_id))
+        return cls(storage, await storage.get_kin(saga_id, bodies_up_to=_SHORT))
 
     def summary(self, saga_id: str) -> SagaSummary:
         """Return a saga of the family, without its tags."""
@@ -62,14 +62,17 @@ class Look:
         return self._read[place]
 
     async def read_ahead(self, saga_id: str, sequences: Collection[int]) -> None:
-        """Read checkpoints that will be asked for, together if the saga is a short one."""
-        row = self._kin.sagas[saga_id].row
-        if row.head > _SHORT:
+        """Take checkpoints that will be asked for from what is at hand of a short saga."""
+        relative = self._kin.sagas[saga_id]
+        entries = relative.entries[: max(sequences)]
+        if not entries or entries[0].body is None:
             return
-        reader = ForwardReader(self._storage.backend, self._storage.opener)
+        storage = self._storage
         # One that is damaged is told of where it is asked for.
         with suppress(CorruptEntryError):
-            async for snapshot in reader.read(row, 1, max(sequences), only=sequences):
+            for snapshot in await read_some(
+                storage.backend, relative.row, entries, sequences, storage.opener
+            ):
                 self._read[saga_id, snapshot.sequence] = snapshot
 
     async def latest(self, saga_id: str) -> SagaSnapshot | None:

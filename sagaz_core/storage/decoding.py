@@ -69,6 +69,25 @@ async def read_chain(
     return chain, entries[-1].mac if entries else None
 
 
+async def read_some(
+    backend: Backend,
+    row: SagaRow,
+    entries: Sequence[EntryRow],
+    only: Container[int],
+    openers: Openers,
+) -> list[SagaSnapshot]:
+    """Return some checkpoints of a saga out of its first entries, which are at hand."""
+    opener = await openers(row)
+    await _check(backend, opener, row, entries)
+    chain = Chain()
+    states = [(entry, _apply(chain, row.saga_id, entry)) for entry in entries]
+    return [
+        _snapshot(row, entry, state, opener)
+        for entry, state in states
+        if entry.seq in only and not entry.hidden
+    ]
+
+
 class ForwardReader:
     """Reads a saga's checkpoints in order, each body decoded once, going on where it stopped."""
 

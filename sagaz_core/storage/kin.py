@@ -20,6 +20,8 @@ class Relative:
     summary: SagaSummary
     run: RunInfo
     timeline: list[CheckpointSummary]
+    entries: list[EntryRow]
+    """Hidden ones too; with their bodies if these were asked for and are few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ def read_kin(found: rows.Kin) -> Kin:
                 summary=summary_of(row),
                 run=run_of(row, entries),
                 timeline=[summarize(row.saga_id, entry) for entry in entries if not entry.hidden],
+                entries=entries,
             )
             for row, entries in members
         },

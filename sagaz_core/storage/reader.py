@@ -423,15 +423,20 @@ class StoreReader:
         row = await self._row(saga_id)
         return run_of(row, await self.backend.entries(saga_id, 1, 1, bodies=False, hidden=True))
 
-    async def get_kin(self, saga_id: str) -> Kin:
+    async def get_kin(self, saga_id: str, *, bodies_up_to: int = 0) -> Kin:
         """Return a saga's family, all that is known of it but its states, at about one moment.
+
+        Args:
+            saga_id: one of it.
+            bodies_up_to: a saga of at most so many checkpoints comes with what its states are
+                made of.
 
         Raises:
             SagaNotFoundError: there is no such saga.
         """
         from sagaz_core.storage.kin import read_kin
 
-        kin = await (await self._reader()).kin(saga_id)
+        kin = await (await self._reader()).kin(saga_id, bodies_up_to=bodies_up_to)
         if kin is None:
             raise await self._missing(saga_id)
         return read_kin(kin)

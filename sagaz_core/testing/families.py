@@ -52,6 +52,24 @@ class FamilyContract(ContractBase):
         assert list((await storage.get_kin("root~r1")).sagas) == ["root", "root~r1"]
         assert (await storage.get_kin("stranger")).family is None
 
+    async def test_only_a_short_sagas_own_bodies_come_with_its_kin(
+        self, storage: SnapshotStorage
+    ) -> None:
+        for n in range(3):
+            await storage.save_snapshot(snapshot("root", context={"n": n}))
+        lease = await storage.acquire_lease("root", owner="kim", holder="root~r1")
+        writer = storage.writer(
+            saga_id="root~r1", saga_name="Contract", root_id="root", fence=lease.fence
+        )
+        await writer.append(capture(snapshot("root~r1")))
+        backend = storage.backend
+        written = [entry.body for entry in await backend.entries("root", 1, 3)]
+        for most, bodies in ((3, written), (2, [None] * 3)):
+            kin = await backend.kin("root", bodies_up_to=most)
+            assert kin is not None
+            told = {row.saga_id: [each.body for each in entries] for row, entries in kin.members}
+            assert told == {"root": bodies, "root~r1": [None]}
+
     async def test_nobody_has_no_kin(self, storage: SnapshotStorage) -> None:
         with pytest.raises(SagaNotFoundError, match="nobody"):
             await storage.get_kin("nobody")

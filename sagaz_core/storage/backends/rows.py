@@ -157,7 +157,7 @@ class FamilyRow:
 
 
 class Kin(NamedTuple):
-    """Everything about a saga's family but the bodies of its entries."""
+    """Everything about a saga's family but the bodies of most of its entries."""
 
     family: FamilyRow | None
     """As it was before the rest was read."""

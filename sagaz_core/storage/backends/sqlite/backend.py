@@ -195,8 +195,8 @@ class SQLiteBackend(Backend):
     async def chained(self, saga_id: str, seq: int) -> Chained | None:
         return await self._file.run(read_chained, saga_id, seq)
 
-    async def kin(self, saga_id: str) -> Kin | None:
-        return await self._file.run(read_kin, saga_id)
+    async def kin(self, saga_id: str, *, bodies_up_to: int = 0) -> Kin | None:
+        return await self._file.run(read_kin, saga_id, bodies_up_to)
 
     async def locate(
         self,

@@ -60,18 +60,19 @@ def read_chained(db: sqlite3.Connection, saga_id: str, seq: int) -> Chained | No
     return Chained(saga_row(saga, now_micros()), entry, [body for (body,) in before])
 
 
-def read_kin(db: sqlite3.Connection, saga_id: str) -> Kin | None:
+def read_kin(db: sqlite3.Connection, saga_id: str, bodies_up_to: int) -> Kin | None:
     """Return a saga's family with its sagas and their entries, all of one moment."""
     with one_moment(db):
         found = db.execute("SELECT root FROM saga WHERE id = ?", (saga_id,)).fetchone()
         if found is None:
             return None
         family = read_family(db, *found)
-        sagas = db.execute(f"{SAGA} WHERE s.root = ?", found).fetchall()
         members = []
-        for row in sagas:
-            entries = db.execute(f"{_ENTRY} NULL {_OF_SAGA} ORDER BY e.seq", row[:1]).fetchall()
-            members.append((saga_row(row, now_micros()), [_entry_row(entry) for entry in entries]))
+        for row in db.execute(f"{SAGA} WHERE s.root = ?", found).fetchall():
+            saga = saga_row(row, now_micros())
+            body = "e.body" if saga.saga_id == saga_id and saga.head <= bodies_up_to else "NULL"
+            entries = db.execute(f"{_ENTRY} {body} {_OF_SAGA} ORDER BY e.seq", row[:1]).fetchall()
+            members.append((saga, [_entry_row(entry) for entry in entries]))
     return Kin(family, members)
 
 
