@@ -12,7 +12,8 @@ from sagaz_core.history.heads import Head, compare_head, query_for
 from sagaz_core.storage.audit_trail import AuditEvent
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.meta import unpack_meta
-from sagaz_core.storage.reader import REPLAY_LOG, StoreReader
+from sagaz_core.storage.reader import StoreReader
+from sagaz_core.storage.replay_log import REPLAY_LOG
 from sagaz_core.storage.replay_logging import digest_of_line
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.verification import Verification

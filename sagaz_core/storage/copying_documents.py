@@ -8,7 +8,7 @@ from sagaz_core.storage.audit_trail import is_beginning
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.batch_log import BATCH_LOG, unpack_batch
-from sagaz_core.storage.meta import unpack_replay_log
+from sagaz_core.storage.replay_log import unpack_replay_log
 
 
 class DocumentCopier:

@@ -13,7 +13,7 @@ from sagaz_core.storage.commits import GroupCommit
 from sagaz_core.storage.copying_documents import DocumentCopier, replay_grew_into, trail_grew_into
 from sagaz_core.storage.copying_saga import SagaCopier, SagaCopy, is_another_saga
 from sagaz_core.storage.holding import Hold, find_hold, set_hold
-from sagaz_core.storage.reader import REPLAY_LOG
+from sagaz_core.storage.replay_log import REPLAY_LOG
 from sagaz_core.storage.times import to_micros
 from sagaz_core.storage.tombstones import find_tombstone
 

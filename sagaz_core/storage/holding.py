@@ -11,7 +11,7 @@ import ormsgpack
 from sagaz_core.errors import CorruptEntryError, NotAllowedError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow, SagaQuery, SagaRow
-from sagaz_core.storage.reader import REPLAY_LOG
+from sagaz_core.storage.replay_log import REPLAY_LOG
 from sagaz_core.storage.times import from_micros, now_micros, to_micros
 from sagaz_core.storage.walking import every_saga
 

@@ -14,7 +14,6 @@ import ormsgpack
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import (
-    MISSING,
     Attempt,
     CheckpointSummary,
     Compensation,
@@ -31,7 +30,6 @@ from sagaz_core.storage.difference import compress, decompress
 from sagaz_core.storage.times import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from sagaz_core.model import ReplayLogEntry
     from sagaz_core.storage.capture import Capture
 
 _FORM: Final = 1
@@ -138,64 +136,6 @@ def summarize(saga_id: str, entry: EntryRow) -> CheckpointSummary:
     )
 
 
-def pack_replay_log(entry: ReplayLogEntry) -> bytes:
-    """Return a line of the replay log as bytes; values without a stored form become markers."""
-    finished = entry.finished_at
-    fields = [
-        entry.replay_id,
-        entry.original_saga_id,
-        entry.from_step,
-        entry.snapshot_id,
-        entry.sequence,
-        [
-            [change.path, _optional(change.before), _optional(change.after)]
-            for change in entry.override
-        ],
-        entry.initiated_by,
-        entry.reason and valid_text(entry.reason),
-        to_micros(entry.started_at),
-        None if finished is None else to_micros(finished),
-        entry.outcome,
-        entry.error_message and valid_text(entry.error_message),
-        dict(entry.plan),
-        entry.request_id,
-    ]
-    return bytes((_FORM,)) + pack_with_markers(fields)[0]
-
-
-def unpack_replay_log(body: bytes) -> ReplayLogEntry:
-    """Return a line of the replay log; raises :class:`CorruptEntryError` if it is damaged."""
-    try:
-        _check_form(body)
-        return _replay_log_in(unpack(body[1:]))
-    except (ValueError, TypeError, IndexError, LookupError) as error:
-        raise CorruptEntryError(f"a line of the replay log cannot be decoded: {error}") from error
-
-
-def _replay_log_in(fields: Sequence[Any]) -> ReplayLogEntry:
-    from sagaz_core.model import PlannedOverride, ReplayLogEntry
-
-    return ReplayLogEntry(
-        replay_id=fields[0],
-        original_saga_id=fields[1],
-        from_step=fields[2],
-        snapshot_id=fields[3],
-        sequence=fields[4],
-        override=tuple(
-            PlannedOverride(path=path, before=_required(before), after=_required(after))
-            for path, before, after in fields[5]
-        ),
-        initiated_by=fields[6],
-        reason=fields[7],
-        started_at=from_micros(fields[8]),
-        finished_at=None if fields[9] is None else from_micros(fields[9]),
-        outcome=fields[10],
-        error_message=fields[11],
-        plan=fields[12],
-        request_id=fields[13] if len(fields) > 13 else None,
-    )
-
-
 def _check_form(stored: bytes) -> None:
     if stored[0] != _FORM:
         raise ValueError(f"it has the form {stored[0]} of a newer sagaz; upgrade to read it")
@@ -205,15 +145,6 @@ def _fields(meta: bytes) -> list[Any]:
     _check_form(meta)
     fields: list[Any] = unpack(decompress(meta[1:]))
     return fields + [None] * (12 - len(fields))
-
-
-def _optional(value: Any) -> list[Any]:
-    """MISSING stands for a value that was not there, and has no stored form of its own."""
-    return [] if value is MISSING else [value]
-
-
-def _required(values: Sequence[Any]) -> Any:
-    return values[0] if values else MISSING
 
 
 def _error_out(error: StepError | None) -> list[str] | None:

@@ -14,8 +14,7 @@ from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.holding import HOLD, Hold, hold_in
 from sagaz_core.storage.listing import micros_of
-from sagaz_core.storage.meta import pack_replay_log
-from sagaz_core.storage.reader import REPLAY_LOG
+from sagaz_core.storage.replay_log import REPLAY_LOG, pack_replay_log
 from sagaz_core.storage.times import to_micros
 
 if TYPE_CHECKING:

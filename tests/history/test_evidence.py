@@ -18,7 +18,7 @@ from sagaz_core.storage.audit_trail import AUDIT
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.holding import HOLD, Hold, set_hold
-from sagaz_core.storage.reader import REPLAY_LOG
+from sagaz_core.storage.replay_log import REPLAY_LOG
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.tombstones import TOMBSTONE
 

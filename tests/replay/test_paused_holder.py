@@ -24,7 +24,7 @@ from sagaz_core.config import STRATEGIES
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.backends.rows import SagaQuery
-from sagaz_core.storage.reader import REPLAY_LOG
+from sagaz_core.storage.replay_log import REPLAY_LOG
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.url import open_storage
 from tests.replay import paused_process

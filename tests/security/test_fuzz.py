@@ -37,11 +37,10 @@ from sagaz_core.storage.codec import pack, unpack, unpack_each
 from sagaz_core.storage.holding import hold_in
 from sagaz_core.storage.meta import (
     pack_meta,
-    pack_replay_log,
     unpack_meta,
-    unpack_replay_log,
     unpack_run,
 )
+from sagaz_core.storage.replay_log import pack_replay_log, unpack_replay_log
 from sagaz_core.storage.store_secrets import StoreSecrets, _secrets_in, _secrets_out
 from sagaz_core.storage.tombstones import tombstone_in
 from sagaz_core.storage.wrapped_key import WrappedKey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagaz_core.model import ReplayLogEntry
 from sagaz_core.storage.codec import pack, unpack
-from sagaz_core.storage.meta import pack_replay_log, unpack_replay_log
+from sagaz_core.storage.replay_log import pack_replay_log, unpack_replay_log
 
 
 def test_a_line_from_before_calls_had_ids_is_read() -> None:
