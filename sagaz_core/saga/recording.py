@@ -110,6 +110,8 @@ class Recording:
         self._run: RunInfo | None = run or RunInfo(
             host=host_name(), pid=os.getpid(), strategy=config.snapshot_strategy
         )
+        self._found = frozenset(self._run.origins)
+        """Steps that another run of the family has done."""
         self._indexes = {step.name: index for index, step in enumerate(self._run.steps)}
         self._has_lease = origin is not None
         self._lease = origin.lease if origin else None
@@ -317,7 +319,14 @@ class Recording:
         asked = asyncio.get_running_loop().time()
         try:
             await self._writer.append(
-                taken.capture, causes=taken.causes, run=self._run, release=end
+                taken.capture,
+                causes=taken.causes,
+                run=self._run,
+                release=end,
+                undoes=(
+                    taken.capture.kind == "before_compensation"
+                    and taken.capture.step_name in self._found
+                ),
             )
         except asyncio.CancelledError:
             # It may be stored all the same; what it told is told once more to be sure.

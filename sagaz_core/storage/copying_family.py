@@ -152,7 +152,9 @@ class FamilyCopier:
         )
         if not taken:
             return "somebody acts in its family at the target just now"
-        await self._target.release(family.root, fence=now.fence, recovered_by=family.recovered_by)
+        await self._target.release(
+            family.root, fence=now.fence, recovered_by=family.recovered_by, undone=True
+        )
         return ""
 
 

@@ -98,11 +98,18 @@ class ForwardReader:
         self._next = 0
 
     async def read(
-        self, row: SagaRow, first: int, last: int, *, only: Container[int] | None = None
+        self,
+        row: SagaRow,
+        first: int,
+        last: int,
+        *,
+        only: Container[int] | None = None,
+        steps: bool = True,
     ) -> AsyncIterator[SagaSnapshot]:
         """Yield the checkpoints ``first`` to ``last``, or of these ``only`` some.
 
-        The others are passed over at a fraction of the cost.
+        The others are passed over at a fraction of the cost. ``steps`` is as for
+        :func:`read_checkpoint`.
         """
         opener = await self._openers(row)
         position = max(first, 1)
@@ -123,7 +130,7 @@ class ForwardReader:
                 state = _apply(self._chain, row.saga_id, entry)
                 position = self._next = entry.seq + 1
                 if not entry.hidden and (only is None or entry.seq in only):
-                    yield _snapshot(row, entry, state, opener)
+                    yield _snapshot(row, entry, state, opener, steps=steps)
 
 
 async def read_backward(

@@ -106,6 +106,7 @@ class SagaWriter:
         causes: Mapping[str, str | None] = {},
         run: RunInfo | None = None,
         release: bool = False,
+        undoes: bool = False,
     ) -> int:
         """Store a checkpoint and return its number, once it is durable.
 
@@ -117,6 +118,8 @@ class SagaWriter:
                 is put down to the step the checkpoint itself points to.
             run: what is known of the run, with its first checkpoint.
             release: the run has ended: give its lease back.
+            undoes: it undoes what another run of its family has done, which nobody has
+                recovered any more.
 
         Raises:
             LeaseLostError: another run has taken the family over.
@@ -133,13 +136,13 @@ class SagaWriter:
                 await self._settle()
             taken_for_new, head = self._row is None, self.head
             await self._have_secrets()
-            outcome = await self._submit(*self._draft(capture, causes, run, release))
+            outcome = await self._submit(*self._draft(capture, causes, run, release, undoes))
             if outcome.kind == "conflict" and (
                 (taken_for_new and not self._claim) or await self._own(head + 1, outcome.head)
             ):
                 await self._settle()
                 await self._have_secrets()
-                outcome = await self._submit(*self._draft(capture, causes, run, release))
+                outcome = await self._submit(*self._draft(capture, causes, run, release, undoes))
             return await self._number(outcome, capture)
 
     async def finish(self, status: Status, compensation: Compensation) -> None:
@@ -321,6 +324,7 @@ class SagaWriter:
         causes: Mapping[str, str | None],
         run: RunInfo | None,
         release: bool,
+        undoes: bool,
     ) -> tuple[Append, Link]:
         earlier = self._chain.state.completed
         context, results, since = capture.context, capture.results, capture.since
@@ -363,7 +367,9 @@ class SagaWriter:
         if self._secrets is not None:
             entry = self._secrets.sign_entry(entry, self._code, touches, tags)
             row = self._secrets.sign_row(row, entry.mac)
-        append = self._append_of(row, entry, touches=touches, tags=tags, release=release)
+        append = self._append_of(
+            row, entry, touches=touches, tags=tags, release=release, undoes=undoes
+        )
         return append, link
 
     def _append_of(
@@ -374,6 +380,7 @@ class SagaWriter:
         touches: Sequence[TouchRow] = (),
         tags: Sequence[tuple[str, str]] = (),
         release: bool,
+        undoes: bool = False,
     ) -> Append:
         is_first = self._row is None
         return Append(
@@ -387,6 +394,7 @@ class SagaWriter:
             owner=self._owner,
             term=self._term,
             release=release,
+            undoes=undoes,
             recovers=release and row.status == "completed" and row.parent is not None,
             new_id=self._new_ids,
         )

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sagaz_core.errors import LeaseLostError, PlanChangedError, ReplayInProgressError
+from sagaz_core.storage.backends.rows import SagaQuery
 from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.base import ContractBase, snapshot
@@ -164,6 +165,38 @@ class LeaseContract(ContractBase):
         family = await storage.get_family("a")
         assert family is not None
         assert not family.held
+
+    async def test_what_recovered_a_family_counts_until_it_is_undone(
+        self, storage: SnapshotStorage
+    ) -> None:
+        await storage.save_snapshot(snapshot("a", kind="failed", status="failed"))
+        first = await storage.acquire_lease("a", owner="me", holder="a~r1")
+        await first.release(recovered_by="a~r1")
+        lease = await storage.acquire_lease("a", owner="me", holder="a~r2")
+        writer = storage.writer(
+            saga_id="a~r2",
+            saga_name="S",
+            root_id="a",
+            parent_id="a~r1",
+            parent_sequence=1,
+            fence=lease.fence,
+        )
+        told = [{"kind": "before_step"}, {"kind": "before_compensation", "status": "compensating"}]
+        for each, undoes, by in zip(told, (False, True), ("a~r1", None), strict=True):
+            await writer.append(capture(snapshot("a~r2", **each)), undoes=undoes)
+            summary = await storage.get_saga("a")
+            assert summary is not None
+            assert summary.recovered_by == by
+        await writer.append(capture(snapshot("a~r2", status="failed")), release=True)
+        page = await storage.backend.sagas(SagaQuery(unsettled=True), cursor=None, limit=10)
+        assert [row.saga_id for row in page.rows] == ["a"]
+
+        for how, by in (({"recovered_by": "a~r3"}, "a~r3"), ({"undone": True}, None)):
+            lease = await storage.acquire_lease("a", owner="me", holder="a~r3")
+            assert await storage.backend.release("a", fence=lease.fence, **how)
+            family = await storage.get_family("a")
+            assert family is not None
+            assert family.recovered_by == by
 
     async def test_a_run_that_ends_without_a_checkpoint_is_said_to_have_ended(
         self, storage: SnapshotStorage

@@ -52,6 +52,35 @@ async def test_it_is_replayed_again_if_that_is_asked_for(
     assert ledger.balance() == {"reserved": 2, "charged": 2, "shipped": 2}
 
 
+async def test_it_is_recovered_no_more_once_that_was_undone(
+    any_storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(any_storage)
+    await replay(any_storage)
+    undone = await SagaReplay("order_1~r1", any_storage).from_checkpoint(
+        "ship", again=True, force_failure=True
+    )
+    assert (undone.status, undone.compensation) == ("failed", "completed")
+    assert ledger.balance() == {"reserved": 0, "charged": 0, "shipped": 1}
+    family = await any_storage.list_family("order_1")
+    assert [saga.recovered_by for saga in family] == [None, None, None]
+    found = await any_storage.list_sagas(unsettled=True)
+    assert [saga.saga_id for saga in found.sagas] == ["order_1"]
+    assert (await replay(any_storage, dry_run=True)).status == "valid"
+
+
+async def test_it_stays_so_if_only_what_was_done_again_was_undone(
+    storage: SnapshotStorage, ledger: Ledger
+) -> None:
+    await run_order(storage)
+    await replay(storage)
+    failed = await replay(storage, again=True, force_failure="ship")
+    assert (failed.status, failed.compensation) == ("failed", "completed")
+    assert ledger.balance() == {"reserved": 1, "charged": 1, "shipped": 1}
+    family = await storage.list_family("order_1")
+    assert {saga.recovered_by for saga in family} == {"order_1~r1"}
+
+
 async def test_a_replay_that_failed_keeps_nobody_from_another(
     storage: SnapshotStorage, ledger: Ledger
 ) -> None:

@@ -90,7 +90,7 @@ class StoresAlike(RuleBasedStateMachine):
                 sagas,
                 st.sampled_from((0, 0, 0, 1, -1)),
                 st.sampled_from((None, None, 1, 2)),
-                st.sampled_from(("", "", "claim", "release", "recovers", "no entry")),
+                st.sampled_from(("", "", "claim", "release", "recovers", "undoes", "no entry")),
                 states,
             ),
             min_size=1,
@@ -111,6 +111,8 @@ class StoresAlike(RuleBasedStateMachine):
                     touches=(),
                     saga=append.saga._replace(head=append.expected_head),
                 )
+            elif how == "undoes":
+                append = append._replace(undoes=True)
             elif how in ("release", "recovers"):
                 append = append._replace(release=True, recovers=how == "recovers")
             appends.append(append)

@@ -92,6 +92,20 @@ async def test_a_family_replayed_at_both_ends_is_a_conflict(
     assert after["a"][0].recovered_by == before["a"][0].recovered_by == "a~r7"
 
 
+async def test_a_family_that_is_recovered_no_more_is_not_so_at_the_target(
+    source: SnapshotStorage, target: SnapshotStorage
+) -> None:
+    await record(source, "a", outcome="failed")
+    await replay(source, "a", 1)
+    await copy_sagas(source, target)
+    lease = await source.acquire_lease("a", owner="me", holder="a~r2")
+    await source.backend.release("a", fence=lease.fence, undone=True)
+    await copy_sagas(source, target)
+    saga = await target.get_saga("a")
+    assert saga is not None
+    assert saga.recovered_by is None
+
+
 async def test_a_saga_that_runs_at_the_target_is_left_alone(
     source: SnapshotStorage, target: SnapshotStorage
 ) -> None:

@@ -289,8 +289,13 @@ class Backend(ABC):
         """Extend a lease; False if it is no longer this fence's."""
 
     @abstractmethod
-    async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
-        """Give a lease back, saying who recovered the family; False if it is another's."""
+    async def release(
+        self, root: str, *, fence: int, recovered_by: str | None = None, undone: bool = False
+    ) -> bool:
+        """Give a lease back, saying who recovered the family; False if it is another's.
+
+        With ``undone`` nobody has recovered it any more.
+        """
 
     # -- documents
 

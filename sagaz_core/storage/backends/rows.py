@@ -42,7 +42,7 @@ class SagaRow(NamedTuple):
     holder: str | None = None
     """Of the family: the saga id of the run that holds or last held it."""
     recovered_by: str | None = None
-    """Of the family: the replay that brought it to success."""
+    """Of the family: the replay that brought it to success, unless that was undone since."""
     wrapped_key: bytes | None = None
     """The saga's data key, wrapped; opaque. An append sets it where the saga has none yet."""
     mac: bytes | None = None
@@ -116,6 +116,8 @@ class Append(NamedTuple):
     """The run has ended: give the lease back."""
     recovers: bool = False
     """With ``release``: this run has brought its family to success."""
+    undoes: bool = False
+    """This run undoes what another of its family has done: nobody has recovered it any more."""
     new_id: bool = False
     """The entry's snapshot id was made for it just now, so that no other saga can have it."""
 

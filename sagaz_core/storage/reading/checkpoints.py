@@ -148,15 +148,17 @@ class CheckpointReading(OpenStore):
         last: int | None = None,
         *,
         only: Container[int] | None = None,
+        steps: bool = True,
     ) -> AsyncIterator[SagaSnapshot]:
         """Yield a saga's checkpoints from number ``first`` to ``last``, in order, in one pass.
 
         With ``only`` those of these numbers, the others being passed over at little cost.
+        ``steps`` is as for :meth:`get_checkpoint`.
         """
         row = await self._row(saga_id)
         until = row.head if last is None else min(last, row.head)
         async for snapshot in decoding.ForwardReader(self.backend, self.opener).read(
-            row, first, until, only=only
+            row, first, until, only=only, steps=steps
         ):
             yield snapshot
 

@@ -291,9 +291,11 @@ class MemoryBackend(Backend):
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
         return self._families.beat(root, fence, term)
 
-    async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
+    async def release(
+        self, root: str, *, fence: int, recovered_by: str | None = None, undone: bool = False
+    ) -> bool:
         self._changes.tell()
-        return self._families.release(root, fence, recovered_by)
+        return self._families.release(root, fence, recovered_by, undone)
 
     # -- documents
 

@@ -54,7 +54,9 @@ class MemoryFamilies:
         self._rows[row.root] = replace(
             family,
             alive_until=None if append.release else family.now + append.term,
-            recovered_by=row.saga_id if append.recovers else family.recovered_by,
+            recovered_by=(
+                row.saga_id if append.recovers else None if append.undoes else family.recovered_by
+            ),
         )
         return True
 
@@ -81,14 +83,13 @@ class MemoryFamilies:
         self._rows[root] = replace(family, alive_until=family.now + term)
         return True
 
-    def release(self, root: str, fence: int, recovered_by: str | None) -> bool:
+    def release(self, root: str, fence: int, recovered_by: str | None, undone: bool) -> bool:
         """Give a lease back; False if it is another's."""
         family = self.get(root)
         if family is None or family.fence != fence:
             return False
-        self._rows[root] = replace(
-            family, alive_until=None, recovered_by=recovered_by or family.recovered_by
-        )
+        kept = None if undone else family.recovered_by
+        self._rows[root] = replace(family, alive_until=None, recovered_by=recovered_by or kept)
         return True
 
 

@@ -215,6 +215,7 @@ class RedisAppending:
                 "term": milliseconds(append.term),
                 "release": append.release,
                 "recovers": append.recovers,
+                "undoes": append.undoes,
             },
             entry is not None
             and {

@@ -292,8 +292,12 @@ class RedisBackend(Backend):
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
         return await beat(await self._connected(), self._keys, root, fence, term)
 
-    async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
-        return await release(await self._connected(), self._keys, root, fence, recovered_by)
+    async def release(
+        self, root: str, *, fence: int, recovered_by: str | None = None, undone: bool = False
+    ) -> bool:
+        return await release(
+            await self._connected(), self._keys, root, fence, recovered_by, undone=undone
+        )
 
     # -- documents
 

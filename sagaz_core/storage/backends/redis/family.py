@@ -55,12 +55,21 @@ async def beat(connection: RedisConnection, keys: Keys, root: str, fence: int, t
 
 
 async def release(
-    connection: RedisConnection, keys: Keys, root: str, fence: int, recovered_by: str | None
+    connection: RedisConnection,
+    keys: Keys,
+    root: str,
+    fence: int,
+    recovered_by: str | None,
+    *,
+    undone: bool,
 ) -> bool:
     """Give a lease back; False if it is another's."""
     names = keys.family(root)
     released, _ = await connection.run(
-        RELEASE.call([names.family, names.alive], fence, recovered_by or ""), tell_change(keys)
+        RELEASE.call(
+            [names.family, names.alive], fence, recovered_by or "", "1" if undone else ""
+        ),
+        tell_change(keys),
     )
     return bool(released)
 

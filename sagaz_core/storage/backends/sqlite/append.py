@@ -25,7 +25,8 @@ _CLAIM: Final = (
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
 _LEASE: Final = (
-    "UPDATE family SET alive_until = ?, recovered_by = coalesce(?, recovered_by) WHERE root = ?"
+    "UPDATE family SET alive_until = ?, "
+    "recovered_by = coalesce(?, CASE WHEN ? THEN NULL ELSE recovered_by END) WHERE root = ?"
 )
 _NEW_SAGA: Final = (
     "INSERT INTO saga (id, root, parent, parent_seq, name, code, status, compensation, step, "
@@ -176,12 +177,13 @@ def _lease_of(
 def _extend_lease(append: Append, alive_until: int | None, now: int, rows: _Rows) -> None:
     if append.release:
         until = None
-    elif alive_until is None or alive_until - now < append.term * 3 // 4:
+    elif append.undoes or alive_until is None or alive_until - now < append.term * 3 // 4:
         until = now + append.term
     else:
         # Most of the term is left: the row need not be written again for each checkpoint.
         return
-    rows.leases.append((until, append.saga.saga_id if append.recovers else None, append.saga.root))
+    recovered_by = append.saga.saga_id if append.recovers else None
+    rows.leases.append((until, recovered_by, append.undoes, append.saga.root))
 
 
 def _ended(row: SagaRow) -> int | None:

@@ -244,8 +244,10 @@ class SQLiteBackend(Backend):
     async def beat(self, root: str, *, fence: int, term: int) -> bool:
         return await self._file.write(beat_lease, root, fence, term)
 
-    async def release(self, root: str, *, fence: int, recovered_by: str | None = None) -> bool:
-        released = await self._file.write(release_lease, root, fence, recovered_by)
+    async def release(
+        self, root: str, *, fence: int, recovered_by: str | None = None, undone: bool = False
+    ) -> bool:
+        released = await self._file.write(release_lease, root, fence, recovered_by, undone)
         self._changes.tell()
         return released
 

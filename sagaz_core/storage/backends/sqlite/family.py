@@ -68,11 +68,14 @@ def beat_lease(db: sqlite3.Connection, root: str, fence: int, term: int) -> bool
     return beaten.rowcount == 1
 
 
-def release_lease(db: sqlite3.Connection, root: str, fence: int, recovered_by: str | None) -> bool:
+def release_lease(
+    db: sqlite3.Connection, root: str, fence: int, recovered_by: str | None, undone: bool
+) -> bool:
     """Give a lease back, saying who recovered the family; False if it is another's."""
     released = db.execute(
-        "UPDATE family SET alive_until = NULL, recovered_by = coalesce(?, recovered_by) "
+        "UPDATE family SET alive_until = NULL, "
+        "recovered_by = coalesce(?, CASE WHEN ? THEN NULL ELSE recovered_by END) "
         "WHERE root = ? AND fence = ?",
-        (recovered_by, root, fence),
+        (recovered_by, undone, root, fence),
     )
     return released.rowcount == 1

@@ -33,6 +33,9 @@ end
 
 -- First what a server without memory refuses: what it takes then, the rest would follow.
 redis.call('HSET', row, 'row', ARGV[2], 'head', head, 'ended', ended)
+if lease and lease.undoes then
+    redis.call('HDEL', family, 'recovered_by')
+end
 if lease and lease.release then
     redis.call('DEL', alive)
     redis.call('HDEL', family, 'held')
