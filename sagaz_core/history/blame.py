@@ -117,7 +117,7 @@ async def _read_values(
         while unread:
             try:
                 async for snapshot in storage.masked.iter_checkpoints(
-                    saga_id, unread[0], unread[-1], only=wanted
+                    saga_id, unread[0], unread[-1], only=wanted, steps=False
                 ):
                     values[snapshot.sequence] = snapshot.state.get(key, MISSING)
             except (CorruptEntryError, SnapshotNotFoundError) as error:

@@ -52,6 +52,11 @@ class Expression:
         """The top-level keys of the context that it names."""
         return self._names.keys
 
+    @property
+    def asks_for_steps(self) -> bool:
+        """Whether it looks at the steps that are complete: in a long saga they are many."""
+        return "completed" in self._names.variables
+
     def place(self, key: str) -> str:
         """Return where it first names a key, in words."""
         return self._names.places[key]
@@ -90,7 +95,6 @@ class Expression:
         if not self._names.whole_context:
             state = {key: state[key] for key in self.keys if key in state}
         context = to_cel(state)
-        named = self._names.variables
         return {
             "context": context,
             "ctx": context,
@@ -99,8 +103,7 @@ class Expression:
             "status": to_cel(status or snapshot.status),
             "seq": to_cel(snapshot.sequence),
             "error": to_cel(snapshot.error.headline if snapshot.error else ""),
-            # In a long saga it is long.
-            "completed": to_cel(snapshot.completed_steps if "completed" in named else []),
+            "completed": to_cel(snapshot.completed_steps if self.asks_for_steps else []),
         }
 
 

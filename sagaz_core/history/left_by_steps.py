@@ -120,7 +120,7 @@ async def _read(storage: StoreReader, saga_id: str, index: _Index) -> AsyncGener
     unread = dict(index.counts)
     left: dict[str, dict[str, Any]] = {name: {} for name in unread}
     async for snapshot in storage.masked.iter_checkpoints(
-        saga_id, min(index.at), max(index.at), only=index.at
+        saga_id, min(index.at), max(index.at), only=index.at, steps=False
     ):
         state = snapshot.state
         for step, key in index.at[snapshot.sequence]:

@@ -149,7 +149,10 @@ async def search_on(
         CorruptEntryError: a checkpoint cannot be decoded.
     """
     held = False
-    async for some in _by_some(storage.masked.iter_checkpoints(saga_id, max(after, 1), last)):
+    checkpoints = storage.masked.iter_checkpoints(
+        saga_id, max(after, 1), last, steps=asked.asks_for_steps
+    )
+    async for some in _by_some(checkpoints):
         answers = await _evaluate(asked, [(snapshot, None) for snapshot in some])
         matches: list[Match] = []
         for snapshot, answer in zip(some, answers, strict=True):

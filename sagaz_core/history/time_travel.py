@@ -130,7 +130,9 @@ async def _changes(
     touches = await storage.list_changes(saga_id, first=start + 1, last=high)
     state: dict[str, Any] = {}
     changes = []
-    async for snapshot in storage.masked.iter_checkpoints(saga_id, max(start, 1), high):
+    async for snapshot in storage.masked.iter_checkpoints(
+        saga_id, max(start, 1), high, steps=False
+    ):
         before, state = state, snapshot.state
         caused_by: dict[str, str | None] = {}
         while touches and touches[-1].sequence <= snapshot.sequence:

@@ -64,6 +64,11 @@ class OutlineContract(ContractBase):
         self, storage: SnapshotStorage
     ) -> None:
         for number in range(1, 31):
-            await storage.save_snapshot(snapshot(step=f"s{number}", context={"n": number}))
+            await storage.save_snapshot(
+                snapshot(step=f"s{number}", context={"n": number}, completed_steps=["s1"])
+            )
         found = [each async for each in storage.iter_checkpoints("saga", 5, 25, only={4, 7, 25})]
         assert [(each.sequence, each.context) for each in found] == [(7, {"n": 7}), (25, {"n": 25})]
+        assert found[0].completed_steps == ["s1"]
+        (without,) = [each async for each in storage.iter_checkpoints("saga", 7, 7, steps=False)]
+        assert (without.context, without.completed_steps) == ({"n": 7}, [])
