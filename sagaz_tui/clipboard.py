@@ -1,10 +1,13 @@
-"""Whether the terminal can be asked to copy a text, which it is by OSC 52."""
+"""What is copied, and whether the terminal can be asked to, which it is by OSC 52."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
+
+from sagaz_core.model import Masked
+from sagaz_tui.holding_secrets import holds_secret
 
 AT_MOST: Final = 74_994
 """Bytes: what makes 100,000 characters of the sequence, more than which terminals drop."""
@@ -25,3 +28,10 @@ def copy_obstacle(text: str, environ: Mapping[str, str] = os.environ) -> str:
     if environ.get("VTE_VERSION") and not environ.get("TMUX"):
         return "this terminal (VTE) cannot copy"
     return ""
+
+
+def copied_words(value: Any, place: str) -> str:
+    """Return what a copied value is, in words: what stands for a secret is not its value."""
+    if isinstance(value, Masked):
+        return f"the mask, not the value, {place}"
+    return f"the value {place}" + ", its secrets masked" * holds_secret(value)

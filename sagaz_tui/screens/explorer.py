@@ -12,6 +12,7 @@ from textual.events import ScreenResume
 
 from sagaz_core.errors import NotFoundError, StorageError
 from sagaz_core.model import MISSING
+from sagaz_tui.clipboard import copied_words
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.keys import keys_called
 from sagaz_tui.moment import changes_among, set_since
@@ -56,15 +57,15 @@ class ExplorerScreen(HistoryScreen):
     # ------------------------------------------------------------ copying
 
     def action_copy(self) -> None:
-        """Copy the value under the context's cursor."""
-        value = self._panes.context.value
+        """Copy the value under the context's cursor; of a secret its mask, unless it is shown."""
+        value = self._panes.context.shown
         if value is MISSING:
             return
         text = value if isinstance(value, str) else value_text(value, _COPIED_AT_MOST + 1)
         if len(text) > _COPIED_AT_MOST:
             self._say("more than 100,000 characters; unfold it and copy a part")
         else:
-            self.copy(text, f"the value of {pointer_of(self._panes.context.path)}")
+            self.copy(text, copied_words(value, f"of {pointer_of(self._panes.context.path)}"))
 
     def action_copy_path(self) -> None:
         """Copy the JSON Pointer of the context's cursor."""

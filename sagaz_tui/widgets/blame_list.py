@@ -9,6 +9,7 @@ from textual.events import Click
 from textual.message import Message
 
 from sagaz_core.model import MISSING
+from sagaz_tui.clipboard import copied_words
 from sagaz_tui.keys import bindings_for
 from sagaz_tui.text import visible
 from sagaz_tui.theme import glyph
@@ -143,7 +144,7 @@ class BlameList(LinePane):
         if self._entries:
             entry = self._entries[self._row]
             screen = cast("SagazScreen[object]", self.screen)
-            screen.copy(value_text(entry.value), f"the value at #{entry.sequence}")
+            screen.copy(value_text(entry.value), copied_words(entry.value, f"at #{entry.sequence}"))
 
 
 def blame_line(entry: BlameEntry, width: int, *, now: bool, lit: bool) -> Line:

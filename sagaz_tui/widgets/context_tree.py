@@ -103,6 +103,13 @@ class ContextTree(LinePane):
         """The value under the cursor; MISSING if there is none."""
         return self._state.value_at(self.path)
 
+    @property
+    def shown(self) -> Any:
+        """The value under the cursor as it is shown: also a secret, while it is revealed."""
+        if self._revealed is not None and self._revealed[0] == self.path:
+            return self._revealed[1]
+        return self.value
+
     def set_state(self, state: ContextState) -> None:
         """Show another checkpoint's state; cursor, scroll and folds stay where they are."""
         if state is self._state:

@@ -63,7 +63,10 @@ async def test_it_is_shown_for_a_while_and_only_the_one_that_was_asked_for(
         press(pilot, "2", "u")
         await until_painted(pilot, "this is no secret")
         assert await events() == []
-        press(pilot, "j", "u")
+        press(pilot, "j", "y")
+        await until_painted(pilot, "copied the mask, not the value, of /card")
+        assert pilot.app.clipboard.startswith("‹secret 19ch")
+        press(pilot, "u")
         await until_painted(pilot, CARD, "that is on record")
         assert PIN not in painted(pilot.app)
         assert await events() == ["revealed"]
@@ -79,6 +82,9 @@ async def test_it_is_masked_again_at_once_when_somebody_goes_elsewhere(
         await until_painted(pilot, "2 Context @#2", "‹secret 19ch")
         press(pilot, "2", "j", "u")
         await until_painted(pilot, CARD)
+        press(pilot, "y")
+        await until_painted(pilot, "copied the value of /card")
+        assert pilot.app.clipboard == CARD
         press(pilot, *keys)
         await until(pilot, lambda: CARD not in painted(pilot.app), "the mask again")
 
