@@ -28,7 +28,8 @@ class ReplayConfig:
         retention_days: how long a saga is kept, counted from its latest checkpoint;
             None: for ever.
         on_capture_error: ``continue`` logs and counts what could not be recorded, ``raise``
-            fails the saga with :class:`SnapshotCaptureError`.
+            fails the saga with :class:`SnapshotCaptureError`, and what it did is undone: also
+            where the store is out of reach, and learns of neither.
         max_context_bytes: a context larger than this, encoded, counts as not storable.
     """
 

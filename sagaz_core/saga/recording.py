@@ -382,7 +382,13 @@ class Recording:
             await self._writer.finish(status, compensation)
         except Exception as error:  # noqa: BLE001 - see _write
             self.capture_errors += 1
-            _log.warning("saga %r: its end could not be recorded: %s", self.saga_id, error)
+            _log.warning(
+                "saga %r has %s, which could not be recorded: %s; its store takes it for "
+                "interrupted: do not resume it",
+                self.saga_id,
+                status,
+                error,
+            )
 
     def stop(self) -> None:
         """Stop at once, without writing: the lease is left to lapse."""

@@ -265,17 +265,20 @@ async def test_a_store_that_is_down_at_the_end_changes_nothing_for_the_saga(
 
 
 async def test_with_raise_a_store_that_goes_away_stops_the_run_and_undoes_it(
-    backend: FlakyBackend, storage: SnapshotStorage
+    backend: FlakyBackend, storage: SnapshotStorage, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger()
     build = going_away(backend, ledger)
-    saga = Built(build, config=config("raise"), snapshot_storage=storage)
-    result = await saga.execute()
+    saga = Built(build, saga_id="s", config=config("raise"), snapshot_storage=storage)
+    with caplog.at_level(logging.WARNING, logger="sagaz"):
+        result = await saga.execute()
 
     assert ledger == ["a", "-a"]
     assert isinstance(result.error, SnapshotCaptureError)
     assert "the store is down" in str(result.error)
     assert result.compensation == "completed"
+    assert "saga 's' has failed, which could not be recorded" in caplog.text
+    assert "do not resume it" in caplog.text
 
 
 async def test_on_failure_a_store_that_is_down_is_tried_once_and_does_not_hold_up_the_rollback(
