@@ -14,7 +14,7 @@ import ormsgpack
 from sagaz_core.compliance.data_key import CODE_BYTES, DataKey
 from sagaz_core.errors import TamperedError
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow, TouchRow
-from sagaz_core.storage.protection import SagaKey
+from sagaz_core.storage.saga_key import SagaKey
 
 Tags = Sequence[tuple[str, str]]
 

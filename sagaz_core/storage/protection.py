@@ -7,7 +7,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import ormsgpack
 
@@ -20,6 +20,7 @@ from sagaz_core.errors import DecryptionError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.codec import pack
+from sagaz_core.storage.saga_key import SagaKey
 from sagaz_core.storage.store_secrets import (
     StoreSecrets,
     new_salt,
@@ -34,15 +35,6 @@ if TYPE_CHECKING:
 FINGERPRINT_BYTES: Final = 16
 _KEPT: Final = 4096
 """Sagas whose keys are kept at hand: unwrapping may ask a service."""
-
-
-class SagaKey(NamedTuple):
-    """A saga's data key, and from which checkpoint on it was there."""
-
-    key: DataKey
-    since: int
-    wrapped: WrappedKey
-    """As it was in the saga's row when it was made or read."""
 
 
 class Protection:

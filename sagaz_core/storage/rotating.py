@@ -37,8 +37,9 @@ from sagaz_core.storage.batch_log import (
 )
 from sagaz_core.storage.batch_secrets import decrypt_batch, encrypt_batch
 from sagaz_core.storage.codec import pack, unpack
-from sagaz_core.storage.protection import Protection, SagaKey
+from sagaz_core.storage.protection import Protection
 from sagaz_core.storage.reencoding import Reencoding
+from sagaz_core.storage.saga_key import SagaKey
 from sagaz_core.storage.sealing import place_of
 from sagaz_core.storage.store_secrets import read_store_secrets
 from sagaz_core.storage.walking import every_saga

@@ -11,7 +11,8 @@ from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow, TouchRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.chain import State
-from sagaz_core.storage.protection import Protection, SagaKey
+from sagaz_core.storage.protection import Protection
+from sagaz_core.storage.saga_key import SagaKey
 from sagaz_core.storage.sealing import Protected, StateSealer
 from sagaz_core.storage.striking import striker_of
 from sagaz_core.storage.trail_anchor import anchored

@@ -11,12 +11,11 @@ from sagaz_core.compliance.replacing import Path, replace_inside
 from sagaz_core.compliance.sealed import SIGN, Sealed
 from sagaz_core.errors import DecryptionError
 from sagaz_core.model import MISSING, Masked
-from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.codec import escape_pointer, pack, unpack
-from sagaz_core.storage.decoding import read_checkpoint
-from sagaz_core.storage.protection import Protection, SagaKey, text_length
+from sagaz_core.storage.protection import Protection, text_length
+from sagaz_core.storage.saga_key import SagaKey
 from sagaz_core.storage.sealing import CONTEXT, RESULTS, place_of
 
 Openers = Callable[[SagaRow], Awaitable["StateOpener | None"]]
@@ -156,25 +155,6 @@ def without_key(saga_id: str) -> StateOpener:
     """Return what refuses the encrypted values of a saga that has no key any more."""
     missing = DecryptionError("its key is gone from the store")
     return StateOpener(saga_id, None, None, missing, masks=False)
-
-
-async def encrypted_places(backend: Backend, saga_id: str, sequence: int) -> list[Path]:
-    """Return where in a checkpoint values are encrypted; no key is needed for that."""
-
-    async def masks_those(row: SagaRow) -> StateOpener:
-        return StateOpener(row.saga_id, None, None, None, masks=True)
-
-    found = await read_checkpoint(backend, saga_id, sequence, openers=masks_those)
-    places: list[Path] = []
-
-    def note(part: Any, path: Path) -> Any:
-        if isinstance(part, Masked):
-            places.append(path)
-        return part
-
-    for values in (found.context, found.results) if found else ():
-        replace_inside(values, (), note)
-    return places
 
 
 def mask(protection: Protection, value: Any) -> Masked:

@@ -48,7 +48,7 @@ class SecretReading(OpenStore):
         step."""
         if (await self._row(saga_id)).wrapped_key is None:
             return []
-        from sagaz_core.storage.unsealing import encrypted_places
+        from sagaz_core.storage.encrypted_places import encrypted_places
 
         return await encrypted_places(self.backend, saga_id, sequence)
 

@@ -66,9 +66,7 @@ async def release(
     """Give a lease back; False if it is another's."""
     names = keys.family(root)
     released, _ = await connection.run(
-        RELEASE.call(
-            [names.family, names.alive], fence, recovered_by or "", "1" if undone else ""
-        ),
+        RELEASE.call([names.family, names.alive], fence, recovered_by or "", "1" if undone else ""),
         tell_change(keys),
     )
     return bool(released)
