@@ -86,7 +86,8 @@ class KeyRing:
         """Read keys from a file, which nobody else should be able to read; raises UsageError."""
         file = Path(path)
         try:
-            text = file.read_text()
+            # Some editors begin a file with a mark, which would be part of the first id.
+            text = file.read_text(encoding="utf-8-sig")
             mode = file.stat().st_mode
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(

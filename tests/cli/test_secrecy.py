@@ -28,7 +28,8 @@ def test_where_nothing_is_said_of_secrets_nothing_is_loaded_for_them(tmp_path: P
 
 def test_keys_come_from_the_environment_or_from_a_file_beside_the_settings(tmp_path: Path) -> None:
     key_file = tmp_path / "keys"
-    key_file.write_text(f"# the current one first\n2026={KEY}\n2025={KEY}\n")
+    lines = f"2026={KEY}\r\n# the one before\r\n2025={KEY}\r\n"
+    key_file.write_text(lines, encoding="utf-8-sig", newline="")
     key_file.chmod(0o600)
     named = settled(tmp_path, BOTH.replace(" }", ', key_file = "keys" }'))
     for found in (
