@@ -73,9 +73,7 @@ async def export_family(
         # mkstemp made it for its owner alone; SQLite takes an empty file for a new database.
         async with SQLiteSnapshotStorage(draft) as bundle:
             report = await copy_sagas(storage, bundle, journals=False, root_id=saga.root_id)
-            await _open_or_mask(
-                bundle.backend, storage.backend, storage._protection, unmasked_by is not None
-            )
+            await _open_or_mask(bundle.backend, storage._protection, unmasked_by is not None)
             if not await bundle.backend.scrubbed():
                 raise StorageError(f"{name} is read by somebody while it is written; try again")
         os.link(draft, path)
@@ -88,9 +86,7 @@ async def export_family(
     return report
 
 
-async def _open_or_mask(
-    bundle: Backend, source: Backend, protection: Protection | None, opens: bool
-) -> None:
+async def _open_or_mask(bundle: Backend, protection: Protection | None, opens: bool) -> None:
     if protection is not None:
         await protection.ready(writes=False)
     async for row in every_saga(bundle, SagaQuery()):

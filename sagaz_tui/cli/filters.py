@@ -80,6 +80,7 @@ def saga_filters(
 
 
 def parse_tags(texts: Sequence[str]) -> dict[str, str]:
+    """Return tags, each written as ``NAME=VALUE``; raises UsageError for what is none."""
     from sagaz_core.errors import UsageError
 
     tags: dict[str, str] = {}

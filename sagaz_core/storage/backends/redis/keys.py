@@ -81,10 +81,12 @@ class Keys:
         """Sorted set: the sagas that expire, by a time not later than when they do."""
 
     def family(self, root: str) -> FamilyKeys:
+        """Return the keys that a family's sagas share."""
         tag = f"{self.prefix}{{{_encoded(root)}}}"
         return FamilyKeys(f"{tag}:family", f"{tag}:alive", f"{tag}:members")
 
     def saga(self, place: Place) -> SagaKeys:
+        """Return the keys of one saga."""
         start = f"{self.prefix}{{{_encoded(place.root)}}}:saga:{_encoded(place.saga_id)}"
         return SagaKeys(
             start,
