@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sagaz_core.errors import (
     DecryptionError,
@@ -14,17 +14,17 @@ from sagaz_core.errors import (
     LeaseLostError,
     StorageError,
 )
-from sagaz_core.model import Compensation, Kind, RunInfo, SagaSnapshot, Status
+from sagaz_core.model import Compensation, RunInfo, SagaSnapshot, Status
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import Append, EntryRow, Outcome, SagaRow, TouchRow
 from sagaz_core.storage.capture import Capture
 from sagaz_core.storage.capture import capture as capture_snapshot
-from sagaz_core.storage.chain import Chain, Link, State
+from sagaz_core.storage.chain import Chain, Link
 from sagaz_core.storage.commits import GroupCommit, Ticket
 from sagaz_core.storage.decoding import read_chain, read_checkpoint
+from sagaz_core.storage.drafting import Position, draft
 from sagaz_core.storage.lease import term_in_micros
-from sagaz_core.storage.meta import pack_meta
-from sagaz_core.storage.saga_rows import SagaIdentity, first_row, next_row
+from sagaz_core.storage.saga_rows import SagaIdentity
 from sagaz_core.storage.times import now_micros
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from sagaz_core.storage.saga_secrets import SagaSecrets
     from sagaz_core.storage.striking import Striker
     from sagaz_core.storage.unsealing import StateOpener
-
-_DURING_ITS_STEP: Final[frozenset[Kind]] = frozenset(
-    {"after_step", "step_failed", "after_compensation", "compensation_failed"}
-)
-"""Kinds at which the step they name has just run."""
 
 
 class SagaWriter:
@@ -326,51 +321,24 @@ class SagaWriter:
         release: bool,
         undoes: bool,
     ) -> tuple[Append, Link]:
-        earlier = self._chain.state.completed
-        context, results, since = capture.context, capture.results, capture.since
-        if self._secrets is not None:
-            capture = self._secrets.strike(capture)
-            context, results, since = self._secrets.seal(capture, self._chain.state, self.head + 1)
-        link = self._chain.encode(
-            State(context, results, capture.completed_steps, capture.compensated_steps),
-            since,
-            capture.changed,
+        drafted = draft(
+            capture,
+            causes,
+            run,
+            identity=self._identity,
+            after=Position(self._row, self._chain, self._code),
+            expires=self._backend.expires_at(capture.retention_until),
+            secrets=self._secrets,
         )
-        before = self._row
-        expires = self._backend.expires_at(capture.retention_until)
-        row = (
-            first_row(self._identity, capture, expires)
-            if before is None
-            else next_row(before, capture, expires, is_keyframe=link.is_keyframe)
-        )
-        entry = EntryRow(
-            row.head,
-            row.keyframe,
-            row.updated,
-            capture.kind,
-            capture.step_name,
-            capture.snapshot_id,
-            pack_meta(capture, row_name=row.name, run=run),
-            link.body,
-        )
-        context_keys, result_keys = link.changed
-        touches: list[TouchRow] = []
-        if context_keys or result_keys:
-            cause = _cause(capture, before is None, earlier)
-            touches += [TouchRow(key, row.head, causes.get(key, cause)) for key in context_keys]
-            touches += [
-                TouchRow(key, row.head, causes.get(key, key))
-                for key in result_keys
-                if key not in context_keys
-            ]
-        tags = self._identity.tags if before is None else ()
-        if self._secrets is not None:
-            entry = self._secrets.sign_entry(entry, self._code, touches, tags)
-            row = self._secrets.sign_row(row, entry.mac)
         append = self._append_of(
-            row, entry, touches=touches, tags=tags, release=release, undoes=undoes
+            drafted.row,
+            drafted.entry,
+            touches=drafted.touches,
+            tags=drafted.tags,
+            release=release,
+            undoes=undoes,
         )
-        return append, link
+        return append, drafted.link
 
     def _append_of(
         self,
@@ -398,20 +366,6 @@ class SagaWriter:
             recovers=release and row.status == "completed" and row.parent is not None,
             new_id=self._new_ids,
         )
-
-
-def _cause(capture: Capture, is_first: bool, earlier: Sequence[str]) -> str | None:
-    """Return the step to which a checkpoint's changes are put down if nobody says better.
-
-    What changed before a step was done by the step that ended before it.
-    """
-    if is_first:
-        return None
-    if capture.kind in _DURING_ITS_STEP:
-        return capture.step_name
-    if capture.completed_steps:
-        return capture.completed_steps[-1]
-    return earlier[-1] if earlier else None
 
 
 def _same_content(stored: SagaSnapshot, capture: Capture) -> bool:
