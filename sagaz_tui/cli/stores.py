@@ -91,5 +91,6 @@ def change(
 
 async def check_existing(settings: Settings) -> None:
     """Opening for writing would make a store that is not there; opening to look does not."""
-    async with open_existing(settings, read_only=True):
+    # Without keys: a file of keys may be a pipe, which can be read only once.
+    async with open_storage(settings.storage_url, read_only=True):
         pass

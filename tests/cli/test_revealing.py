@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,19 @@ def test_without_the_key_it_says_so_and_the_rest_can_be_shown(
 
 
 @pytest.mark.parametrize("path", ["/nope", "/n", "/pay"])
+def test_keys_may_come_from_a_pipe(
+    command: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, ring(old=OLD).encode())
+    os.close(writing)
+    monkeypatch.delenv("SAGAZ_KEYS")
+    monkeypatch.setenv("SAGAZ_KEY_FILE", f"/dev/fd/{reading}")
+    shown = command("show", "o1", "--reveal", "card", "--storage-url", str(store))
+    os.close(reading)
+    assert f"{CARD}/2" in shown.out
+
+
 def test_where_no_secret_is_it_says_so(command: Command, store: Path, path: str) -> None:
     shown = command("show", "o1", "--reveal", path, "--storage-url", str(store))
     assert (shown.code, shown.out) == (3, "")
