@@ -101,7 +101,6 @@ def test_without_the_key_it_says_so_and_the_rest_can_be_shown(
     assert events(store) == []
 
 
-@pytest.mark.parametrize("path", ["/nope", "/n", "/pay"])
 def test_keys_may_come_from_a_pipe(
     command: Command, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +114,7 @@ def test_keys_may_come_from_a_pipe(
     assert f"{CARD}/2" in shown.out
 
 
+@pytest.mark.parametrize("path", ["/nope", "/n", "/pay"])
 def test_where_no_secret_is_it_says_so(command: Command, store: Path, path: str) -> None:
     shown = command("show", "o1", "--reveal", path, "--storage-url", str(store))
     assert (shown.code, shown.out) == (3, "")
