@@ -54,7 +54,10 @@ def test_something_wrong_ends_with_1_and_says_what_to_do(command: Command, store
 @pytest.mark.skipif(os.name != "posix", reason="files have no modes there")
 @pytest.mark.usefixtures("store")
 def test_a_key_file_that_others_can_open_is_told(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     file = tmp_path / "keys"
     file.write_text(f"2026={base64.b64encode(b'k' * 32).decode()}\n")
@@ -68,6 +71,10 @@ def test_a_key_file_that_others_can_open_is_told(
         done = command("doctor")
         assert (done.code, line in done.out) == (code, True), done.out
     assert f"chmod 600 {file}" in done.out
+    caplog.clear()
+    # Every other command warns of it, once.
+    assert command("hold", "order_1", "--reason", "x").code == 0
+    assert caplog.text.count("others can read the key file") == 1
 
 
 def test_a_store_that_cannot_be_opened_ends_with_4(command: Command, tmp_path: Path) -> None:
