@@ -105,6 +105,8 @@ def import_bundle(
 
     report = asyncio.run(read())
     _tell("imported", report, format)
+    if report.holds:
+        say("its family is held here now, as it was there; `sagaz hold` tells why")
     for conflict in report.conflicts:
         say(f"{conflict.saga_id} was left as it is: {conflict.reason}")
     if report.conflicts:

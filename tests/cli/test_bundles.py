@@ -72,6 +72,7 @@ def test_unmasked_it_holds_them_and_that_is_on_record(command: Command, tmp_path
 
 
 def test_it_is_imported_into_another_store_and_only_once(command: Command, tmp_path: Path) -> None:
+    assert command("hold", "o1", "--reason", "lawsuit 4711").code == 0
     assert command("export", "o1", "-o", "o1.sagaz").code == 0
     (tmp_path / "sagaz.toml").write_text('sagas = ["tests.cli.secret_shop"]')
     assert command("import", "sagaz.toml", "--storage-url", "other.db").code == 4
@@ -80,6 +81,7 @@ def test_it_is_imported_into_another_store_and_only_once(command: Command, tmp_p
         done = command("import", "o1.sagaz", "--storage-url", "other.db", "--format", "json")
         assert (done.code, done.json["sagas"], done.json["checkpoints"]) == (0, 1, copied)
         assert ("others can read 'o1.sagaz'" in done.err) == (copied == 0)
+        assert ("its family is held here now" in done.err) == (copied == 3)
         (tmp_path / "o1.sagaz").chmod(0o644)
     assert "‹secret 19ch ·" in command("show", "o1", "--storage-url", "other.db").out
     refused = command(*REPLAY, "--storage-url", "other.db")
