@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 3600.0
 """Seconds for which a server is waited for; each command has it write its files anew."""
+_NAMED: Final = 10
+"""Families that are named before it only counts."""
 _UNTOLD: Final = 2.0
 _WAITING: Final = "waiting until the server has written its files anew; Ctrl-C leaves it pending"
 
@@ -56,7 +58,7 @@ def forget_sagas(
 
     async def erase(store: SnapshotStorage) -> ForgetReport | None:
         found = await find(store)
-        if not found or not (yes or _confirmed(len(found))):
+        if not found or not (yes or _confirmed(found)):
             return None
         notice = asyncio.get_running_loop().call_later(_UNTOLD, say, _WAITING)
         try:
@@ -116,14 +118,19 @@ async def _tagged(store: SnapshotStorage, tag: list[str]) -> list[str]:
             return list(roots)
 
 
-def _confirmed(families: int) -> bool:
+def _confirmed(sagas: list[str]) -> bool:
     import sys
 
     from sagaz_core.errors import UsageError
+    from sagaz_tui.text import visible
 
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask whether it shall be erased; say --yes")
-    return typer.confirm(f"erase {_families(families)} for ever?", err=True)
+    named = ", ".join(visible(each) for each in sagas[:_NAMED])
+    more = f" and {len(sagas) - _NAMED} more" if len(sagas) > _NAMED else ""
+    return typer.confirm(
+        f"erase {_families(len(sagas))} for ever, with all replays: {named}{more}?", err=True
+    )
 
 
 def _families(count: int) -> str:

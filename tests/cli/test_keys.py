@@ -6,6 +6,7 @@ import asyncio
 import base64
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from sagaz_core import ComplianceConfig
@@ -13,6 +14,7 @@ from sagaz_core.compliance.keys import KeyRing
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from tests.cli.command import Command
+from tests.end_to_end.terminal import SAGAZ
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -100,3 +102,13 @@ def test_what_cannot_be_forgotten_is_said_in_a_sentence(
     refused = command("forget", *arguments, "--storage-url", str(store))
     assert (refused.code, refused.out) == (code, "")
     assert words in refused.err
+
+
+def test_on_a_terminal_it_names_what_would_be_erased_and_asks(store: Path) -> None:
+    arguments = ["forget", "--tag", "customer=42", "--storage-url", str(store)]
+    with pexpect.spawn(SAGAZ, arguments, cwd=str(store.parent), timeout=60) as tty:
+        tty.expect(r"erase 2 families for ever, with all replays: o\d, o\d\? \[y/N\]")
+        tty.sendline("n")
+        tty.expect("nothing was forgotten")
+        tty.expect(pexpect.EOF)
+    assert tty.exitstatus == 1
