@@ -130,3 +130,21 @@ async def test_what_was_altered_is_not_encrypted_anew_as_if_it_were_right(store:
         assert report.rotated == 2
         assert len(report.failed) == 1
         assert "checkpoint 3 of 's1' is not as it was written" in report.failed[0]
+
+
+async def test_one_that_is_encrypted_anew_while_it_is_verified_is_verified(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with store.open({**NEW, **OLD}) as rotating, store.open({**NEW, **OLD}) as looking:
+        tags, times = looking.backend.tags, 0
+
+        async def and_meanwhile(saga_id: str) -> tuple[tuple[str, str], ...]:
+            nonlocal times
+            times += 1
+            if times == 1:
+                await rotating.rotate_keys(reencrypt=True)
+            return await tags(saga_id)
+
+        monkeypatch.setattr(looking.backend, "tags", and_meanwhile)
+        assert (await looking.verify_saga("s0")).status == "verified"
+        assert times == 2

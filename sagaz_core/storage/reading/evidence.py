@@ -24,8 +24,11 @@ class EvidenceReading(OpenStore):
         """
         from sagaz_core.storage.verifying import verify_saga
 
-        row = await self._row(saga_id)
-        return await verify_saga(self.backend, self._protection, row)
+        found = await verify_saga(self.backend, self._protection, await self._row(saga_id))
+        if found.status != "tampered":
+            return found
+        # Its secrets may have been encrypted anew between two looks.
+        return await verify_saga(self.backend, self._protection, await self._row(saga_id))
 
     async def list_audit_events(self, saga_id: str) -> list[AuditEvent]:
         """Return what was done to a saga from outside, the first event first."""
