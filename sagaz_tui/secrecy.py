@@ -42,7 +42,7 @@ def compliance_of(
     if not settings.compliance and not has_keys and settings.allow == PERMISSIONS:
         return None
     given = _checked(settings.compliance, str(settings.file))
-    provider = _key_provider(given, settings, environment)
+    provider = _key_provider(given, settings, environment, writes)
     passphrase = None if provider else environment.get(PASSPHRASE) or None
     encrypts = given.get("encrypt", False)
     has_key = provider is not None or passphrase is not None
@@ -92,7 +92,7 @@ def _checked(given: Mapping[str, Any], file: str) -> Mapping[str, Any]:
 
 
 def _key_provider(
-    given: Mapping[str, Any], settings: Settings, environment: Mapping[str, str]
+    given: Mapping[str, Any], settings: Settings, environment: Mapping[str, str], writes: bool
 ) -> KeyProvider | None:
     # It loads the encryption, which most stores never need.
     from sagaz_core.compliance.keys import KeyRing
@@ -101,8 +101,11 @@ def _key_provider(
         return KeyRing.parse(text)
     if path := environment.get(KEY_FILE):
         return KeyRing.from_file(path)
-    if path := given.get("key_file"):
-        return KeyRing.from_file(_beside(settings, path))
+    if name := given.get("key_file"):
+        file = _beside(settings, name)
+        # The settings may be those of others, who can read it.
+        if writes or os.access(file, os.R_OK):
+            return KeyRing.from_file(file)
     return None
 
 

@@ -44,9 +44,13 @@ def test_keys_come_from_the_environment_or_from_a_file_beside_the_settings(tmp_p
 
 
 def test_whoever_only_looks_needs_no_key(tmp_path: Path) -> None:
-    found = settled(tmp_path, BOTH, writes=False)
-    assert not found.enable_encryption  # type: ignore[attr-defined]
-    assert found.sensitive_fields == ("ssn",)  # type: ignore[attr-defined]
+    named = BOTH.replace(" }", ', key_file = "not-here" }')
+    for text in (BOTH, named):
+        found = settled(tmp_path, text, writes=False)
+        assert not found.enable_encryption  # type: ignore[attr-defined]
+        assert found.sensitive_fields == ("ssn",)  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="not-here' cannot be read"):
+        settled(tmp_path, named)
 
 
 @pytest.mark.parametrize(
