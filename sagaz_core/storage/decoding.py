@@ -114,23 +114,37 @@ class ForwardReader:
         opener = await self._openers(row)
         position = max(first, 1)
         while position <= last:
-            page = await self._backend.entries(
-                row.saga_id, position, last, hidden=True, limit=_PAGE
-            )
+            try:
+                page = await self._page(row, opener, position, last)
+            except TamperedError:
+                # Its secrets may have been encrypted anew between two looks.
+                row = await self._backend.saga(row.saga_id) or row
+                opener = await self._openers(row)
+                self._next = 0
+                page = await self._page(row, opener, position, last)
             if not page:
-                await _refuse_gap(self._backend, row.saga_id, last)
                 return
-            if position != self._next:
-                chain = await _chain_before(self._backend, row, page[0], opener)
-                if chain is None:
-                    return
-                self._chain = chain
-            await _check(self._backend, opener, row, page)
             for entry in page:
                 state = _apply(self._chain, row.saga_id, entry)
                 position = self._next = entry.seq + 1
                 if not entry.hidden and (only is None or entry.seq in only):
                     yield _snapshot(row, entry, state, opener, steps=steps)
+
+    async def _page(
+        self, row: SagaRow, opener: StateOpener | None, position: int, last: int
+    ) -> list[EntryRow]:
+        """Return the next entries, checked, which the chain goes on with; none: it is gone."""
+        page = await self._backend.entries(row.saga_id, position, last, hidden=True, limit=_PAGE)
+        if not page:
+            await _refuse_gap(self._backend, row.saga_id, last)
+            return []
+        if position != self._next:
+            chain = await _chain_before(self._backend, row, page[0], opener)
+            if chain is None:
+                return []
+            self._chain = chain
+        await _check(self._backend, opener, row, page)
+        return page
 
 
 async def read_backward(

@@ -10,6 +10,7 @@ from sagaz_core import ComplianceConfig
 from sagaz_core.compliance.keys import KeyRing
 from sagaz_core.errors import DecryptionError
 from sagaz_core.model import SagaSnapshot
+from sagaz_core.storage import decoding
 from sagaz_core.storage.backends import RedisSnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 
@@ -148,3 +149,17 @@ async def test_one_that_is_encrypted_anew_while_it_is_verified_is_verified(
         monkeypatch.setattr(looking.backend, "tags", and_meanwhile)
         assert (await looking.verify_saga("s0")).status == "verified"
         assert times == 2
+
+
+async def test_who_reads_a_saga_while_it_is_encrypted_anew_reads_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_PAGE", 2)
+    before = await store.contexts(OLD)
+    async with store.open({**NEW, **OLD}) as rotating, store.open({**NEW, **OLD}) as looking:
+        read = []
+        async for snapshot in looking.iter_checkpoints("s0"):
+            read.append(snapshot.context)
+            if len(read) in (2, 4):
+                assert (await rotating.rotate_keys(reencrypt=True)).rotated == 3
+        assert read == before
