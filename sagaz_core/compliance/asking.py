@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaz_core.compliance.data_key import KEY_BYTES
 from sagaz_core.compliance.keys import KeyProvider
 from sagaz_core.errors import DecryptionError
 
@@ -25,7 +26,11 @@ async def unwrap(provider: KeyProvider, wrapped: bytes) -> bytes:
         raise
     except Exception as error:
         raise _failed("unwrap", error) from error
-    return _bytes("unwrapped", key)
+    if len(_bytes("unwrapped", key)) != KEY_BYTES:
+        raise DecryptionError(
+            f"the key provider has unwrapped a key of {len(key)} bytes; it wrapped {KEY_BYTES}"
+        )
+    return key
 
 
 def _failed(verb: str, error: Exception) -> DecryptionError:

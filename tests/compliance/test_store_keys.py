@@ -75,7 +75,7 @@ class Service:
         return self.answer or given[::-1]
 
 
-@pytest.mark.parametrize("answer", [ConnectionError("service is down"), "text"])
+@pytest.mark.parametrize("answer", [ConnectionError("service is down"), "text", b"short"])
 async def test_a_provider_that_fails_leaves_secrets_masked_and_says_so(
     tmp_path: Path, answer: object
 ) -> None:
