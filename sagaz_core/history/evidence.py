@@ -183,5 +183,7 @@ async def _entries(storage: StoreReader, row: SagaRow) -> AsyncIterator[EntryRow
         page = await storage.backend.entries(
             row.saga_id, start, min(start + _PAGE - 1, row.head), bodies=False, hidden=True
         )
+        if not page:
+            return
         for entry in page:
             yield entry

@@ -86,10 +86,11 @@ class _Index:
 
 
 async def _index(storage: StoreReader, saga_id: str) -> _Index:
-    saga = await storage.get_saga(saga_id)
+    # Not the number that its row tells, which in a damaged store may be any.
+    latest = await storage.list_checkpoints(saga_id, reverse=True, limit=1)
     touches: list[KeyTouch] = []
     marks: list[MarkRow] = []
-    for first in range(1, saga.checkpoints + 1 if saga else 1, PAGE):
+    for first in range(1, latest[0].sequence + 1 if latest else 1, PAGE):
         last = first + PAGE - 1
         touches += reversed(await storage.list_changes(saga_id, first=first, last=last))
         marks += await storage.list_marks(saga_id, first, last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSummary
 from sagaz_core.storage.backends import rows
 from sagaz_core.storage.backends.rows import EntryRow, FamilyRow, SagaRow
@@ -35,7 +36,13 @@ class Kin:
 
 
 def read_kin(found: rows.Kin) -> Kin:
-    """Return a backend's rows in the words of the model."""
+    """Return a backend's rows in the words of the model.
+
+    Raises:
+        CorruptEntryError: an entry is gone, and with it perhaps what was undone.
+    """
+    for row, entries in found.members:
+        _refuse_gaps(row, entries)
     members = sorted(
         found.members,
         key=lambda member: (
@@ -57,6 +64,16 @@ def read_kin(found: rows.Kin) -> Kin:
             for row, entries in members
         },
     )
+
+
+def _refuse_gaps(row: SagaRow, entries: Sequence[EntryRow]) -> None:
+    if len(entries) < row.head:
+        numbers = {entry.seq for entry in entries}
+        missing = next(number for number in range(1, row.head + 1) if number not in numbers)
+        raise CorruptEntryError(
+            f"checkpoint {missing} of {row.saga_id!r} is gone from the store; `sagaz doctor` "
+            "tells what else is damaged"
+        )
 
 
 def run_of(row: SagaRow, entries: Sequence[EntryRow]) -> RunInfo:

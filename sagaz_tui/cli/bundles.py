@@ -65,6 +65,10 @@ def export_saga(
     _tell("exported", report, format)
     if report.running:
         say(f"{report.running[0]} goes on; it is in the file as far as it was")
+    for conflict in report.conflicts:
+        say(f"{conflict.saga_id} is in the file only as far as it can be: {conflict.reason}")
+    if report.conflicts:
+        raise typer.Exit(1)
 
 
 def import_bundle(

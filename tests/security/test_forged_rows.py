@@ -76,3 +76,43 @@ def test_whatever_stands_in_a_column_ends_no_command_with_a_traceback(
                 assert "Traceback (most" not in done.err
                 told += "no sagaz writes" in done.err
     assert told > 20
+
+
+GONE = (
+    "DELETE FROM entry WHERE seq = 2",
+    "DELETE FROM entry WHERE seq = 3",
+    "DELETE FROM entry",
+    "UPDATE saga SET head = 4611686018427387904",
+    "UPDATE saga SET head = 9223372036854775807",
+    "UPDATE entry SET at = 'never' WHERE seq = 2",
+    "INSERT INTO family VALUES ('o1', 1, 'ada', 'o1~r1', 1, 'for ever', NULL)",
+)
+LATER = ("--at", "2100-01-01T00:00:00Z")
+MEETING = (
+    ("replay", "time-travel", "o1", *LATER),
+    ("audit", "report", "o1", *LATER),
+    ("audit", "verify"),
+    ("compare", "o1", "o1"),
+    ("replay", "run", "o1", "--from-step", "charge", "--dry-run"),
+    ("export", "o1", "-o", "o1.sagaz"),
+)
+
+
+@pytest.mark.parametrize("change", GONE)
+def test_an_entry_that_is_gone_is_told_and_nothing_looks_for_it_for_ever(
+    command: Command,  # noqa: F811
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    """Without it, one number in a row keeps a command busy until the end of time."""
+    monkeypatch.chdir(store.parent)
+    with closing(sqlite3.connect(store)) as db, db:
+        assert db.execute(change).rowcount
+    told = 0
+    for arguments in MEETING:
+        done = command(*arguments, "--storage-url", str(store))
+        assert done.code in (0, 1, 3, 4), (arguments, done)
+        assert "Traceback (most" not in done.err
+        told += "gone" in done.err or "missing" in done.err or "no sagaz writes" in done.err
+    assert told

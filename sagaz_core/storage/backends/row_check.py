@@ -6,7 +6,7 @@ from typing import Final, TypeVar, get_args
 
 from sagaz_core.errors import CorruptEntryError
 from sagaz_core.model import Compensation, Kind, Status
-from sagaz_core.storage.backends.rows import EntryRow, SagaRow, TouchRow
+from sagaz_core.storage.backends.rows import EntryRow, FamilyRow, SagaRow, TouchRow
 
 _TEXT: Final = (str,)
 _NUMBER: Final = (int,)
@@ -72,6 +72,23 @@ def checked_touch(row: TouchRow) -> TouchRow:
         raise CorruptEntryError(
             f"what changed at checkpoint {row.seq!r} holds what no sagaz writes; `sagaz doctor` "
             "tells what else is damaged"
+        )
+    return row
+
+
+def checked_family(row: FamilyRow) -> FamilyRow:
+    """Return a family's row; raises CorruptEntryError if nobody of us can have written it."""
+    texts, numbers = (row.owner, row.holder), (row.fence, row.acquired)
+    if (
+        any(type(each) is not str for each in texts)
+        or any(type(each) is not int for each in numbers)
+        or type(row.recovered_by) not in (str, _NONE)
+        or type(row.alive_until) not in (int, _NONE)
+        or not _FIRST <= row.acquired <= _LAST
+    ):
+        raise CorruptEntryError(
+            f"the row of the family {row.root!r} holds what no sagaz writes; `sagaz doctor` tells "
+            "what else is damaged"
         )
     return row
 

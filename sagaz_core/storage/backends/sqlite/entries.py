@@ -90,10 +90,15 @@ def _halve(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
     lo = 0
     while lo < hi:
         middle = (lo + hi + 1) // 2
-        (taken,) = db.execute(
+        found = db.execute(
             "SELECT at FROM entry WHERE saga = ? AND seq = ?", (pk, middle)
         ).fetchone()
-        if taken <= at:
+        if found is None or type(found[0]) is not int:
+            what = "is gone from the store" if found is None else "has no time"
+            raise CorruptEntryError(
+                f"checkpoint {middle} of {saga_id!r} {what}; `sagaz doctor` tells what else is damaged"
+            )
+        if found[0] <= at:
             lo = middle
         else:
             hi = middle - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from sagaz_core.storage.backends.row_check import checked_family
 from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.times import now_micros
 
@@ -15,7 +16,7 @@ def read_family(db: sqlite3.Connection, root: str) -> FamilyRow | None:
         "FROM family WHERE root = ?",
         (root,),
     ).fetchone()
-    return _family_row(root, *found) if found else None
+    return checked_family(_family_row(root, *found)) if found else None
 
 
 def _family_row(
