@@ -96,7 +96,8 @@ def _halve(db: sqlite3.Connection, saga_id: str, at: int) -> int | None:
         if found is None or type(found[0]) is not int:
             what = "is gone from the store" if found is None else "has no time"
             raise CorruptEntryError(
-                f"checkpoint {middle} of {saga_id!r} {what}; `sagaz doctor` tells what else is damaged"
+                f"checkpoint {middle} of {saga_id!r} {what}; `sagaz doctor` tells what else is "
+                "damaged"
             )
         if found[0] <= at:
             lo = middle
