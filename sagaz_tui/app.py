@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from textual.await_complete import AwaitComplete
 from textual.events import Key
 from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
 from textual.screen import Screen
@@ -86,7 +87,11 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[None]:
         """The saga list lies below everything else; below a saga opened at once it comes later."""
-        return Screen() if self._saga_id is not None else self._saga_list()
+        if self._saga_id is None:
+            return self._saga_list()
+        from sagaz_tui.screens.debugger import DebuggerScreen
+
+        return DebuggerScreen(self._saga_id)
 
     def _saga_list(self) -> Screen[None]:
         # Imported here: a saga opened at once shows sooner without.
@@ -95,16 +100,16 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         return SagasScreen()
 
     def on_mount(self) -> None:
-        """Open the saga that was asked for."""
+        """Look for garbage again once it has opened."""
         self.set_timer(_OPENED_AFTER, gc.enable)
-        if self._saga_id is not None:
-            from sagaz_tui.screens.debugger import DebuggerScreen
 
-            self.push_screen(DebuggerScreen(self._saga_id), self._show_list)
-
-    def _show_list(self, result: None) -> None:
-        """Show the list, in which nobody has looked yet."""
-        self.push_screen(self._saga_list())
+    def pop_screen(self) -> AwaitComplete:
+        """Go back to the screen below; from a saga opened at once to the list, that comes now."""
+        if len(self.screen_stack) > 1:
+            return super().pop_screen()
+        # Textual takes it for granted that whatever goes was once pushed.
+        self.screen._push_result_callback(self, None)
+        return self.switch_screen(self._saga_list())
 
     async def on_unmount(self) -> None:
         """Give the store back."""
