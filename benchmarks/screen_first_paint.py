@@ -7,6 +7,7 @@ demo's store, that of a store of 100,000 sagas that failed, and the debugger on 
 from __future__ import annotations
 
 import asyncio
+import compileall
 import re
 import statistics
 import subprocess
@@ -16,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import sagaz_core
+import sagaz_tui
 from benchmarks.aims import verdict
 from benchmarks.stores import LONG_SAGA
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
@@ -49,6 +52,9 @@ def measure(place: Path, url: str) -> bool:
         place: where the store of many sagas is kept.
         url: address of the store with the long saga.
     """
+    # As an installation leaves it, and Textual is: some environments write no bytecode.
+    for package in (sagaz_core, sagaz_tui):
+        compileall.compile_dir(package.__path__[0], quiet=1)
     many = f"sqlite:///{asyncio.run(build_many(place))}"
     with tempfile.TemporaryDirectory() as scratch:
         demo = Path(scratch) / "demo"
