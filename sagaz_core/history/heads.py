@@ -34,7 +34,7 @@ class Head:
     root_id: str
     checkpoints: int
     code: str
-    """A hash over all of them, hexadecimal."""
+    """A hash over all of them and what they are found by, hexadecimal."""
     events: int
     """Of its audit trail."""
     events_code: str
@@ -91,7 +91,10 @@ async def compare_head(
     elif await _code(storage, row.saga_id, head.checkpoints) != head.code and not any(
         event.event in _EVENTS_THAT_REWRITE and event.number > head.events for event in events
     ):
-        findings.append(f"its first {head.checkpoints} checkpoints are not those that it had")
+        findings.append(
+            f"its first {head.checkpoints} checkpoints, or what they are found by, are not those "
+            "that it had"
+        )
     if len(events) < head.events:
         findings.append(
             f"its audit trail had {head.events} events and has {len(events)}: it was put back"
@@ -138,11 +141,15 @@ async def query_for(storage: StoreReader, saga_id: str | None) -> SagaQuery:
 
 
 async def _code(storage: StoreReader, saga_id: str, until: int) -> str:
-    """Return a hash over a saga's checkpoints, hidden or not."""
+    """Return a hash over a saga's checkpoints, hidden or not, and what they are found by."""
+    backend = storage.backend
     code = hashlib.sha256(saga_id.encode())
+    code.update(ormsgpack.packb(sorted(map(list, await backend.tags(saga_id)))))
     for start in range(1, until + 1, _PAGE):
         last = min(start + _PAGE - 1, until)
-        for entry in await storage.backend.entries(saga_id, start, last, hidden=True):
+        touches = await backend.touches(saga_id, key=None, lo=start, hi=last)
+        code.update(ormsgpack.packb(sorted([each.seq, each.key, each.step] for each in touches)))
+        for entry in await backend.entries(saga_id, start, last, hidden=True):
             code.update(
                 ormsgpack.packb(
                     [

@@ -250,7 +250,20 @@ async def test_a_history_that_was_written_anew_is_found_out_by_its_head() -> Non
         context = {"n": number}
         await again.save_snapshot(SagaSnapshot(saga_id="o2", saga_name="Order", context=context))
     found = await evidence(again, heads=heads)
-    assert found["o2"].findings == ("its first 1 checkpoints are not those that it had",)
+    (finding,) = found["o2"].findings
+    assert finding.startswith("its first 1 checkpoints, or what they are found by, are not those")
+
+
+@pytest.mark.parametrize("attack", [blame_another, hide_a_change, take_a_tag])
+async def test_without_codes_too_heads_tell_what_checkpoints_were_found_by(
+    attack: Callable[[SnapshotStorage], Awaitable[None]],
+) -> None:
+    storage = InMemorySnapshotStorage()
+    await fill(storage)
+    heads = {head.saga_id: head async for head in list_heads(storage)}
+    assert [each.findings for each in (await evidence(storage, heads=heads)).values()] == [(), ()]
+    await attack(storage)
+    assert "found by" in (await evidence(storage, heads=heads))["o1"].findings[0]
 
 
 async def missing(storage: SnapshotStorage, heads: dict[str, Head]) -> dict[str, str]:
