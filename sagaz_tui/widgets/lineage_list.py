@@ -106,7 +106,7 @@ class LineageList(LinePane):
         self.resized()
         self.refresh()
 
-    def on_resize(self) -> None:
+    def width_changed(self) -> None:
         """Write the lines for another width."""
         self._write()
 

@@ -152,6 +152,7 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
         super().__init__(id=id)
         self._drawn: dict[int, tuple[Line, bool]] = {}
         """What was drawn last, by the line's place in sight."""
+        self._told_width = 0
 
     @property
     def count(self) -> int:
@@ -167,12 +168,27 @@ class LinePane(Painted, ScrollView, inherit_bindings=False):
         """The cells that a line has: all but that of the scrollbar."""
         return self.outer_size.width - self.scrollbar_size_vertical
 
+    def width_changed(self) -> None:
+        """Write lines for another :attr:`text_width`, where they are written beforehand."""
+
+    def on_resize(self) -> None:
+        """Take in another width."""
+        self._take_in_width()
+
+    def _take_in_width(self) -> None:
+        if self._told_width != self.text_width:
+            self._told_width = self.text_width
+            self.width_changed()
+
     def resized(self) -> None:
         """Take in that :attr:`count` has changed."""
         self.virtual_size = Size(0, self.count)
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at ``y`` of the visible part."""
+        # Textual sends a widget that is new no event if its place was asked for meanwhile.
+        if self._told_width != self.text_width:
+            self.call_next(self._take_in_width)
         top = round(self.scroll_offset.y)
         line, selected = self._drawn[y] = self._line_at(top + y)
         line = crop(line, self.text_width)

@@ -68,7 +68,7 @@ class WhyText(TextPane):
     class Resized(Message):
         """There is another width to write for."""
 
-    def on_resize(self) -> None:
+    def width_changed(self) -> None:
         """Ask for lines of the new width."""
         self.post_message(self.Resized())
 

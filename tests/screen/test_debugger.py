@@ -22,6 +22,7 @@ from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.context_tree import ContextTree
+from sagaz_tui.widgets.lines import LinePane
 from sagaz_tui.widgets.timeline import Timeline
 from tests.screen.looking import painted, press, until, until_painted
 from tests.screen.recorded import counting_snapshots, order_snapshots, record
@@ -506,3 +507,13 @@ async def test_a_covered_debugger_asks_nothing_and_catches_up_when_seen_again(
         await record(store, counting_snapshots(2, first=61))
         press(pilot, "escape")
         await until_painted(pilot, "#62/62 before_step step_062")
+
+
+async def test_what_is_written_beforehand_comes_though_no_event_tells_of_its_room(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LinePane, "on_resize", lambda pane: None)
+    async with debugging(store) as pilot:
+        await until_painted(pilot, "attempt 3 of 3")
+        await pilot.resize_terminal(200, 60)
+        await until_painted(pilot, "5 Step @#3", "try 1", "✗ order_1  failed")
