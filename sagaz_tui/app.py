@@ -14,7 +14,7 @@ from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from sagaz_core.model import utc_now
-from sagaz_tui.keys import bindings_for, keys_called
+from sagaz_tui.keys import KEYS, OUT, bindings_for, keys_called
 from sagaz_tui.keys_in_order import KeysInOrder
 from sagaz_tui.keys_remapped import check_remap
 from sagaz_tui.screens.base import SagazScreen
@@ -125,6 +125,17 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         shown = self.console.render(Traceback(width=None), self.console.options)
         self._exit_renderables.append(Segments(shown))
         self._close_messages_no_wait()
+
+    async def until_meant(self, key: Key) -> None:
+        """Wait for what the screen on top reads first, but not to leave it."""
+        screen = self.screen
+        if isinstance(screen, SagazScreen) and not screen.is_filled and not self._leaves(key):
+            await screen.until_filled()
+
+    def _leaves(self, key: Key) -> bool:
+        remapped = self.settings.keys
+        leaving = (remapped.get(each.id, each.keys) for each in KEYS if each.id in OUT)
+        return any(key.key in names.split(",") for names in leaving)
 
     async def act_on(self, key: Key) -> None:
         """Do what a key is bound to, the screen knowing when it came."""

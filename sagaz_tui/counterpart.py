@@ -26,3 +26,8 @@ async def pair_with(storage: SnapshotStorage, saga: SagaSummary) -> tuple[str, s
         return None
     newest = max(replays, key=lambda run: run.started_at)
     return saga.saga_id, newest.saga_id
+
+
+def has_counterpart(saga: SagaSummary | None) -> bool:
+    """Whether a saga's own row tells of another run, as it does but of replays that failed."""
+    return saga is not None and (saga.parent_id is not None or saga.recovered_by is not None)

@@ -15,6 +15,7 @@ Where = Literal[
     "debugger",
     "timeline",
     "context",
+    "search",
     "why",
     "blame",
     "lineage",
@@ -42,6 +43,7 @@ PLACES: Final[Mapping[Where, str]] = {
     "debugger": "Debugger",
     "timeline": "Timeline pane",
     "context": "Context pane",
+    "search": "Search of the context",
     "why": "Why pane",
     "blame": "Blame",
     "lineage": "Lineage",
@@ -67,6 +69,7 @@ INSIDE: Final[Mapping[Where, Where]] = {
     "filter": "list",
     "timeline": "debugger",
     "context": "debugger",
+    "search": "debugger",
     "why": "debugger",
     "edit": "debugger",
     "log": "debugger",
@@ -199,6 +202,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("context.pin", "w", "keep this key on top, or no longer", "context"),
     Key("context.reveal", "u", "reveal this secret for 10 s, on record", "context"),
     Key("context.search", "/", "search keys and values", "context", action="screen.search"),
+    Key("search.begin", "enter", "go to the first place found", "search", "search", "submit"),
     Key("context.found", "n", "next place found", "context", action="found(1)"),
     Key("context.found-before", "N", "place found before", "context", action="found(-1)"),
     Key("why.down", "j,down", "scroll down", "why", action="move(1)"),
@@ -402,7 +406,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("how-to-quit", "ctrl+c", "say which key quits", "everywhere", action="app.help_quit"),
 )
 
-_OUT: Final = frozenset({"back", "quit-typing", "how-to-quit"})
+OUT: Final = frozenset({"back", "quit-typing", "how-to-quit"})
+"""The keys that lead back or out wherever one is, also while something is typed."""
 
 _SHOWN: Final[Mapping[str, str]] = {
     "escape": "esc",
@@ -432,6 +437,11 @@ def keys_in(where: Where) -> Iterator[Key]:
     return (key for key in KEYS if key.where == where)
 
 
+def ids_in(where: Where) -> frozenset[str]:
+    """Give the ids of the keys of one place."""
+    return frozenset(key.id for key in keys_in(where))
+
+
 def bindings_for(where: Where) -> list[Binding]:
     """Give a place's keys as Textual bindings; their ids let the settings remap them."""
     return [
@@ -445,7 +455,7 @@ def sheet_bindings(where: Where) -> list[Binding]:
 
     A sheet hides the app's own keys, and the rest of those mean nothing while it asks.
     """
-    return [*bindings_for(where), *(each for each in bindings_for("everywhere") if each.id in _OUT)]
+    return [*bindings_for(where), *(each for each in bindings_for("everywhere") if each.id in OUT)]
 
 
 def shown_keys(key: Key, remapped: Mapping[str, str]) -> list[str]:

@@ -68,8 +68,9 @@ class KeysInOrder(App[None]):
         self._key_in_hand = True
         self._key_number += 1
         done = KeyDone(self._key_number)
-        target = self.focused or self.screen
         key = self._typed.popleft()
+        await self.until_meant(key)
+        target = self.focused or self.screen
         if self.app_focus and getattr(self.focused, "only_binds_keys", False):
             await self.act_on(key)
         else:
@@ -77,6 +78,9 @@ class KeysInOrder(App[None]):
         target.post_message(done)
         loop = asyncio.get_running_loop()
         self._give_up = loop.call_later(_PATIENCE, self.post_message, KeyDone(done.number))
+
+    async def until_meant(self, key: Key) -> None:
+        """Wait until there is what a key is meant for."""
 
     async def act_on(self, key: Key) -> None:
         """Do what a key is bound to where the keys go, at once.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 
-from textual.events import Key, Resize
+from textual.events import Key, Resize, ScreenResume
 from textual.screen import UPDATE_PERIOD, Screen
 from textual.widgets import Static
 from textual.worker import Worker
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from sagaz_tui.app import SagazApp
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
+PATIENCE: Final = 3.0
+"""Seconds that a key waits for what it needs to be read."""
 
 Result = TypeVar("Result")
 
@@ -56,6 +60,10 @@ class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__()
+        self._arrived = asyncio.Event()
+        self.filled = asyncio.Event()
+        """Set once there is what the keys of this screen are meant for."""
+        self.filled.set()
         self._compositor = LineCompositor()
         self._bound: tuple[Widget | None, list[tuple[DOMNode, BindingsMap]]] | None = None
         self._painted_at = 0.0
@@ -103,6 +111,22 @@ class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
     def reason_to_stay(self) -> str:
         """What would be lost by quitting now, as a clause; empty: nothing would."""
         return ""
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether the screen has the focus, and what its keys are meant for."""
+        return self._arrived.is_set() and self.filled.is_set()
+
+    async def until_filled(self) -> None:
+        """Wait for the focus and for what is read first, though not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._arrived.wait()
+                await self.filled.wait()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Take note of having the focus, which is given once this has been dealt with."""
+        self.call_next(self._arrived.set)
 
     def in_background(
         self, group: str, job: Callable[..., Coroutine[Any, Any, None]], *arguments: object

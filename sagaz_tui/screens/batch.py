@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.events import Resize
 
 from sagaz_core.errors import SagazError, StorageError
+from sagaz_tui.acting import why_not
 from sagaz_tui.batch_journal import JournaledBatch
 from sagaz_tui.batch_request import resume_command
 from sagaz_tui.batch_run import BatchRun
@@ -150,12 +151,12 @@ class BatchScreen(SagazScreen[None]):
         self._title.show(*title_line(progress.total, name, state, token, label))
         self._show_end_words()
         self._show_words()
-        read_only = self.sagaz.settings.read_only
+        only_looks = bool(why_not(self.sagaz.settings, ""))
         meaningless = {
             "progress.open": self._pane.selected is None,
             "progress.down": self._pane.count < 2,
-            "progress.stop": over or self.followed.stops >= _STOPS or read_only,
-            "progress.resume": not self._goes_on or read_only,
+            "progress.stop": over or self.followed.stops >= _STOPS or only_looks,
+            "progress.resume": not self._goes_on or only_looks or bool(self._stale),
             "progress.copy": not self._goes_on,
         }
         self._footer.show("progress", leave_out=[key for key, none in meaningless.items() if none])
@@ -209,9 +210,8 @@ class BatchScreen(SagazScreen[None]):
             self._words.show((Span(f" {self._while_running()}", "muted"),))
         elif not self._goes_on:
             self._words.show(())
-        elif self.sagaz.settings.read_only:
-            text = " Opened read-only, so it is not gone on with; start without --read-only."
-            self._words.show((Span(text, "muted"),))
+        elif text := why_not(self.sagaz.settings, "it is not gone on with"):
+            self._words.show((Span(f" {text}", "muted"),))
         else:
             key = keys_called("progress.resume", self.sagaz.settings.keys)
             progress = self.followed.progress
@@ -232,9 +232,8 @@ class BatchScreen(SagazScreen[None]):
             )
         if isinstance(batch, JournaledBatch):
             who = visible(batch.standing.owner or batch.standing.entry.initiated_by)
-            stop = (
-                "" if self.sagaz.settings.read_only else f"; {key} stops it after those under way"
-            )
+            looks = why_not(self.sagaz.settings, "")
+            stop = "" if looks else f"; {key} stops it after those under way"
             return f"{who} works on it{stop}"
         if batch.progress.canary is not None:
             first = visible(batch.progress.canary)
@@ -261,8 +260,8 @@ class BatchScreen(SagazScreen[None]):
         """Let those under way end and start no more; once more: cancel them."""
         if self.followed.over or self.followed.stops >= _STOPS:
             return
-        if self.sagaz.settings.read_only:
-            self._say("this store was opened read-only; open it without --read-only to stop one")
+        if refusal := why_not(self.sagaz.settings, "nothing is stopped"):
+            self._say(refusal)
             return
         try:
             self.followed.stop()
@@ -274,8 +273,8 @@ class BatchScreen(SagazScreen[None]):
         """Ask whether to go on with what is left."""
         if not self._goes_on:
             return
-        if self.sagaz.settings.read_only:
-            self._say("this store was opened read-only; open it without --read-only to go on")
+        if refusal := why_not(self.sagaz.settings, "it is not gone on with"):
+            self._say(refusal)
         elif self._stale:
             self._say("the store is out of reach; go on once it answers")
         else:

@@ -15,12 +15,13 @@ from textual.events import DescendantFocus, Event, Resize
 from textual.widgets import Input
 
 from sagaz_core.errors import SagazError, UsageError
+from sagaz_tui.acting import why_not
 from sagaz_tui.batch_request import IN_DOUBT_WAYS, BatchRequest, as_command
 from sagaz_tui.batch_run import BatchRun, make_preview
 from sagaz_tui.edit_base import EditBase
 from sagaz_tui.editor import editor_command
 from sagaz_tui.holding_secrets import holds_secret
-from sagaz_tui.keys import bindings_for, keys_called
+from sagaz_tui.keys import bindings_for, ids_in, keys_called
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.plan import PlanPane
 from sagaz_tui.text import visible
@@ -69,7 +70,7 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         self._plans, self._edit = PlanPane(), EditLine(id="edit")
         self._file = FileLine(self._take_file)
         self._typed = Input(id="typed", compact=True, disabled=True)
-        self._footer = KeyFooter("batch", self.sagaz.settings.keys, leave_out=("batch.run",))
+        self._footer = KeyFooter("batch", self.sagaz.settings.keys, leave_out=ids_in("batch"))
         self.request = request
         self._preview: BatchPreview | None = None
         self._first: BatchItem | None = None
@@ -149,7 +150,11 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         elif self._file.typing:
             self._footer.show("file")
         else:
-            meaningless = {"batch.run": bool(refusal), "batch.in-doubt": not self._is_in_doubt}
+            meaningless = {
+                "batch.run": bool(refusal),
+                "batch.edit": self._first is None,
+                "batch.in-doubt": not self._is_in_doubt,
+            }
             self._footer.show("batch", leave_out=[key for key, none in meaningless.items() if none])
         if self._typing_elsewhere:
             self._ask(())
@@ -190,9 +195,8 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
         """Why this cannot be confirmed; empty: it can."""
         if self._preview is None or not self._preview.runs:
             return (Span(" There is nothing to run.", "muted"),)
-        if self.sagaz.settings.read_only:
-            text = " Opened read-only, so nothing is replayed; start without --read-only."
-            return (Span(text, "changed", bold=True),)
+        if text := why_not(self.sagaz.settings, "nothing is replayed"):
+            return (Span(f" {text}", "changed", bold=True),)
         return ()
 
     def _ask(self, words: Line) -> None:
@@ -250,6 +254,9 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
     async def _base(self) -> EditBase | None:
         """What edits are read against; None: it cannot be read, which is said."""
         first = self._first
+        if self._preview is None and not self._trouble:
+            self._say("this is still being planned; try again in a moment")
+            return None
         if first is None or first.plan is None or first.plan.sequence is None:
             self._say("nothing would run, so there is nothing to set")
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -17,6 +18,8 @@ from sagaz_tui.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import safe_text
+
+_NOT_HERE: Final = ("help", "quit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class BatchResumeScreen(Sheet[Resumption | None]):
         self._question = Static(id="question", markup=False)
         self._prompt = Static(id="prompt", markup=False)
         self._typed = Input(id="typed", compact=True)
+        self._footer = KeyFooter("resume", self.sagaz.settings.keys, leave_out=_NOT_HERE)
         self._shown_at: float | None = None
 
     def compose(self) -> ComposeResult:
@@ -57,10 +61,7 @@ class BatchResumeScreen(Sheet[Resumption | None]):
                 with Horizontal(id="ask"):
                     yield self._prompt
                     yield self._typed
-            left_out = ["help", "quit"]
-            if not self._progress.counts["in_doubt"]:
-                left_out.append("resume.in-doubt")
-            yield KeyFooter("resume", self.sagaz.settings.keys, leave_out=left_out)
+            yield self._footer
 
     def on_mount(self) -> None:
         """Ask, and let the number be typed where it has to be."""
@@ -78,6 +79,12 @@ class BatchResumeScreen(Sheet[Resumption | None]):
         question = resume_question(self._progress, self._in_doubt, key)
         self._question.update(safe_text(question))
         self._prompt.update(safe_text(f" {label} is in production. Type {self._count}: "))
+        dead = {
+            "resume.in-doubt": not self._progress.counts["in_doubt"],
+            "resume.confirm": not self._count,
+        }
+        left_out = [key for key, none in dead.items() if none]
+        self._footer.show("resume", leave_out=[*_NOT_HERE, *left_out])
         self._shown_at = None
 
     @property

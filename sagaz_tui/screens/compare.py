@@ -11,7 +11,7 @@ from textual.containers import Container, Vertical
 from textual.events import Resize, ScreenResume, ScreenSuspend
 
 from sagaz_core.errors import SagazError, StorageError
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import bindings_for, ids_in
 from sagaz_tui.rehearsal_words import GHOST_WORDS
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import short_duration, visible
@@ -61,6 +61,8 @@ class CompareScreen(SagazScreen[None]):
         self._rows_head, self._columns = PaneHead("Steps"), Bar(id="columns")
         self._list = ComparisonList()
         self._details_head, self._details = PaneHead(""), TextPane(id="detail-text")
+        self._footer = KeyFooter("compare", self.sagaz.settings.keys, leave_out=ids_in("compare"))
+        self.filled.clear()
         self._found: Comparison | None = None
         self._seen: tuple[SagaSummary | None, ...] = ()
         self._stale = ""
@@ -79,7 +81,7 @@ class CompareScreen(SagazScreen[None]):
             with Vertical(id="details"):
                 yield self._details_head
                 yield self._details
-        yield KeyFooter("compare", self.sagaz.settings.keys)
+        yield self._footer
 
     def on_mount(self) -> None:
         """Say what is about to be compared."""
@@ -126,6 +128,7 @@ class CompareScreen(SagazScreen[None]):
                 cursor, self._stale = None, f"stale, retry in {retry:.0f} s"
                 self._progress = ""
                 self._list.set_note(visible(str(error)))
+                self.filled.set()
                 self._show_titles()
                 await asyncio.sleep(retry)
                 retry = min(retry * 2, _LONGEST_RETRY)
@@ -154,6 +157,7 @@ class CompareScreen(SagazScreen[None]):
             raise
         except SagazError as error:
             self._list.set_note(visible(str(error)))
+            self.filled.set()
         else:
             await self._take(found)
         self._progress = ""
@@ -179,6 +183,8 @@ class CompareScreen(SagazScreen[None]):
         differ = self._list.differences
         words = f"{differ:,} of {len(rows):,} differ" if differ else "nothing but times differs"
         self._rows_head.set_title("Steps", [words])
+        self._footer.show("compare", leave_out=() if differ else ("compare.difference",))
+        self.filled.set()
 
     # ------------------------------------------------------------ what is shown
 

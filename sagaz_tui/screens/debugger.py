@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
-from textual.events import DescendantFocus
-from textual.widget import Widget
 
 from sagaz_core.errors import SagazError, StorageError
+from sagaz_tui.acting import why_not
 from sagaz_tui.edit_base import EditBase
 from sagaz_tui.editor import editor_command
 from sagaz_tui.edits import StagedEdit
 from sagaz_tui.keys import Where, bindings_for
 from sagaz_tui.replay_output import find_output
 from sagaz_tui.replay_start import NO_START, Start, starts_of
+from sagaz_tui.screens.base import PATIENCE
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.context_tree import ContextTree
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine
-from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.replay_log import LogText, ReplayLog
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from sagaz_tui.screens.plan import PlanScreen
     from sagaz_tui.stopping import Stoppable
 
-_PATIENCE: Final = 3.0
 _PLACES: Final[Mapping[type, Where]] = {EditInput: "edit", LogText: "log"}
 """What has keys of its own in the footer."""
 
@@ -63,22 +61,27 @@ class DebuggerScreen(ExplorerScreen):
         yield from super().compose()
         yield ReplayLog(id="log")
         yield EditLine(id="edit")
-        yield KeyFooter("debugger", self.sagaz.settings.keys, leave_out=("debugger.log",))
+        yield self._footer
 
     def on_mount(self) -> None:
         """Find the log, for its key to be offered."""
         self.in_background("log", self._find_log)
 
-    def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """Show the keys that work where the keys go."""
-        self._show_keys(event.widget)
+    @property
+    def keys_go_to(self) -> Where:
+        """The place whose keys are shown."""
+        return _PLACES.get(type(self.focused), super().keys_go_to)
 
-    def _show_keys(self, focused: Widget | None) -> None:
-        left_out = set() if editor_command() else {"edit.editor"}
+    def dead_keys(self) -> set[str]:
+        """Return the ids of the keys there that do nothing now."""
+        dead = super().dead_keys()
+        if not editor_command():
+            dead.add("edit.editor")
         if self._log_file is None:
-            left_out.add("debugger.log")
-        place = _PLACES.get(type(focused), "debugger")
-        self.query_one(KeyFooter).show(place, leave_out=left_out)
+            dead.add("debugger.log")
+        if self._stale or why_not(self.sagaz.settings, ""):
+            dead.add("debugger.replay")
+        return dead
 
     @property
     def _edit(self) -> EditLine:
@@ -120,10 +123,10 @@ class DebuggerScreen(ExplorerScreen):
     async def _wait_for_start(self) -> Start | None:
         """The replay start; for a saga that did not fail, at the step of the cursor."""
         try:
-            await asyncio.wait_for(self._ready.wait(), _PATIENCE)
+            await asyncio.wait_for(self._ready.wait(), PATIENCE)
             if self._view and self._view.failure and self.start is None:
                 # Of a long history the start may not have been found yet.
-                await asyncio.wait_for(self._whole.wait(), _PATIENCE)
+                await asyncio.wait_for(self._whole.wait(), PATIENCE)
         except TimeoutError:
             self._say("this saga has not been read yet; try again in a moment")
             return None
@@ -155,7 +158,7 @@ class DebuggerScreen(ExplorerScreen):
     async def _base_at(self, start: Start) -> EditBase | None:
         """What edits for a start are read against; None: it cannot be read, which is said."""
         try:
-            moment = await asyncio.wait_for(self._session.moment(start.sequence), _PATIENCE)
+            moment = await asyncio.wait_for(self._session.moment(start.sequence), PATIENCE)
         except (TimeoutError, StorageError):
             self._say("the replay start cannot be read now; try again once the store answers")
             return None
@@ -208,8 +211,8 @@ class DebuggerScreen(ExplorerScreen):
 
     async def action_replay(self) -> None:
         """Show what a replay would do, to be confirmed."""
-        if self.sagaz.settings.read_only:
-            self._say("this store was opened read-only; open it without --read-only to replay")
+        if refusal := why_not(self.sagaz.settings, "nothing is replayed"):
+            self._say(refusal)
         elif self._stale:
             self._say("the store is out of reach; a replay can start once it answers")
         else:
@@ -240,12 +243,12 @@ class DebuggerScreen(ExplorerScreen):
         """Ask whether to stop this run and undo it; once that was asked for, to kill it."""
         from sagaz_tui.stopping import find_stoppable
 
-        if self.sagaz.settings.read_only:
-            self._say("this store was opened read-only; open it without --read-only to stop one")
+        if refusal := why_not(self.sagaz.settings, "nothing is stopped"):
+            self._say(refusal)
             return
         try:
             replay = await asyncio.wait_for(
-                find_stoppable(self.sagaz.storage, self.saga_id), _PATIENCE
+                find_stoppable(self.sagaz.storage, self.saga_id), PATIENCE
             )
         except (TimeoutError, StorageError):
             self._say("the store cannot be read now; try again once it answers")
@@ -296,7 +299,7 @@ class DebuggerScreen(ExplorerScreen):
             self._replay_log.close()
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._find_log(), _PATIENCE)
+            await asyncio.wait_for(self._find_log(), PATIENCE)
         if self._log_file is not None:
             self._replay_log.open(self._log_file)
         else:
@@ -311,7 +314,7 @@ class DebuggerScreen(ExplorerScreen):
             with suppress(StorageError, NoMatches):
                 entry = await self.sagaz.storage.get_replay_log(self.saga_id)
                 self._log_file = find_output(entry.request_id) if entry else None
-                self._show_keys(self.focused)
+                self.show_keys()
 
     async def action_rehearse(self) -> None:
         """Walk a replay without doing it."""

@@ -16,7 +16,8 @@ from sagaz_tui.clipboard import copied_words
 from sagaz_tui.counterpart import pair_with
 from sagaz_tui.keys import keys_called
 from sagaz_tui.moment import changes_among, set_since
-from sagaz_tui.screens.history import PATIENCE, HistoryScreen
+from sagaz_tui.screens.base import PATIENCE
+from sagaz_tui.screens.history import HistoryScreen
 from sagaz_tui.text import visible
 from sagaz_tui.values import value_text
 from sagaz_tui.widgets.blame_list import BlameList

@@ -12,7 +12,6 @@ from sagaz_tui.keys import bindings_for
 from sagaz_tui.rehearsal_words import GHOST_WORDS
 from sagaz_tui.screens.compare import CompareScreen
 from sagaz_tui.screens.explorer import ExplorerScreen
-from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Span
 from sagaz_tui.widgets.title_parts import Part, Parts
 
@@ -64,7 +63,11 @@ class GhostScreen(ExplorerScreen):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield from super().compose()
-        yield KeyFooter("debugger", self.sagaz.settings.keys, leave_out=_ONLY_REAL)
+        yield self._footer
+
+    def dead_keys(self) -> set[str]:
+        """Return the ids of the debugger's keys that do nothing now."""
+        return super().dead_keys() | _ONLY_REAL
 
     @property
     def storage(self) -> SnapshotStorage:

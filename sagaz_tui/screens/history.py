@@ -9,21 +9,24 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
-from textual.events import Resize, ScreenResume, ScreenSuspend
+from textual.events import DescendantFocus, Resize, ScreenResume, ScreenSuspend
 from textual.widgets import Static
 
 from sagaz_core.errors import SagaForgottenError, SagaNotFoundError, StorageError
 from sagaz_tui.checkpoints import Checkpoints
+from sagaz_tui.counterpart import has_counterpart
 from sagaz_tui.cursor import Cursor
+from sagaz_tui.keys import Where, ids_in
 from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
 from sagaz_tui.quiet import Quiet, QuietWatch
 from sagaz_tui.reading import MomentReader, Silence, Watch
 from sagaz_tui.replay_start import Start
-from sagaz_tui.screens.base import SagazScreen
+from sagaz_tui.screens.base import PATIENCE, SagazScreen
 from sagaz_tui.session import SagaSession, SagaView
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.bar import Bar
-from sagaz_tui.widgets.debugger_panes import WIDE, DebuggerPanes
+from sagaz_tui.widgets.debugger_panes import WIDE, DebuggerPanes, SearchInput
+from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.saga_title import id_words, link_words, saga_words
 from sagaz_tui.widgets.scrubber import Scrubber, ScrubberState
 from sagaz_tui.widgets.timeline import Timeline
@@ -31,8 +34,6 @@ from sagaz_tui.widgets.title_parts import Parts, fitted
 
 _BETWEEN_PICTURES: Final = 0.1
 _RETRY: Final = 1.0
-PATIENCE: Final = 3.0
-"""Seconds that a key waits for what it needs to be read."""
 
 
 class HistoryScreen(SagazScreen[None]):
@@ -51,6 +52,7 @@ class HistoryScreen(SagazScreen[None]):
         super().__init__()
         self.saga_id = saga_id
         self._at = at
+        self.filled.clear()
         self._ready = asyncio.Event()
         self._whole = asyncio.Event()
         """Set once the kinds of all checkpoints are known."""
@@ -62,6 +64,8 @@ class HistoryScreen(SagazScreen[None]):
         self._quiet: Quiet | None = None
         self._mark: int | None = None
         """A checkpoint that others are compared with."""
+        remapped, unread = self.sagaz.settings.keys, ids_in("debugger")
+        self._footer = KeyFooter("debugger", remapped, leave_out=unread)
         # Kept, not looked up: an answer may still come while the screen is taken down.
         self._title, self._panes = Bar(id="title"), DebuggerPanes(self.app.size.width)
 
@@ -161,6 +165,8 @@ class HistoryScreen(SagazScreen[None]):
             text = str(error)
         self.query_one("#missing", Static).update(f"{visible(text)}; esc goes back")
         self._show_title()
+        self.show_keys()
+        self.filled.set()
 
     def _say_stale(self, silence: Silence | None) -> None:
         self._stale = ""
@@ -169,7 +175,9 @@ class HistoryScreen(SagazScreen[None]):
             if self._view is None:
                 self.add_class("-missing")
                 self.query_one("#missing", Static).update(visible(silence.reason))
+                self.filled.set()
         self._show_title()
+        self.show_keys()
 
     def _say_quiet(self, quiet: Quiet | None) -> None:
         self._quiet = quiet
@@ -255,6 +263,35 @@ class HistoryScreen(SagazScreen[None]):
             # What was read may come while the screen is taken down.
             with suppress(NoMatches):
                 self._panes.show_moment(context_state(view, moment), why_state(view, moment, row))
+                self.show_keys()
+                self.filled.set()
+
+    @property
+    def keys_go_to(self) -> Where:
+        """The place whose keys are shown."""
+        return "search" if isinstance(self.focused, SearchInput) else "debugger"
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Show the keys that work where the keys go."""
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Show the keys that do something now."""
+        self._footer.show(self.keys_go_to, leave_out=self.dead_keys())
+
+    def dead_keys(self) -> set[str]:
+        """Return the ids of the debugger's keys that do nothing now."""
+        view = self._view
+        if view is None or self.has_class("-missing"):
+            return {*ids_in("debugger")} - {"debugger.log"}
+        dead = {"debugger.next"} if len(view.checkpoints) < 2 else set()
+        if not has_counterpart(view.saga):
+            dead.add("debugger.compare")
+        if self._panes.context.key is None:
+            dead |= {"debugger.blame", "debugger.change"}
+        if self._stale:
+            dead |= {f"debugger.{verb}" for verb in ("blame", "change", "compare", "plan")}
+        return dead
 
     def _say(self, text: str) -> None:
         self.notify(text, markup=False, timeout=3)

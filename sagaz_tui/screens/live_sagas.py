@@ -82,6 +82,7 @@ class LiveSagas(SagazScreen[None]):
         self._filter_error = ""
         self._layout: Layout | None = None
         self._marking = False
+        self.filled.clear()
 
     def compose(self) -> ComposeResult:
         """Lay the bars and the rows out."""
@@ -110,6 +111,12 @@ class LiveSagas(SagazScreen[None]):
         """Ask nothing while something else is on top."""
         self.workers.cancel_group(self, "follow")
         self.workers.cancel_group(self, "count")
+
+    def displayed(self) -> None:
+        """Let keys be meant for the rows once one of them has been seen to be selected."""
+        there = self._loaded and (self.table.answered is not None or not self.table.rows)
+        if there or self._trouble or self._filter_error:
+            self.filled.set()
 
     def _tick(self) -> None:
         if self.is_current:

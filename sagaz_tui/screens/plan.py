@@ -15,9 +15,10 @@ from textual.widgets import Input
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.model import ReplayPlan
+from sagaz_tui.acting import why_not
 from sagaz_tui.as_command import as_command
 from sagaz_tui.holding_secrets import holds_secret
-from sagaz_tui.keys import bindings_for, keys_called
+from sagaz_tui.keys import bindings_for, ids_in, keys_called
 from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
 from sagaz_tui.planning import make_plan
 from sagaz_tui.replay_process import ReplayNotStartedError, ReplayRequest, start_replay
@@ -88,6 +89,7 @@ class PlanScreen(SagazScreen[str | None]):
         """The start that was chosen here, in place of the one that was asked for."""
         self._shown_at: float | None = None
         self._trouble: SagazError | None = None
+        self.filled.clear()
         self._starting = False
         self._started: str | None = None
         """The replay that has begun while another screen was on top."""
@@ -155,6 +157,8 @@ class PlanScreen(SagazScreen[str | None]):
     def _plan_anew(self, request: ReplayRequest) -> None:
         self.request = request
         self.plan, self._trouble, self._shown_at = None, None, None
+        self.filled.clear()
+        self._footer.show("plan", leave_out=_OPTIONAL)
         self._ask((Span(" planning…", "muted"),))
         self.in_background("plan", self._make)
 
@@ -187,6 +191,7 @@ class PlanScreen(SagazScreen[str | None]):
         if self.plan is not None and self.plan.valid:
             offered.add("plan.rehearse")
         self._footer.show("plan", leave_out=_OPTIONAL - offered)
+        self.filled.set()
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the plan anew."""
@@ -223,9 +228,8 @@ class PlanScreen(SagazScreen[str | None]):
             return (Span(" This cannot run as it stands.", "fail", bold=True),)
         if not self.confirm:
             return (Span(f" It {summary_words(self.plan)}. This only shows it.", "muted"),)
-        if self.sagaz.settings.read_only:
-            text = " Opened read-only, so nothing is replayed; start without --read-only."
-            return (Span(text, "changed", bold=True),)
+        if text := why_not(self.sagaz.settings, "nothing is replayed"):
+            return (Span(f" {text}", "changed", bold=True),)
         if self.plan.running:
             text = f" {visible(self.plan.running)} is running; this waits until it has ended."
             return (Span(text, "changed", bold=True),)
@@ -301,6 +305,7 @@ class PlanScreen(SagazScreen[str | None]):
 
     def _run(self) -> None:
         self._starting = True
+        self._footer.show("plan", leave_out=ids_in("plan") - {"plan.copy"})
         self._ask((Span(" starting…", "live"),))
         # Of the app: what has become of it is told even when this screen has been left.
         self.app.run_worker(cast("Any", self._start), group="starting")

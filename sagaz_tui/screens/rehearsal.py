@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual.app import ComposeResult
 from textual.events import Resize
 
@@ -20,6 +22,9 @@ from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.plan_lines import wrapped
 from sagaz_tui.widgets.rehearsal_lines import rehearsal_lines
 
+_OF_ITS_END: Final = frozenset({"rehearsal.open", "rehearsal.compare"})
+"""What can be done with a rehearsal that was possible."""
+
 
 class RehearsalScreen(SagazScreen[None]):
     """Rehearses a replay and shows what each step did; nothing happens and nothing is written.
@@ -36,6 +41,8 @@ class RehearsalScreen(SagazScreen[None]):
     def __init__(self, request: ReplayRequest, digest: str | None = None) -> None:
         super().__init__()
         self._title, self._pane = Bar(id="title"), TextPane()
+        self._footer = KeyFooter("rehearsal", self.sagaz.settings.keys, leave_out=_OF_ITS_END)
+        self.filled.clear()
         self._request = request
         self._digest = digest
         self._result: ReplayResult | None = None
@@ -46,7 +53,7 @@ class RehearsalScreen(SagazScreen[None]):
         yield self.too_small()
         yield self._title
         yield self._pane
-        yield KeyFooter("rehearsal", self.sagaz.settings.keys)
+        yield self._footer
 
     def on_mount(self) -> None:
         """Rehearse."""
@@ -61,7 +68,10 @@ class RehearsalScreen(SagazScreen[None]):
             self._result = await rehearse(self.sagaz.settings, self._request, self._digest)
         except SagazError as error:
             self._trouble = str(error)
+        if self._result is not None and self._result.rehearsal is not None:
+            self._footer.show("rehearsal")
         self._show()
+        self.filled.set()
 
     def _show(self) -> None:
         width, result = self._pane.text_width, self._result

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.events import ScreenSuspend
 
 from sagaz_core.errors import ExpressionError, StorageError, UsageError
+from sagaz_tui.acting import why_not
 from sagaz_tui.batch_news import BatchNews
 from sagaz_tui.counterpart import pair_with
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys import bindings_for, ids_in
 from sagaz_tui.saga_feed import SORTS, SagaFeed, View
 from sagaz_tui.saga_filter import SagaFilter
+from sagaz_tui.screens.base import PATIENCE
 from sagaz_tui.screens.live_sagas import LiveSagas
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.filter_line import FilterLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.saga_rows import no_start
 from sagaz_tui.widgets.saga_table import SagaTable
-
-_NOT_IN_FOOTER: Final = ("back",)
-_PATIENCE: Final = 3.0
-"""Seconds that a key waits for what it needs to be read."""
 
 if TYPE_CHECKING:
     from sagaz_tui.batch_news import Batch
@@ -40,6 +38,7 @@ class SagasScreen(LiveSagas):
 
     def __init__(self) -> None:
         super().__init__()
+        self._footer = KeyFooter("list", self.sagaz.settings.keys, leave_out=ids_in("list"))
         self._batches = BatchNews(self.sagaz.storage, self._show_news)
         self._marked_all = asyncio.Event()
         self._marked_all.set()
@@ -47,15 +46,48 @@ class SagasScreen(LiveSagas):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield from super().compose()
-        yield KeyFooter("list", self.sagaz.settings.keys, leave_out=_NOT_IN_FOOTER)
+        yield self._footer
 
     def on_descendant_focus(self) -> None:
         """Show what keys do in the filter while it is typed."""
-        self.query_one(KeyFooter).show("filter")
+        self._footer.show("filter")
 
     def on_descendant_blur(self) -> None:
         """Show what they do in the list again."""
-        self.query_one(KeyFooter).show("list", leave_out=_NOT_IN_FOOTER)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        if self._filter_line.typing:
+            return
+        row, marked = self.table.selected, len(self._marks)
+        refused = row is None or bool(no_start(row))
+        lost = self._freshness.lost
+        dead = {
+            "back": True,
+            "list.open": row is None,
+            "list.mark": row is None,
+            "list.plan": refused or lost,
+            "list.replay": (refused and not marked)
+            or lost
+            or bool(why_not(self.sagaz.settings, "")),
+            "list.compare": lost or (marked != 2 if marked else row is None),
+            "list.sort": row is None,
+            "list.group": self._counts is None or not self._counts.groups,
+        }
+        left_out = [key for key, none in dead.items() if none]
+        self._footer.show("list", leave_out=left_out)
+
+    def _show_bars(self) -> None:
+        super()._show_bars()
+        self._show_keys()
+
+    def _show_choice(self) -> None:
+        super()._show_choice()
+        self._show_keys()
+
+    def _show_title(self) -> None:
+        super()._show_title()
+        self._show_keys()
 
     # ------------------------------------------------------------------ keys
 
@@ -229,7 +261,7 @@ class SagasScreen(LiveSagas):
         if row is None or row.saga_id != self.table.answered:
             return None
         try:
-            pair = await asyncio.wait_for(pair_with(self.sagaz.storage, row), _PATIENCE)
+            pair = await asyncio.wait_for(pair_with(self.sagaz.storage, row), PATIENCE)
         except (TimeoutError, StorageError):
             self._say("the store cannot be read now; try again once it answers")
             return None
@@ -284,7 +316,7 @@ class SagasScreen(LiveSagas):
     async def _all_are_marked(self) -> bool:
         """Wait for all that match to be marked; False: that takes long, which is said."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._marked_all.wait(), _PATIENCE)
+            await asyncio.wait_for(self._marked_all.wait(), PATIENCE)
         if self._marking:
             self._say("not all are marked yet; try again in a moment, or esc keeps those that are")
         return not self._marking

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.events import Resize
 
-from sagaz_core.errors import SagazError
 from sagaz_tui.keys import sheet_bindings
 from sagaz_tui.replay_start import NO_START, Start, starts_of
-from sagaz_tui.screens.sheet import Sheet
+from sagaz_tui.screens.list_sheet import ListSheet
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.command_list import CommandList
-from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 
 
-class StartScreen(Sheet[Start | None]):
+class StartScreen(ListSheet[Start | None]):
     """Dismissed with the start that was chosen, or None.
 
     Args:
@@ -27,46 +23,33 @@ class StartScreen(Sheet[Start | None]):
     CSS_PATH = "start.tcss"
     PLACE = "start"
     BINDINGS = [*sheet_bindings("start")]  # noqa: RUF012 - Textual declares it so
+    NOT_HERE = ("help", "quit")
 
     def __init__(self, saga_id: str, step: str) -> None:
-        super().__init__()
         self._saga_id, self._step = saga_id, step
         self._starts: list[Start] = []
-        # Kept, not looked up: an answer may still come while the screen is taken down.
         self._list = CommandList()
-
-    def compose(self) -> ComposeResult:
-        """Lay the sheet out."""
-        yield self.too_small()
-        with Vertical(id="sheet"):
-            yield PaneHead("Start at")
-            yield self._list
-            left_out = ("help", "quit")
-            yield KeyFooter("start", self.sagaz.settings.keys, leave_out=left_out)
+        super().__init__(PaneHead("Start at"), self._list)
 
     def on_mount(self) -> None:
-        """Read where it can start."""
-        self.query_one(PaneHead).set_active(True)
+        """Say that it is being read."""
         self._list.set_note("reading…", "muted")
-        self.in_background("starts", self._read)
 
     def on_resize(self, event: Resize) -> None:
         """Write the steps for another width."""
         self._list.refresh()
 
-    async def _read(self) -> None:
-        try:
-            self._starts = await starts_of(self.storage, self._saga_id)
-        except SagazError as error:
-            self._list.set_note(visible(str(error)), "changed")
-            return
+    async def read(self) -> int:
+        """Read where it can start."""
+        self._starts = await starts_of(self.storage, self._saga_id)
         if not self._starts:
-            self._list.set_note(NO_START, "changed")
-            return
+            self._list.set_note(NO_START)
+            return 0
         self._list.set_entries([(visible(each.step), f"#{each.sequence}") for each in self._starts])
         self._list.move(
             next((at for at, each in enumerate(self._starts) if each.step == self._step), 0)
         )
+        return len(self._starts)
 
     def action_move(self, by: int) -> None:
         """Light another step."""

@@ -46,7 +46,7 @@ class CommandList(LinePane, can_focus=False):
         self._entries, self._note, self.lit = entries, [], 0
         self._show()
 
-    def set_note(self, text: str, token: Token) -> None:
+    def set_note(self, text: str, token: Token = "changed") -> None:
         """Show a sentence in place of entries."""
         self._note = [(Span(f" {part}", token),) for part in wrap(text, self.text_width - 2, 6)]
         self._show()

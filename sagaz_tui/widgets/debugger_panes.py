@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from sagaz_tui.keys import bindings_for
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
@@ -46,6 +47,12 @@ class Room(Container):
     BLANK = True
 
 
+class SearchInput(Input):
+    """Where a person types what to search for."""
+
+    BINDINGS = [*bindings_for("search")]  # noqa: RUF012 - Textual declares it so
+
+
 class DebuggerPanes(Room):
     """Scrubber, timeline, context and Why. They show what they are given and ask for the rest.
 
@@ -69,7 +76,7 @@ class DebuggerPanes(Room):
         self._context_head = PaneHead("2 Context", id="context-head")
         self.context = ContextTree(id="context")
         """The context's tree."""
-        self._search: Input | None = None
+        self._search: SearchInput | None = None
         """Where a person types what to search for, once there has been a search."""
         self._why = WhyPane(3, "error", "diff", "step", id="why")
         self._why_diff = WhyPane(4, "diff", id="why-diff")
@@ -263,7 +270,8 @@ class DebuggerPanes(Room):
     def open_search(self) -> None:
         """Begin to type what to search for."""
         if self._search is None:
-            self._search = Input(id="search", placeholder="search keys and values", compact=True)
+            hint = "search keys and values"
+            self._search = SearchInput(id="search", placeholder=hint, compact=True)
             self.query_one("#context-pane").mount(self._search)
         self._search.display = True
         self._search.value = ""

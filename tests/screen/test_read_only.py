@@ -31,13 +31,13 @@ BATCH = (
     Step("", "escape", gone("marked")),
     Step("", "B", "stopped"),
     Step("", "enter", "Opened read-only, so it is not gone on with"),
-    Step("", "R", "open it without --read-only to go on"),
+    Step("", "R", "▌ Opened read-only, so it is not"),
     Step("", "escape", "1 Failed 2"),
 )
 DEBUGGER = (
     Step("", "enter", "1 Timeline"),
-    Step("", "R", "open it without --read-only to replay"),
-    Step("", "X", "open it without --read-only to stop one"),
+    Step("", "R", "so nothing is replayed"),
+    Step("", "X", "so nothing is stopped"),
     Step("", (*"eto=Bern", "enter"), "1 staged"),
     Step("", "z", gone("1 staged")),
     Step("", "d", "This only shows it."),
@@ -64,7 +64,7 @@ async def test_every_key_that_would_act_says_why_it_does_not(
         app.push_screen(BatchScreen(endless(tmp_path)))
         await until_painted(pilot, "RUNNING")
         press(pilot, "X")
-        await until_painted(pilot, "open it without --read-only to stop one")
+        await until_painted(pilot, "so nothing is stopped")
         assert "STOPPING" not in painted(app)
         assert await looked_at.list_replays() == replays
         await leave(pilot)

@@ -148,7 +148,7 @@ class Slow(SnapshotStorage):
 async def test_marking_very_many_leaves_the_keys_alive_and_escape_stops_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaz_tui.screens.sagas._PATIENCE", 0.05)
+    monkeypatch.setattr("sagaz_tui.screens.sagas.PATIENCE", 0.05)
     real = SQLiteSnapshotStorage(tmp_path / "many.db")
     async with Slow(real.backend) as storage:
         await asyncio.gather(

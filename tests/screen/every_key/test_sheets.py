@@ -74,8 +74,8 @@ LINEAGE = (
     Step("lineage.first", "home", chosen("parcel_1  failed")),
     Step("lineage.copy", "y", copied("parcel_1")),
     Step("", "j", chosen("parcel_1~r1")),
-    Step("lineage.open", "enter", "parcel_1~r1  ReplayedParcel"),
-    Step("back", "escape", "parcel_1  ReplayedParcel"),
+    Step("lineage.open", "enter", " parcel_1~r1  ✗ failed at charge"),
+    Step("back", "escape", " parcel_1  ✗ failed at charge"),
 )
 COMPARE = (
     Step("compare.next", "l", chosen("send")),
