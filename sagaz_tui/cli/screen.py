@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -29,6 +30,8 @@ def open_screen(
 
     if reason := opening.obstacle():
         instead = f"sagaz show {saga_id}" if saga_id else "sagaz sagas"
+        if saga_id and os.path.isfile(saga_id):
+            instead = f"sagaz sagas --storage-url {saga_id}"
         raise UsageError(f"{reason}, so the screen cannot open; `{instead}` shows it as text")
     code = opening.open_screen(
         saga_id,

@@ -94,6 +94,9 @@ def test_it_is_imported_into_another_store_and_only_once(command: Command, tmp_p
 
 def test_the_screen_opens_it_on_its_saga(tmp_path: Path, command: Command) -> None:
     assert command("export", "o1", "-o", "o1.sagaz").code == 0
+    refused = command("tui", "o1.sagaz")
+    assert refused.code == 2
+    assert "`sagaz sagas --storage-url o1.sagaz` shows it as text" in refused.err
     with Terminal([SAGAZ, "tui", "o1.sagaz"], cwd=tmp_path) as terminal:
         shown = ("o1  SecretShopOrder", "READ ONLY", "‹secret 19ch ·")
         terminal.wait_for(lambda text: all(each in text for each in shown))
