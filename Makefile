@@ -44,7 +44,7 @@ pictures: $(READY)
 
 # Writes the table of keys into the README, from the one place that defines them.
 keys: $(READY)
-	$(BIN)/python -m sagaz_tui.keys_readme README.md
+	$(BIN)/python -m sagaz_tui.keys.readme README.md
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -14,12 +14,12 @@ from textual.filter import DimFilter, LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from sagaz_core.model import utc_now
-from sagaz_tui.keys import KEYS, OUT, bindings_for, keys_called
-from sagaz_tui.keys_in_order import KeysInOrder
-from sagaz_tui.keys_remapped import check_remap
+from sagaz_tui.keys.in_order import KeysInOrder
+from sagaz_tui.keys.remapped import check_remap
+from sagaz_tui.keys.table import KEYS, OUT, bindings_for, keys_called
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.theme import PREFIX, THEMES, AsciiFilter, terminal_is_ascii
-from sagaz_tui.zone import use_utc
+from sagaz_tui.showing.theme import PREFIX, THEMES, AsciiFilter, terminal_is_ascii
+from sagaz_tui.showing.zone import use_utc
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage

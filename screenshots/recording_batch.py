@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sagaz_tui.batch_run import BatchRun
+from sagaz_tui.batch.run import BatchRun
 from screenshots.recording import NOW
 
 _TOTAL = 1499

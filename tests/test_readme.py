@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sagaz_tui.keys_readme import with_keys
+from sagaz_tui.keys.readme import with_keys
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -10,8 +10,8 @@ import typer
 
 from sagaz_core.history.audit import AuditEntry
 from sagaz_tui.cli.audits import audit_data
-from sagaz_tui.text import visible
-from sagaz_tui.values import json_text
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.values import json_text
 
 COLUMNS: Final = (
     *("started_at", "finished_at", "seconds", "original_saga_id", "saga_name", "replay_id"),

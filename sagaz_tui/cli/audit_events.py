@@ -44,7 +44,7 @@ def list_events(
 
 def event_data(event: AuditEvent) -> dict[str, Any]:
     """Return an event as data for JSON."""
-    from sagaz_tui.values import json_form
+    from sagaz_tui.showing.values import json_form
 
     return {
         "number": event.number,

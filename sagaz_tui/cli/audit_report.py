@@ -57,7 +57,7 @@ def report_data(report: ComplianceReport) -> dict[str, Any]:
     from sagaz_tui.cli.audit_events import event_data
     from sagaz_tui.cli.audit_verify import evidence_data
     from sagaz_tui.cli.hold import hold_data
-    from sagaz_tui.values import json_form
+    from sagaz_tui.showing.values import json_form
 
     until = report.retention_until
     return {
@@ -82,7 +82,7 @@ def _print(report: ComplianceReport) -> None:
     from sagaz_tui.cli.hold import hold_text
     from sagaz_tui.cli.output import emit, emit_facts, emit_rows
     from sagaz_tui.cli.times import time_text
-    from sagaz_tui.values import VALUE_WIDTH, value_text
+    from sagaz_tui.showing.values import VALUE_WIDTH, value_text
 
     until = report.retention_until
     emit_facts(

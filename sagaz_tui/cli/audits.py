@@ -10,8 +10,8 @@ from sagaz_core.history.audit import AuditEntry
 from sagaz_tui.cli.output import Listing, Row, emit
 from sagaz_tui.cli.plans import override_data, override_line
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.text import short_duration
-from sagaz_tui.values import json_form
+from sagaz_tui.showing.text import short_duration
+from sagaz_tui.showing.values import json_form
 
 
 def print_entry(entry: AuditEntry) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from sagaz_core.errors import UsageError
 from sagaz_tui.settings import Settings
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 
 
 def check_can_ask() -> None:

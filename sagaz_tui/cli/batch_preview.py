@@ -12,7 +12,7 @@ from sagaz_tui.cli.batch_reasons import print_reasons
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
 from sagaz_tui.cli.plans import override_line
-from sagaz_tui.values import json_form
+from sagaz_tui.showing.values import json_form
 
 _FATES: Final[tuple[tuple[StepFate, str], ...]] = (
     ("runs", "runs"),

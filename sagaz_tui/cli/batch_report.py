@@ -14,7 +14,7 @@ from sagaz_tui.cli.batch_preview import planned_data
 from sagaz_tui.cli.batch_reasons import print_reasons
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_facts
-from sagaz_tui.text import short_duration
+from sagaz_tui.showing.text import short_duration
 
 _OUTCOMES: Final = {
     "completed": "completed",

@@ -15,10 +15,10 @@ from sagaz_core.replay.batch import BatchReplay, BatchReport, BatchSelection
 from sagaz_core.replay.batch.planning import preview_of
 from sagaz_core.replay.overrides import Override
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.batch_request import read_request
+from sagaz_tui.batch.override_file import read_override_file
+from sagaz_tui.batch.request import read_request
 from sagaz_tui.cli.batch_consent import agreed, check_can_ask
 from sagaz_tui.cli.batch_events import OnEvent, telling
-from sagaz_tui.cli.batch_override_file import read_override_file
 from sagaz_tui.cli.batch_preview import print_preview
 from sagaz_tui.cli.batch_report import next_steps, print_report, report_data, went_well
 from sagaz_tui.cli.batch_signals import until_stopped

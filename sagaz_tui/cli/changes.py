@@ -10,7 +10,7 @@ from sagaz_core.model import MISSING, Difference, StateChange
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Listing, Row, emit, emit_rows
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.values import VALUE_WIDTH, is_plain, json_form, type_word, value_text
+from sagaz_tui.showing.values import VALUE_WIDTH, is_plain, json_form, type_word, value_text
 
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "type_changed": "~"}
 

@@ -11,8 +11,8 @@ from sagaz_tui.cli.changes import difference_data, print_differences
 from sagaz_tui.cli.describe import error_data, saga_data, status_words
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Row, emit, emit_facts, emit_rows
-from sagaz_tui.step_words import OUTCOME_WORDS
-from sagaz_tui.text import short_duration
+from sagaz_tui.replaying.step_words import OUTCOME_WORDS
+from sagaz_tui.showing.text import short_duration
 
 
 def print_comparison(found: Comparison, format: Format) -> None:

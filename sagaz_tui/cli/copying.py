@@ -14,7 +14,7 @@ from sagaz_tui.cli.exits import say
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_facts, emit_json, emit_rows
 from sagaz_tui.settings import load_settings
-from sagaz_tui.text import short_size
+from sagaz_tui.showing.text import short_size
 
 _NAMED: Final = 5
 """How many running sagas are named."""

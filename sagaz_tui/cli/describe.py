@@ -21,8 +21,8 @@ from sagaz_tui.cli.hold import hold_data, hold_text
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Listing, Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.text import short_age, short_duration, visible_lines
-from sagaz_tui.values import VALUE_WIDTH, json_form, type_word, value_text
+from sagaz_tui.showing.text import short_age, short_duration, visible_lines
+from sagaz_tui.showing.values import VALUE_WIDTH, json_form, type_word, value_text
 
 _UNDO: Final = {"none": "", "completed": "rolled back", "failed": "ROLLBACK FAILED"}
 

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from sagaz_core.errors import DecryptionError, NotFoundError, SagazError, StorageError, UsageError
-from sagaz_tui.text import visible_lines
+from sagaz_tui.showing.text import visible_lines
 
 DONE: Final = 0
 FAILED: Final = 1

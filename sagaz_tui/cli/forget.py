@@ -122,7 +122,7 @@ def _confirmed(sagas: list[str]) -> bool:
     import sys
 
     from sagaz_core.errors import UsageError
-    from sagaz_tui.text import visible
+    from sagaz_tui.showing.text import visible
 
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask whether it shall be erased; say --yes")

@@ -13,7 +13,7 @@ from sagaz_tui.cli.describe import error_data, state_rows
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.values import json_form, value_text
+from sagaz_tui.showing.values import json_form, value_text
 
 
 async def load_state(store: StoreReader, saga_id: str, moment: datetime) -> HistoricalState:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import typer
 
 from sagaz_tui.cli.options import Format
-from sagaz_tui.text import visible
-from sagaz_tui.values import json_text
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.values import json_text
 
 Row = tuple[str, ...]
 Listing = tuple[Row, list[Row]]

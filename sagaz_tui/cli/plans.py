@@ -20,9 +20,9 @@ from sagaz_tui.cli.changes import typed_text
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import Row, emit, emit_facts, emit_rows
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.plan_words import step_words, took_words, use_words
-from sagaz_tui.text import short_duration
-from sagaz_tui.values import json_form, type_word
+from sagaz_tui.replaying.plan_words import step_words, took_words, use_words
+from sagaz_tui.showing.text import short_duration
+from sagaz_tui.showing.values import json_form, type_word
 
 _FATES: Final[dict[StepFate, str]] = {
     "restored": "restored",

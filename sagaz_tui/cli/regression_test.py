@@ -12,8 +12,8 @@ from sagaz_core.model import FORWARD_KINDS, SagaSnapshot, SagaSummary
 from sagaz_core.saga.registry import known_sagas
 from sagaz_core.storage.reader import StoreReader
 from sagaz_tui.cli.code import load_code
-from sagaz_tui.python_source import IMPORTS, python_source
 from sagaz_tui.settings import load_settings
+from sagaz_tui.showing.python_source import IMPORTS, python_source
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 

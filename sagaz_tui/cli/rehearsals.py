@@ -10,7 +10,7 @@ from sagaz_tui.cli.describe import error_data
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit, emit_facts, emit_rows
 from sagaz_tui.cli.plans import UNDONE_WORDS, checkpoint_words
-from sagaz_tui.rehearsal_words import did_words, end_words, known_words
+from sagaz_tui.replaying.rehearsal_words import did_words, end_words, known_words
 
 
 def print_rehearsal(result: ReplayResult, rehearsal: Rehearsal, format: Format) -> None:

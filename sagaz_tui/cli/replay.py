@@ -130,7 +130,7 @@ def time_travel(
     from sagaz_tui.cli.output import emit_json
     from sagaz_tui.cli.stores import look_revealing
     from sagaz_tui.cli.times import parse_time
-    from sagaz_tui.values import json_form
+    from sagaz_tui.showing.values import json_form
 
     moment = parse_time(at, "--at")
     state = look_revealing(

@@ -10,10 +10,10 @@ from sagaz_core.errors import UsageError
 from sagaz_core.replay.overrides import Override, parse_override
 from sagaz_core.replay.pointer import split_pointer, to_pointer
 from sagaz_tui.cli.exits import say
+from sagaz_tui.edits.setting_secrets import sets_secret
 from sagaz_tui.secrecy import sensitive_fields_of
-from sagaz_tui.setting_secrets import sets_secret
 from sagaz_tui.settings import Settings
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 
 
 def ask_secrets(asked: Sequence[str]) -> tuple[Override, ...]:

@@ -9,7 +9,7 @@ from sagaz_tui.cli.describe import saga_data, status_words
 from sagaz_tui.cli.output import Listing, Row, emit
 from sagaz_tui.cli.plans import override_data, override_line
 from sagaz_tui.cli.times import time_text
-from sagaz_tui.family_tree import from_words, stems, who_words
+from sagaz_tui.debugger.family_tree import from_words, stems, who_words
 
 
 def print_lineage(family: Lineage) -> None:

@@ -14,10 +14,10 @@ from textual.screen import UPDATE_PERIOD, Screen
 from textual.widgets import Static
 from textual.worker import Worker
 
-from sagaz_tui.clipboard import copy_obstacle
-from sagaz_tui.compositor import LineCompositor
-from sagaz_tui.keys import Where
-from sagaz_tui.text import visible
+from sagaz_tui.keys.table import Where
+from sagaz_tui.showing.clipboard import copy_obstacle
+from sagaz_tui.showing.compositor import LineCompositor
+from sagaz_tui.showing.text import visible
 
 if TYPE_CHECKING:
     from textual.binding import BindingsMap

@@ -10,14 +10,14 @@ from textual.events import Resize
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_tui.acting import why_not
-from sagaz_tui.batch_journal import JournaledBatch
-from sagaz_tui.batch_request import resume_command
-from sagaz_tui.batch_run import BatchRun
-from sagaz_tui.keys import bindings_for, keys_called
+from sagaz_tui.batch.journal import JournaledBatch
+from sagaz_tui.batch.request import resume_command
+from sagaz_tui.batch.run import BatchRun
+from sagaz_tui.keys.table import bindings_for, keys_called
+from sagaz_tui.replaying.stopping import CannotStopError
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.batch_resume import BatchResumeScreen, Resumption
-from sagaz_tui.stopping import CannotStopError
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.batch_lines import (
     counts_line,

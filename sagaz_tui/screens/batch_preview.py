@@ -16,15 +16,15 @@ from textual.widgets import Input
 
 from sagaz_core.errors import SagazError, UsageError
 from sagaz_tui.acting import why_not
-from sagaz_tui.batch_request import IN_DOUBT_WAYS, BatchRequest, as_command
-from sagaz_tui.batch_run import BatchRun, make_preview
-from sagaz_tui.edit_base import EditBase
-from sagaz_tui.editor import editor_command
-from sagaz_tui.holding_secrets import holds_secret
-from sagaz_tui.keys import bindings_for, ids_in, keys_called
+from sagaz_tui.batch.request import IN_DOUBT_WAYS, BatchRequest, as_command
+from sagaz_tui.batch.run import BatchRun, make_preview
+from sagaz_tui.edits.base import EditBase
+from sagaz_tui.edits.editor import editor_command
+from sagaz_tui.keys.table import bindings_for, ids_in, keys_called
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.plan import PlanPane
-from sagaz_tui.text import visible
+from sagaz_tui.showing.holding_secrets import holds_secret
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.batch_file_line import FileLine
 from sagaz_tui.widgets.batch_lines import preview_lines, title_line
@@ -35,7 +35,7 @@ from sagaz_tui.widgets.plan_lines import wrapped
 
 if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
-    from sagaz_tui.cli.batch_override_file import SagaOverrides
+    from sagaz_tui.batch.override_file import SagaOverrides
 
 _ROOM_TO_TYPE: Final = 20
 
@@ -366,6 +366,6 @@ class BatchPreviewScreen(SagazScreen[BatchRun | None]):
 
 def _read_file(path: str) -> SagaOverrides:
     # Imported here: nothing needs it until somebody names a file.
-    from sagaz_tui.cli.batch_override_file import read_override_file
+    from sagaz_tui.batch.override_file import read_override_file
 
     return read_override_file(path)

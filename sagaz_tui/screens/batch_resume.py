@@ -10,11 +10,11 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Event
 from textual.widgets import Input, Static
 
-from sagaz_tui.batch_progress import BatchProgress
-from sagaz_tui.batch_request import IN_DOUBT_WAYS, InDoubt
-from sagaz_tui.keys import keys_in, sheet_bindings, shown_keys
+from sagaz_tui.batch.progress import BatchProgress
+from sagaz_tui.batch.request import IN_DOUBT_WAYS, InDoubt
+from sagaz_tui.keys.table import keys_in, sheet_bindings, shown_keys
 from sagaz_tui.screens.sheet import Sheet
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import safe_text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sagaz_tui.batch_news import list_standings
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.batch.news import list_standings
+from sagaz_tui.keys.table import bindings_for
 from sagaz_tui.screens.list_sheet import ListSheet
 from sagaz_tui.widgets.batch_list import BatchList
 from sagaz_tui.widgets.pane_head import PaneHead

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from sagaz_core.errors import StorageError
-from sagaz_tui.key_values import KeyValues, values_in_sight
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.debugger.key_values import KeyValues, values_in_sight
+from sagaz_tui.keys.table import bindings_for
 from sagaz_tui.screens.list_sheet import ListSheet
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.pane_head import PaneHead
 

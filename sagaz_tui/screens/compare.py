@@ -11,10 +11,10 @@ from textual.containers import Container, Vertical
 from textual.events import Resize, ScreenResume, ScreenSuspend
 
 from sagaz_core.errors import SagazError, StorageError
-from sagaz_tui.keys import bindings_for, ids_in
-from sagaz_tui.rehearsal_words import GHOST_WORDS
+from sagaz_tui.keys.table import bindings_for, ids_in
+from sagaz_tui.replaying.rehearsal_words import GHOST_WORDS
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.text import short_duration, visible
+from sagaz_tui.showing.text import short_duration, visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.comparison_list import ComparisonList
 from sagaz_tui.widgets.key_footer import KeyFooter

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Resize
 
-from sagaz_tui.keys import sheet_bindings
+from sagaz_tui.keys.table import sheet_bindings
 from sagaz_tui.screens.sheet import Sheet
-from sagaz_tui.text import visible, visible_lines
+from sagaz_tui.showing.text import visible, visible_lines
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Span, TextPane

@@ -13,15 +13,15 @@ from textual.css.query import NoMatches
 
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_tui.acting import why_not
-from sagaz_tui.edit_base import EditBase
-from sagaz_tui.editor import editor_command
-from sagaz_tui.edits import StagedEdit
-from sagaz_tui.keys import Where, bindings_for
-from sagaz_tui.replay_output import find_output
-from sagaz_tui.replay_start import NO_START, Start, starts_of
+from sagaz_tui.edits.base import EditBase
+from sagaz_tui.edits.editor import editor_command
+from sagaz_tui.edits.staged import StagedEdit
+from sagaz_tui.keys.table import Where, bindings_for
+from sagaz_tui.replaying.output import find_output
+from sagaz_tui.replaying.start import NO_START, Start, starts_of
 from sagaz_tui.screens.base import PATIENCE
 from sagaz_tui.screens.explorer import ExplorerScreen
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.context_tree import ContextTree
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine
@@ -30,9 +30,9 @@ from sagaz_tui.widgets.replay_log import LogText, ReplayLog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sagaz_tui.replay_process import ReplayRequest
+    from sagaz_tui.replaying.process import ReplayRequest
+    from sagaz_tui.replaying.stopping import Stoppable
     from sagaz_tui.screens.plan import PlanScreen
-    from sagaz_tui.stopping import Stoppable
 
 _PLACES: Final[Mapping[type, Where]] = {EditInput: "edit", LogText: "log"}
 """What has keys of its own in the footer."""
@@ -178,7 +178,7 @@ class DebuggerScreen(ExplorerScreen):
 
     async def _find_model(self) -> None:
         # Imported here: it loads the person's own code, which looking does not need.
-        from sagaz_tui.context_model import find_model
+        from sagaz_tui.edits.context_model import find_model
 
         view = self._view
         if view is not None:
@@ -228,7 +228,7 @@ class DebuggerScreen(ExplorerScreen):
             self.in_background("reveal", self._reveal, self._cursor.sequence, event.path)
 
     async def _reveal(self, sequence: int, path: tuple[str | int, ...]) -> None:
-        from sagaz_tui import revealing
+        from sagaz_tui.debugger import revealing
 
         try:
             value = await revealing.reveal_secret(self.sagaz.settings, self.saga_id, sequence, path)
@@ -241,7 +241,7 @@ class DebuggerScreen(ExplorerScreen):
 
     async def action_cancel(self) -> None:
         """Ask whether to stop this run and undo it; once that was asked for, to kill it."""
-        from sagaz_tui.stopping import find_stoppable
+        from sagaz_tui.replaying.stopping import find_stoppable
 
         if refusal := why_not(self.sagaz.settings, "nothing is stopped"):
             self._say(refusal)
@@ -258,8 +258,8 @@ class DebuggerScreen(ExplorerScreen):
             self._ask_to_stop(replay)
 
     def _ask_to_stop(self, replay: Stoppable) -> None:
+        from sagaz_tui.replaying.stopping import CannotStopError
         from sagaz_tui.screens.stop import StopScreen
-        from sagaz_tui.stopping import CannotStopError
 
         kill = replay.undoing or replay.pid == self._stopping
 
@@ -351,7 +351,7 @@ class DebuggerScreen(ExplorerScreen):
         start = await self._wait_for_start()
         if start is None:
             return None
-        from sagaz_tui.replay_process import ReplayRequest
+        from sagaz_tui.replaying.process import ReplayRequest
 
         return ReplayRequest(
             saga_id=self.saga_id,

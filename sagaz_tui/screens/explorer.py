@@ -12,14 +12,14 @@ from textual.events import ScreenResume
 
 from sagaz_core.errors import NotFoundError, StorageError
 from sagaz_core.model import MISSING
-from sagaz_tui.clipboard import copied_words
-from sagaz_tui.counterpart import pair_with
-from sagaz_tui.keys import keys_called
-from sagaz_tui.moment import changes_among, set_since
+from sagaz_tui.debugger.counterpart import pair_with
+from sagaz_tui.debugger.moment import changes_among, set_since
+from sagaz_tui.keys.table import keys_called
 from sagaz_tui.screens.base import PATIENCE
 from sagaz_tui.screens.history import HistoryScreen
-from sagaz_tui.text import visible
-from sagaz_tui.values import value_text
+from sagaz_tui.showing.clipboard import copied_words
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.values import value_text
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.context_rows import pointer_of
 from sagaz_tui.widgets.debugger_panes import DebuggerPanes
@@ -28,9 +28,9 @@ from sagaz_tui.widgets.why import SinceMark
 
 # What answers a question is imported once it is asked: the screen opens sooner without.
 if TYPE_CHECKING:
-    from sagaz_tui.destination import Progress
-    from sagaz_tui.going import Go
-    from sagaz_tui.key_values import KeyValues
+    from sagaz_tui.debugger.destination import Progress
+    from sagaz_tui.debugger.going import Go
+    from sagaz_tui.debugger.key_values import KeyValues
 
 _COPIED_AT_MOST: Final = 100_000
 
@@ -80,7 +80,7 @@ class ExplorerScreen(HistoryScreen):
         """Show who set the key under the context's cursor."""
         key = self._panes.context.key
         if key is not None:
-            from sagaz_tui.key_values import KeyValues
+            from sagaz_tui.debugger.key_values import KeyValues
             from sagaz_tui.screens.blame import BlameScreen
 
             sequence = self._cursor.sequence
@@ -97,7 +97,7 @@ class ExplorerScreen(HistoryScreen):
         self.in_background("blame", self._fill_blame_pane)
 
     async def _fill_blame_pane(self) -> None:
-        from sagaz_tui.key_values import KeyValues, values_in_sight
+        from sagaz_tui.debugger.key_values import KeyValues, values_in_sight
 
         key, sequence = self._panes.context.key, self._cursor.sequence
         if key is None:
@@ -120,7 +120,7 @@ class ExplorerScreen(HistoryScreen):
         self.in_background("blame", self._read_more_values)
 
     async def _read_more_values(self) -> None:
-        from sagaz_tui.key_values import values_in_sight
+        from sagaz_tui.debugger.key_values import values_in_sight
 
         with suppress(StorageError, NoMatches):
             if self._blamed is not None:
@@ -137,7 +137,7 @@ class ExplorerScreen(HistoryScreen):
         """
         if self._view is None:
             raise NotFoundError("this saga has not been read yet; try again in a moment")
-        from sagaz_tui.destination import Destinations
+        from sagaz_tui.debugger.destination import Destinations
 
         places = Destinations(self.storage, self._session)
         return await places.find(go, self._cursor.sequence, progress)

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 
 from sagaz_core.model import Rehearsal
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.rehearsal_words import GHOST_WORDS
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.replaying.rehearsal_words import GHOST_WORDS
 from sagaz_tui.screens.compare import CompareScreen
 from sagaz_tui.screens.explorer import ExplorerScreen
 from sagaz_tui.widgets.lines import Span

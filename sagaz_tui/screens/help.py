@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from textual.app import ComposeResult
 from textual.events import Resize
 
-from sagaz_tui.keys import INSIDE, PLACES, Where, bindings_for, keys_in, shown_keys
+from sagaz_tui.keys.table import INSIDE, PLACES, Where, bindings_for, keys_in, shown_keys
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.theme import GLYPHS
+from sagaz_tui.showing.theme import GLYPHS
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane

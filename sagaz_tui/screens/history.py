@@ -13,17 +13,17 @@ from textual.events import DescendantFocus, Resize, ScreenResume, ScreenSuspend
 from textual.widgets import Static
 
 from sagaz_core.errors import SagaForgottenError, SagaNotFoundError, StorageError
-from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.counterpart import has_counterpart
-from sagaz_tui.cursor import Cursor
-from sagaz_tui.keys import Where, ids_in
-from sagaz_tui.panes import context_state, opening_cursor, running_words, why_state
-from sagaz_tui.quiet import Quiet, QuietWatch
-from sagaz_tui.reading import MomentReader, Silence, Watch
-from sagaz_tui.replay_start import Start
+from sagaz_tui.debugger.checkpoints import Checkpoints
+from sagaz_tui.debugger.counterpart import has_counterpart
+from sagaz_tui.debugger.cursor import Cursor
+from sagaz_tui.debugger.panes import context_state, opening_cursor, running_words, why_state
+from sagaz_tui.debugger.quiet import Quiet, QuietWatch
+from sagaz_tui.debugger.reading import MomentReader, Silence, Watch
+from sagaz_tui.debugger.session import SagaSession, SagaView
+from sagaz_tui.keys.table import Where, ids_in
+from sagaz_tui.replaying.start import Start
 from sagaz_tui.screens.base import PATIENCE, SagazScreen
-from sagaz_tui.session import SagaSession, SagaView
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.debugger_panes import WIDE, DebuggerPanes, SearchInput
 from sagaz_tui.widgets.key_footer import KeyFooter

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys.table import bindings_for
 from sagaz_tui.screens.list_sheet import ListSheet
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.lineage_list import LineageList
 from sagaz_tui.widgets.pane_head import PaneHead
 

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from sagaz_core.errors import SagazError
-from sagaz_tui.keys import ids_in
+from sagaz_tui.keys.table import ids_in
 from sagaz_tui.screens.base import Result
 from sagaz_tui.screens.sheet import Sheet
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 

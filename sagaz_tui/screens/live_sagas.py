@@ -12,13 +12,13 @@ from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.worker import Worker
 
 from sagaz_core.errors import ExpressionError, StorageError
-from sagaz_tui.keys import keys_called
-from sagaz_tui.outage import outage_line
-from sagaz_tui.saga_counter import SagaCounter
-from sagaz_tui.saga_feed import Counts, Newer, Question, SagaFeed, View
-from sagaz_tui.saga_marks import Marks
+from sagaz_tui.keys.table import keys_called
+from sagaz_tui.saga_list.counter import SagaCounter
+from sagaz_tui.saga_list.feed import Counts, Newer, Question, SagaFeed, View
+from sagaz_tui.saga_list.marks import Marks
+from sagaz_tui.saga_list.outage import outage_line
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.filter_line import FilterLine
 from sagaz_tui.widgets.lines import Span, line_width

@@ -12,12 +12,12 @@ from textual.events import Resize
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import SagazError
-from sagaz_tui.commands import Command, commands_for, matching
-from sagaz_tui.destination import Progress
-from sagaz_tui.going import HINT, Go, parse_go
-from sagaz_tui.keys import Where, sheet_bindings
+from sagaz_tui.debugger.destination import Progress
+from sagaz_tui.debugger.going import HINT, Go, parse_go
+from sagaz_tui.keys.commands import Command, commands_for, matching
+from sagaz_tui.keys.table import Where, sheet_bindings
 from sagaz_tui.screens.sheet import Sheet
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.command_list import CommandList
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead

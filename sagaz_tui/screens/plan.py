@@ -16,18 +16,18 @@ from textual.widgets import Input
 from sagaz_core.errors import SagazError, StorageError
 from sagaz_core.model import ReplayPlan
 from sagaz_tui.acting import why_not
-from sagaz_tui.as_command import as_command
-from sagaz_tui.holding_secrets import holds_secret
-from sagaz_tui.keys import bindings_for, ids_in, keys_called
-from sagaz_tui.plan_choices import CHOICES, keys_by_problem, open_choices
-from sagaz_tui.planning import make_plan
-from sagaz_tui.replay_process import ReplayNotStartedError, ReplayRequest, start_replay
-from sagaz_tui.replay_start import Start
+from sagaz_tui.keys.table import bindings_for, ids_in, keys_called
+from sagaz_tui.replaying.as_command import as_command
+from sagaz_tui.replaying.plan_choices import CHOICES, keys_by_problem, open_choices
+from sagaz_tui.replaying.planning import make_plan
+from sagaz_tui.replaying.process import ReplayNotStartedError, ReplayRequest, start_replay
+from sagaz_tui.replaying.start import Start
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.rehearsal import RehearsalScreen
 from sagaz_tui.screens.start import StartScreen
-from sagaz_tui.text import visible
-from sagaz_tui.theme import glyph
+from sagaz_tui.showing.holding_secrets import holds_secret
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane, line_width

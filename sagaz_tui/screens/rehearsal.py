@@ -9,13 +9,13 @@ from textual.events import Resize
 
 from sagaz_core.errors import SagazError
 from sagaz_core.model import ReplayResult
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.planning import rehearse
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.replaying.planning import rehearse
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.screens.ghost import NOT_COPIED, GhostScreen, beside_original
-from sagaz_tui.text import visible
-from sagaz_tui.theme import glyph
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.lines import Line, Span, TextPane

@@ -12,22 +12,22 @@ from textual.events import ScreenSuspend
 
 from sagaz_core.errors import ExpressionError, StorageError, UsageError
 from sagaz_tui.acting import why_not
-from sagaz_tui.batch_news import BatchNews
-from sagaz_tui.counterpart import pair_with
-from sagaz_tui.keys import bindings_for, ids_in
-from sagaz_tui.saga_feed import SORTS, SagaFeed, View
-from sagaz_tui.saga_filter import SagaFilter
+from sagaz_tui.batch.news import BatchNews
+from sagaz_tui.debugger.counterpart import pair_with
+from sagaz_tui.keys.table import bindings_for, ids_in
+from sagaz_tui.saga_list.feed import SORTS, SagaFeed, View
+from sagaz_tui.saga_list.filter import SagaFilter
 from sagaz_tui.screens.base import PATIENCE
 from sagaz_tui.screens.live_sagas import LiveSagas
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.filter_line import FilterLine
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.saga_rows import no_start
 from sagaz_tui.widgets.saga_table import SagaTable
 
 if TYPE_CHECKING:
-    from sagaz_tui.batch_news import Batch
-    from sagaz_tui.batch_run import BatchRun
+    from sagaz_tui.batch.news import Batch
+    from sagaz_tui.batch.run import BatchRun
 
 
 class SagasScreen(LiveSagas):
@@ -172,7 +172,7 @@ class SagasScreen(LiveSagas):
             self._open_plan(confirm=True)
 
     def _open_preview(self) -> None:
-        from sagaz_tui.batch_request import BatchRequest
+        from sagaz_tui.batch.request import BatchRequest
         from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 
         self.app.push_screen(BatchPreviewScreen(BatchRequest(self.marked)), self._batch_started)
@@ -227,7 +227,7 @@ class SagasScreen(LiveSagas):
         self.workers.cancel_group(self, "batch")
 
     def _open_plan(self, *, confirm: bool) -> None:
-        from sagaz_tui.replay_process import ReplayRequest
+        from sagaz_tui.replaying.process import ReplayRequest
         from sagaz_tui.screens.plan import PlanScreen
 
         row = self.table.selected

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.events import Resize
 
-from sagaz_tui.keys import sheet_bindings
-from sagaz_tui.replay_start import NO_START, Start, starts_of
+from sagaz_tui.keys.table import sheet_bindings
+from sagaz_tui.replaying.start import NO_START, Start, starts_of
 from sagaz_tui.screens.list_sheet import ListSheet
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.command_list import CommandList
 from sagaz_tui.widgets.pane_head import PaneHead
 

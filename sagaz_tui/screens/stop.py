@@ -9,10 +9,10 @@ from textual.containers import Vertical
 from textual.events import Event
 from textual.widgets import Static
 
-from sagaz_tui.keys import sheet_bindings
+from sagaz_tui.keys.table import sheet_bindings
+from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.screens.sheet import Sheet
-from sagaz_tui.stopping import Stoppable
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.key_footer import KeyFooter
 from sagaz_tui.widgets.pane_head import PaneHead
 from sagaz_tui.widgets.safe_text import safe_text

@@ -8,7 +8,7 @@ from typing import Final
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys.table import bindings_for
 
 _HINT: Final = "a .csv with the header saga_id,KEY,… or a .jsonl; empty: no file"
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sagaz_core.model import PlannedOverride, StepFate
-from sagaz_tui.batch_progress import BatchProgress, EndedItem, ItemState
-from sagaz_tui.text import short_age, short_duration, visible
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.batch.progress import BatchProgress, EndedItem, ItemState
+from sagaz_tui.showing.text import short_age, short_duration, visible
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.diff_lines import difference_line, difference_of, path_width
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip, fit, wrap
 
 if TYPE_CHECKING:
     from sagaz_core.replay.batch import BatchItem, BatchPreview
-    from sagaz_tui.batch_request import BatchRequest
+    from sagaz_tui.batch.request import BatchRequest
 
 _IN_DOUBT: Final = {
     "retry": "steps in doubt run again",

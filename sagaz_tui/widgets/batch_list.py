@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from textual.events import Click
 from textual.message import Message
 
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.text import short_age, visible
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.showing.text import short_age, visible
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
 from sagaz_tui.widgets.safe_text import clip
 

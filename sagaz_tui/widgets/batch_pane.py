@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sagaz_tui.batch_progress import EndedItem
+from sagaz_tui.batch.progress import EndedItem
 from sagaz_tui.widgets.batch_lines import ended_line
 from sagaz_tui.widgets.lines import Line, LinePane
 

@@ -9,16 +9,16 @@ from textual.events import Click
 from textual.message import Message
 
 from sagaz_core.model import MISSING
-from sagaz_tui.clipboard import copied_words
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.text import visible
-from sagaz_tui.theme import glyph
-from sagaz_tui.values import is_plain, type_word, value_text
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.showing.clipboard import copied_words
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import glyph
+from sagaz_tui.showing.values import is_plain, type_word, value_text
+from sagaz_tui.showing.zone import in_zone
 from sagaz_tui.widgets.lines import Line, LinePane, Span, line_width, spread
 from sagaz_tui.widgets.safe_text import clip, fit
 from sagaz_tui.widgets.shown_value import shown_value
 from sagaz_tui.widgets.value_token import value_token
-from sagaz_tui.zone import in_zone
 
 if TYPE_CHECKING:
     from sagaz_core.history.blame import BlameEntry

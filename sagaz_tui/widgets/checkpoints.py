@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from sagaz_core.model import CheckpointSummary, Kind
-from sagaz_tui.text import visible
-from sagaz_tui.theme import GlyphName
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import GlyphName
 from sagaz_tui.widgets.lines import Token
 
 UNDO_KINDS: Final[frozenset[Kind]] = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.events import Click
 from textual.message import Message
 
-from sagaz_tui.theme import glyph
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
 from sagaz_tui.widgets.safe_text import wrap
 

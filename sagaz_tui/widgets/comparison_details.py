@@ -8,7 +8,7 @@ from typing import Final
 from sagaz_core.history.compare import Comparison
 from sagaz_core.history.step_runs import StepRun
 from sagaz_core.model import SagaSummary
-from sagaz_tui.text import short_duration, visible
+from sagaz_tui.showing.text import short_duration, visible
 from sagaz_tui.widgets.comparison_rows import BEGINNING, ComparedRow, Side
 from sagaz_tui.widgets.diff_lines import diff_lines
 from sagaz_tui.widgets.lines import LaterLines, Line, Span

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from sagaz_core.history.compare import Comparison, StepComparison, compared_from
 from sagaz_core.history.step_runs import StepRun, StepRunOutcome
 from sagaz_core.model import Difference, SagaSummary
-from sagaz_tui.text import short_duration, visible
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.showing.text import short_duration, visible
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.checkpoints import times
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, line_width
 from sagaz_tui.widgets.safe_text import clip_middle, fit

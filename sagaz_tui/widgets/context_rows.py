@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from jsonpointer import escape
 
 from sagaz_core.model import MISSING, Difference
-from sagaz_tui.text import visible
-from sagaz_tui.values import value_text
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.values import value_text
 
 Path = tuple[str | int, ...]
 """Where a value is: keys and list indexes from the top."""

@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.timer import Timer
 
 from sagaz_core.model import MISSING, Masked
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.theme import glyph, word
-from sagaz_tui.values import is_plain, type_word
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.showing.theme import glyph, word
+from sagaz_tui.showing.values import is_plain, type_word
 from sagaz_tui.widgets.context_rows import (
     ContextState,
     Folding,

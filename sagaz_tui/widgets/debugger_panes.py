@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys.table import bindings_for
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.blame_list import BlameList
 from sagaz_tui.widgets.context_rows import ContextState
 from sagaz_tui.widgets.context_tree import ContextTree

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.cells import cell_len
 
 from sagaz_core.model import MISSING, Difference, NotStored
-from sagaz_tui.text import visible
-from sagaz_tui.values import type_word
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.values import type_word
 from sagaz_tui.widgets.lines import LaterLines, Line, Span, Token, spread
 from sagaz_tui.widgets.safe_text import fit
 from sagaz_tui.widgets.shown_value import shown_value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 from textual.widgets import Input
 
-from sagaz_tui.keys import bindings_for
+from sagaz_tui.keys.table import bindings_for
 
 if TYPE_CHECKING:
     from sagaz_tui.widgets.edit_line import EditLine

@@ -16,8 +16,8 @@ from textual.widgets import Static
 from sagaz_core.compliance.fields import NO_FIELDS
 from sagaz_core.errors import OverrideError, SagazError
 from sagaz_core.replay.pointer import to_pointer, value_at
-from sagaz_tui.edit_base import EditBase
-from sagaz_tui.edit_secrets import (
+from sagaz_tui.edits.base import EditBase
+from sagaz_tui.edits.secrets import (
     KnownSecrets,
     PlainStart,
     checked_secrets,
@@ -26,7 +26,7 @@ from sagaz_tui.edit_secrets import (
     objection_to,
     with_mask,
 )
-from sagaz_tui.edits import (
+from sagaz_tui.edits.staged import (
     EditLog,
     StagedEdit,
     common_start,
@@ -35,8 +35,8 @@ from sagaz_tui.edits import (
     read_edit,
     read_staged,
 )
-from sagaz_tui.holding_secrets import holds_secret
 from sagaz_tui.secrecy import sensitive_fields_of
+from sagaz_tui.showing.holding_secrets import holds_secret
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.lines import TextPane
 from sagaz_tui.widgets.pane_head import PaneHead
@@ -45,8 +45,8 @@ from sagaz_tui.widgets.staged_lines import edit_words, staged_lines
 
 if TYPE_CHECKING:
     from sagaz_core.storage.storage import SnapshotStorage
-    from sagaz_tui.context_model import ContextModel
-    from sagaz_tui.editor import Draft
+    from sagaz_tui.edits.context_model import ContextModel
+    from sagaz_tui.edits.editor import Draft
 
 _FILE_COMMANDS: Final = (":save ", ":load ")
 _HINT: Final = "key=value key:=JSON /a/b:=JSON :load FILE :save FILE; esc keeps what is staged"
@@ -215,7 +215,7 @@ class EditLine(Vertical):
 
     def _use_file(self) -> None:
         """Save what is staged to a file, or stage what is in one: all of it, or nothing."""
-        from sagaz_tui.edits_file import load_overrides, save_edits
+        from sagaz_tui.edits.file import load_overrides, save_edits
 
         self._answered = True
         word, _, place = self._input.value.partition(" ")
@@ -234,7 +234,7 @@ class EditLine(Vertical):
 
     def use_editor(self) -> None:
         """Edit the value at the place that is typed in the person's own editor, and stage it."""
-        from sagaz_tui.editor import edit_text, editor_command, override_from
+        from sagaz_tui.edits.editor import edit_text, editor_command, override_from
 
         self._answered, self._unchecked = True, None
         command, place = editor_command(), self._input.value.partition("=")[0].removesuffix(":")
@@ -270,7 +270,7 @@ class EditLine(Vertical):
 
     def _draft(self, pointer: str) -> Draft:
         """The value at a pointer to edit: as it was left there, else as staged, else recorded."""
-        from sagaz_tui.editor import EditorError, draft_of
+        from sagaz_tui.edits.editor import EditorError, draft_of
 
         if self._secrets.are_at(pointer):
             raise EditorError("no editor gets a secret; type its new value after the equals sign")

@@ -12,9 +12,9 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from sagaz_core.errors import UsageError
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.saga_filter import SagaFilter, parse_filter
-from sagaz_tui.text import visible
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.saga_list.filter import SagaFilter, parse_filter
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.bar import Bar
 from sagaz_tui.widgets.lines import Line, line_width
 

@@ -11,9 +11,9 @@ from textual.events import Click
 from textual.strip import Strip
 from textual.widgets import Input
 
-from sagaz_tui.keys import Key, Where, keys_in, shown_keys
+from sagaz_tui.keys.table import Key, Where, keys_in, shown_keys
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.theme import palette_for
+from sagaz_tui.showing.theme import palette_for
 from sagaz_tui.widgets.painted import Painted
 
 _GAP = "  "

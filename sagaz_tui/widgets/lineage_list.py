@@ -11,10 +11,10 @@ from textual.events import Click
 from textual.message import Message
 
 from sagaz_core.model import SagaSummary
-from sagaz_tui.family_tree import DRAWN_DEPTH, from_words, stems, who_words
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.text import short_age, visible
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.debugger.family_tree import DRAWN_DEPTH, from_words, stems, who_words
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.showing.text import short_age, visible
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.diff_lines import difference_line, difference_of, path_width
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, line_width, spread
 from sagaz_tui.widgets.safe_text import clip_middle

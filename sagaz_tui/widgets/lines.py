@@ -14,8 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sagaz_tui.colours import Palette
-from sagaz_tui.theme import palette_for
+from sagaz_tui.showing.colours import Palette
+from sagaz_tui.showing.theme import palette_for
 from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
 

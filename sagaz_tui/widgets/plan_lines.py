@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from sagaz_core.model import PlannedStep, ReplayPlan, StepFate
-from sagaz_tui.plan_words import step_words, took_words, use_words
-from sagaz_tui.text import short_age, visible
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.replaying.plan_words import step_words, took_words, use_words
+from sagaz_tui.showing.text import short_age, visible
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.diff_lines import difference_line, difference_of
 from sagaz_tui.widgets.lines import Line, Span, Token, spread
 from sagaz_tui.widgets.safe_text import fit, wrap

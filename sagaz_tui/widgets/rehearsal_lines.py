@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sagaz_core.model import Difference, Rehearsal, RehearsedStep, ReplayResult
-from sagaz_tui.rehearsal_words import did_words, end_words, known_words
-from sagaz_tui.text import visible
-from sagaz_tui.theme import glyph
+from sagaz_tui.replaying.rehearsal_words import did_words, end_words, known_words
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.diff_lines import difference_line, path_width
 from sagaz_tui.widgets.lines import Line, Span, Token, crop
 from sagaz_tui.widgets.plan_lines import heading, wrapped

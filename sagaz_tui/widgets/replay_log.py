@@ -10,9 +10,9 @@ from rich.cells import chop_cells
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.replay_output import Output, output_size, read_output
-from sagaz_tui.text import short_size, visible
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.replaying.output import Output, output_size, read_output
+from sagaz_tui.showing.text import short_size, visible
 from sagaz_tui.widgets.lines import Line, Span, TextPane, Token
 from sagaz_tui.widgets.pane_head import PaneHead
 

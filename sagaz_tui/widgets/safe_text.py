@@ -7,7 +7,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from sagaz_tui.text import visible
+from sagaz_tui.showing.text import visible
 
 _BOTH_ENDS: Final = 8
 """Cells from which on a text that is cut can keep both of its ends."""

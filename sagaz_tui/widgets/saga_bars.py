@@ -9,13 +9,13 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from sagaz_tui.saga_feed import Counts, Question, SagaFeed, View
-from sagaz_tui.saga_filter import SagaFilter
-from sagaz_tui.text import visible
-from sagaz_tui.theme import glyph
+from sagaz_tui.saga_list.feed import Counts, Question, SagaFeed, View
+from sagaz_tui.saga_list.filter import SagaFilter
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import glyph
+from sagaz_tui.showing.zone import in_zone
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip
-from sagaz_tui.zone import in_zone
 
 _VIEWS: Final[tuple[tuple[View, str, str], ...]] = (
     ("failed", "1", "Failed"),

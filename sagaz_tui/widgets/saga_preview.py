@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from sagaz_core.errors import SagaNotFoundError, StorageError
 from sagaz_core.model import CheckpointSummary, RunInfo, SagaSnapshot, SagaSummary
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.context_rows import ContextState, Folding, rows_of
 from sagaz_tui.widgets.context_tree import context_line, value_column
 from sagaz_tui.widgets.lines import Line, Span, TextPane, Token

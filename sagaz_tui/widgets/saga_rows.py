@@ -10,8 +10,8 @@ from typing import Final, Literal
 from rich.cells import cell_len
 
 from sagaz_core.model import SagaSummary, Status
-from sagaz_tui.text import short_age, short_duration, visible
-from sagaz_tui.theme import GlyphName, glyph
+from sagaz_tui.showing.text import short_age, short_duration, visible
+from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip, fit
 

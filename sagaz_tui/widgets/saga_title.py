@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagaz_core.model import SagaSummary
-from sagaz_tui.rehearsal_words import end_words
-from sagaz_tui.text import visible
-from sagaz_tui.theme import glyph
+from sagaz_tui.replaying.rehearsal_words import end_words
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.lines import Span, Token
 from sagaz_tui.widgets.title_parts import Part, Parts, Turn
 

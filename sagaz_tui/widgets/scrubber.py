@@ -12,16 +12,16 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.text import short_duration
-from sagaz_tui.theme import GlyphName, glyph, word
+from sagaz_tui.debugger.checkpoints import Checkpoints
+from sagaz_tui.showing.text import short_duration
+from sagaz_tui.showing.theme import GlyphName, glyph, word
+from sagaz_tui.showing.zone import in_zone
 from sagaz_tui.widgets.branch_lanes import in_branch_lanes
 from sagaz_tui.widgets.checkpoints import sign_of
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, paint_for, spread
 from sagaz_tui.widgets.painted import Painted
 from sagaz_tui.widgets.safe_text import clip
 from sagaz_tui.widgets.track import GHOST_LINE, LINE, RUN_LANES, Lane, Link, Stop, Track, lay_out
-from sagaz_tui.zone import in_zone
 
 LABEL_WIDTH: Final = 7
 HEIGHT: Final = 4

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from sagaz_tui.values import value_text
+from sagaz_tui.showing.values import value_text
 from sagaz_tui.widgets.safe_text import clip
 
 _LEAST_TIME: Final = 8

@@ -10,8 +10,8 @@ from typing import Any, Final
 from rich.cells import chop_cells
 
 from sagaz_core.model import MISSING, Difference
-from sagaz_tui.text import visible_lines
-from sagaz_tui.values import type_word, value_text
+from sagaz_tui.showing.text import visible_lines
+from sagaz_tui.showing.values import type_word, value_text
 from sagaz_tui.widgets.diff_lines import common_length, sign_of
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, line_width
 from sagaz_tui.widgets.safe_text import clip

@@ -6,9 +6,9 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from sagaz_tui.edits import StagedEdit
-from sagaz_tui.text import visible
-from sagaz_tui.values import type_word
+from sagaz_tui.edits.staged import StagedEdit
+from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.values import type_word
 from sagaz_tui.widgets.diff_lines import difference_line
 from sagaz_tui.widgets.lines import Line, Span
 from sagaz_tui.widgets.safe_text import clip

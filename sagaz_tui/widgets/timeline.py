@@ -8,10 +8,10 @@ from textual.events import Click
 from textual.message import Message
 
 from sagaz_core.model import CheckpointSummary, Kind
-from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.text import short_duration
-from sagaz_tui.theme import glyph
+from sagaz_tui.debugger.checkpoints import Checkpoints
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.showing.text import short_duration
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.checkpoints import FAILURE_KINDS, sign_of, words_of
 from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, spread
 

@@ -10,9 +10,9 @@ from typing import Final, Literal, overload
 from rich.cells import cell_len
 
 from sagaz_core.model import CheckpointSummary, Kind
-from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.outline import Outline
-from sagaz_tui.theme import glyph
+from sagaz_tui.debugger.checkpoints import Checkpoints
+from sagaz_tui.debugger.outline import Outline
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.checkpoints import attempts_between, times
 from sagaz_tui.widgets.safe_text import clip
 

@@ -11,9 +11,9 @@ from typing import Final
 import sagaz_core
 import sagaz_tui
 from sagaz_core.errors import SagazError, StorageError
-from sagaz_tui.replay_output import read_output
-from sagaz_tui.replay_process import is_complaint
-from sagaz_tui.text import visible_lines
+from sagaz_tui.replaying.output import read_output
+from sagaz_tui.replaying.process import is_complaint
+from sagaz_tui.showing.text import visible_lines
 from sagaz_tui.widgets.lines import Line
 from sagaz_tui.widgets.plan_lines import heading
 from sagaz_tui.widgets.replay_log import folded, log_lines

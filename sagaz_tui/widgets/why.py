@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from sagaz_core.model import CheckpointSummary, Difference, StepInfo
-from sagaz_tui.keys import bindings_for
-from sagaz_tui.text import visible
+from sagaz_tui.keys.table import bindings_for
+from sagaz_tui.showing.text import visible
 from sagaz_tui.widgets.diff_lines import diff_heading, diff_lines
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 from sagaz_tui.widgets.painted import has_room

@@ -13,11 +13,11 @@ from sagaz_core.model import (
     StepInfo,
     StepRecord,
 )
-from sagaz_tui.text import short_duration, visible, visible_lines
+from sagaz_tui.showing.text import short_duration, visible, visible_lines
+from sagaz_tui.showing.zone import in_zone
 from sagaz_tui.widgets.lines import Line, Span, Token, line_width, spread
 from sagaz_tui.widgets.safe_text import fit, wrap
 from sagaz_tui.widgets.traceback_text import Raised, read_traceback
-from sagaz_tui.zone import in_zone
 
 _MESSAGE_LINES: Final = 40
 _HEAD_LINES: Final = 4

@@ -9,7 +9,7 @@ import pytest
 
 from sagaz_core.errors import UsageError
 from sagaz_core.replay.overrides import read_override
-from sagaz_tui.cli.batch_override_file import SagaOverrides, read_override_file
+from sagaz_tui.batch.override_file import SagaOverrides, read_override_file
 
 
 def read(folder: Path, name: str, text: str | bytes) -> SagaOverrides:

@@ -17,7 +17,7 @@ import pytest
 
 from sagaz_core.model import Masked, NotStored
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_tui.python_source import IMPORTS, python_source
+from sagaz_tui.showing.python_source import IMPORTS, python_source
 from tests.cli.command import Command
 from tests.cli.secret_shop import OLD
 from tests.cli.test_secret_overrides import NEW, REPLAY, folder  # noqa: F401

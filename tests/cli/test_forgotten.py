@@ -11,7 +11,7 @@ import pytest
 from sagaz_core import SagaForgottenError, SagaReplay, SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.replay_ids import LONGEST_ROOT, stem
-from sagaz_tui.session import SagaSession
+from sagaz_tui.debugger.session import SagaSession
 from tests.cli.command import Command
 
 LONG = "x" * (LONGEST_ROOT + 1)

@@ -13,8 +13,8 @@ from sagaz_core.model import SagaSummary
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.cli.trees import lineage_data, lineage_rows
-from sagaz_tui.family_tree import DRAWN_DEPTH
-from sagaz_tui.values import json_text
+from sagaz_tui.debugger.family_tree import DRAWN_DEPTH
+from sagaz_tui.showing.values import json_text
 from tests.cli.command import Command
 from tests.cli.shop import HOSTILE, HOSTILE_ID, record_shop
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from sagaz_core.model import MISSING, NotStored
-from sagaz_tui.text import short_age, short_duration, visible, visible_lines
-from sagaz_tui.values import is_plain, json_form, json_text, type_word, value_text
+from sagaz_tui.showing.text import short_age, short_duration, visible, visible_lines
+from sagaz_tui.showing.values import is_plain, json_form, json_text, type_word, value_text
 
 HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e\u200b\x00\r\n\t\udc80\u2028\U000e0041\xa0"
 

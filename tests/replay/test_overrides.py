@@ -21,7 +21,7 @@ from sagaz_core.replay.overrides import (
     read_override,
     type_mismatch,
 )
-from sagaz_tui.values import json_form, json_text, value_text
+from sagaz_tui.showing.values import json_form, json_text, value_text
 
 
 def read(text: str, recorded: Any = MISSING, *, allow_type: bool = False) -> Any:

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.settings import Settings
 from tests.screen.looking import until

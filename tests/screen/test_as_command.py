@@ -12,9 +12,9 @@ import pytest
 
 from sagaz_core.replay.overrides import Override, parse_override
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.as_command import as_command
-from sagaz_tui.planning import make_plan
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replaying.as_command import as_command
+from sagaz_tui.replaying.planning import make_plan
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.settings import Settings
 from tests.screen.planned import settings
 

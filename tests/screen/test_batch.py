@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.batch_request import BatchRequest
+from sagaz_tui.batch.request import BatchRequest
 from sagaz_tui.screens.batch import BatchScreen
 from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.screens.debugger import DebuggerScreen
@@ -354,6 +354,6 @@ async def test_what_keeps_it_from_starting_is_told(
 ) -> None:
     async with marked(orders, "order_") as pilot:
         await until_painted(pilot, "enter replays 3 sagas")
-        monkeypatch.setattr("sagaz_tui.batch_run.command", lambda words: ["false"])
+        monkeypatch.setattr("sagaz_tui.batch.run.command", lambda words: ["false"])
         press(pilot, "enter")
         await until_painted(pilot, "ENDED EARLY", "without a word")

@@ -13,15 +13,15 @@ import pytest
 
 from sagaz_core.replay.batch import BatchItem, BatchPreview
 from sagaz_core.replay.overrides import parse_override
-from sagaz_tui.batch_progress import BatchProgress
-from sagaz_tui.batch_request import (
+from sagaz_tui.batch.progress import BatchProgress
+from sagaz_tui.batch.request import (
     BatchRequest,
     as_command,
     read_request,
     request_text,
     resume_command,
 )
-from sagaz_tui.batch_run import BatchRun, runs_under_way
+from sagaz_tui.batch.run import BatchRun, runs_under_way
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.batch_lines import counts_line, errors_line, preview_lines, progress_line
 from sagaz_tui.widgets.lines import line_text, line_width

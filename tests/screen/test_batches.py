@@ -18,10 +18,10 @@ from sagaz_core.process import host_name
 from sagaz_core.replay.batch.standing import read_standing
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.batch_journal import JournaledBatch
-from sagaz_tui.batch_news import BatchNews
+from sagaz_tui.batch.journal import JournaledBatch
+from sagaz_tui.batch.news import BatchNews
+from sagaz_tui.replaying.stopping import CannotStopError
 from sagaz_tui.screens.sagas import SagasScreen
-from sagaz_tui.stopping import CannotStopError
 from tests.cli.batch_shop import StuckOrder, environment, program
 from tests.end_to_end.shop import ShopSaga
 from tests.replay.shop import run_order

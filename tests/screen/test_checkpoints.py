@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sagaz_core.model import CheckpointSummary, Kind, StepRecord
 from sagaz_core.storage.backends.rows import MarkRow
-from sagaz_tui.checkpoints import PAGE, PAGES_KEPT, Checkpoints, bounds_of
-from sagaz_tui.outline import Outline
+from sagaz_tui.debugger.checkpoints import PAGE, PAGES_KEPT, Checkpoints, bounds_of
+from sagaz_tui.debugger.outline import Outline
 from sagaz_tui.widgets.track import lay_out
 from tests.screen.recorded import checkpoint
 

@@ -18,7 +18,7 @@ from sagaz_core.history.compare import compare
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.counterpart import pair_with
+from sagaz_tui.debugger.counterpart import pair_with
 from sagaz_tui.screens.compare import CompareScreen
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.settings import Settings

@@ -14,9 +14,9 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sagaz_tui.compositor import LineCompositor, Pieces
 from sagaz_tui.screens.base import SagazScreen
-from sagaz_tui.theme import THEMES
+from sagaz_tui.showing.compositor import LineCompositor, Pieces
+from sagaz_tui.showing.theme import THEMES
 from tests.screen.looking import until
 
 WIDTH, HEIGHT = 40, 12

@@ -11,7 +11,7 @@ from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.context_model import ContextModel, find_model
+from sagaz_tui.edits.context_model import ContextModel, find_model
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine

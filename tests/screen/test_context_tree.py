@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 
 from sagaz_core.history.diff import diff
 from sagaz_core.model import NotStored
-from sagaz_tui.theme import THEMES
+from sagaz_tui.showing.theme import THEMES
 from sagaz_tui.widgets.context_rows import (
     MAX_ROWS,
     PAGE,

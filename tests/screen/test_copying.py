@@ -10,10 +10,10 @@ import pytest
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.clipboard import AT_MOST, copy_obstacle
 from sagaz_tui.screens.copying import CopyScreen
 from sagaz_tui.screens.history import HistoryScreen
 from sagaz_tui.settings import Settings
+from sagaz_tui.showing.clipboard import AT_MOST, copy_obstacle
 from sagaz_tui.widgets.lines import TextPane
 from tests.screen.looking import press, until, until_painted
 from tests.screen.recorded import order_snapshots, record

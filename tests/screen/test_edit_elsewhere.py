@@ -15,9 +15,16 @@ from textual.pilot import Pilot
 
 from sagaz_core.model import Masked
 from sagaz_tui.cli.overrides import collect_overrides
-from sagaz_tui.edit_base import EditBase
-from sagaz_tui.editor import Draft, EditorError, draft_of, edit_text, editor_command, override_from
-from sagaz_tui.edits import read_staged
+from sagaz_tui.edits.base import EditBase
+from sagaz_tui.edits.editor import (
+    Draft,
+    EditorError,
+    draft_of,
+    edit_text,
+    editor_command,
+    override_from,
+)
+from sagaz_tui.edits.staged import read_staged
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine
 from tests.screen.looking import press, until

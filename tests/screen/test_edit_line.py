@@ -11,9 +11,9 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from sagaz_core.errors import OverrideError
-from sagaz_tui.edit_base import EditBase
-from sagaz_tui.edits import EditLog, StagedEdit, completions, read_edit
-from sagaz_tui.theme import THEMES
+from sagaz_tui.edits.base import EditBase
+from sagaz_tui.edits.staged import EditLog, StagedEdit, completions, read_edit
+from sagaz_tui.showing.theme import THEMES
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine
 from sagaz_tui.widgets.staged_lines import staged_lines

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.key_values import TOGETHER, KeyValues
+from sagaz_tui.debugger.key_values import TOGETHER, KeyValues
 from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.widgets.blame_list import BlameList
 from tests.screen.looking import painted, press, until, until_painted

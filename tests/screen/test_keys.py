@@ -8,7 +8,9 @@ import pytest
 from textual.keys import _character_to_key
 
 from sagaz_core.errors import UsageError
-from sagaz_tui.keys import (
+from sagaz_tui.keys.readme import keys_markdown
+from sagaz_tui.keys.remapped import check_remap
+from sagaz_tui.keys.table import (
     INSIDE,
     KEYS,
     PLACES,
@@ -17,8 +19,6 @@ from sagaz_tui.keys import (
     keys_in,
     shown_keys,
 )
-from sagaz_tui.keys_readme import keys_markdown
-from sagaz_tui.keys_remapped import check_remap
 
 
 def names(keys: str) -> set[str]:

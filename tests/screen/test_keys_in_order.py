@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from sagaz_tui.keys_in_order import KeysInOrder
+from sagaz_tui.keys.in_order import KeysInOrder
 from tests.screen.looking import press, until
 
 

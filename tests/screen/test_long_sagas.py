@@ -18,10 +18,10 @@ from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.rows import append_of
 from sagaz_tui.app import SagazApp
-from sagaz_tui.moment import Moment
-from sagaz_tui.replay_start import Start, start_of
+from sagaz_tui.debugger.moment import Moment
+from sagaz_tui.debugger.session import SagaSession
+from sagaz_tui.replaying.start import Start, start_of
 from sagaz_tui.screens.history import HistoryScreen
-from sagaz_tui.session import SagaSession
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.why import WhyText
 from tests.screen.looking import painted, press, until, until_painted
@@ -274,7 +274,7 @@ async def test_opening_a_long_saga_does_not_wait_for_such_a_start(
         searched.append(thorough)
         return Start("a", 1) if thorough else None
 
-    monkeypatch.setattr("sagaz_tui.session.start_of", noted)
+    monkeypatch.setattr("sagaz_tui.debugger.session.start_of", noted)
     session = SagaSession(SnapshotStorage(backend), "long")
     await session.refresh()
     assert session.view is not None

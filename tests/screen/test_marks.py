@@ -14,8 +14,8 @@ from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import Difference
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.moment import changes_among
+from sagaz_tui.debugger.checkpoints import Checkpoints
+from sagaz_tui.debugger.moment import changes_among
 from sagaz_tui.screens.blame import BlameScreen
 from sagaz_tui.widgets.lines import line_text, line_width
 from sagaz_tui.widgets.scrubber import ScrubberState, scrubber_line

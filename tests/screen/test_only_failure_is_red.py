@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 
 from sagaz_core.storage.backends import InMemorySnapshotStorage
-from sagaz_tui.colours import PALETTES
+from sagaz_tui.showing.colours import PALETTES
 from tests.screen.lists import listing
 from tests.screen.looking import press, until_painted
 from tests.screen.recorded import counting_snapshots, record

@@ -9,8 +9,8 @@ import pytest
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.outage import failures_by_minute, outage_line
-from sagaz_tui.theme import to_ascii
+from sagaz_tui.saga_list.outage import failures_by_minute, outage_line
+from sagaz_tui.showing.theme import to_ascii
 from sagaz_tui.widgets.lines import line_text, line_width
 from tests.screen.failures import NOW, complete, fail
 from tests.screen.lists import listing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from sagaz_tui.theme import THEMES
+from sagaz_tui.showing.theme import THEMES
 from sagaz_tui.widgets.lines import Line, Span, TextPane
 
 LINES: list[Line] = [(Span(f"line {number}"),) for number in range(100)]

@@ -14,8 +14,8 @@ from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.masked_reader import MaskedReader
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.commands import commands_for, matching
-from sagaz_tui.going import ToMoment, ToNumber, ToTime, ToWhere, parse_go
+from sagaz_tui.debugger.going import ToMoment, ToNumber, ToTime, ToWhere, parse_go
+from sagaz_tui.keys.commands import commands_for, matching
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.palette import PaletteScreen
 from sagaz_tui.screens.sagas import SagasScreen

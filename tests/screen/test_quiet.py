@@ -16,7 +16,7 @@ from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.writer import SagaWriter
 from sagaz_tui.app import SagazApp
-from sagaz_tui.quiet import Quiet, quiet_of
+from sagaz_tui.debugger.quiet import Quiet, quiet_of
 from sagaz_tui.settings import Settings
 from tests.screen.looking import painted, until, until_painted
 from tests.screen.recorded import counting_snapshots

@@ -8,10 +8,10 @@ import pytest
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.storage.backends import InMemorySnapshotStorage
-from sagaz_tui import reading
-from sagaz_tui.moment import Moment
-from sagaz_tui.reading import MomentReader, Silence, Watch
-from sagaz_tui.session import SagaSession
+from sagaz_tui.debugger import reading
+from sagaz_tui.debugger.moment import Moment
+from sagaz_tui.debugger.reading import MomentReader, Silence, Watch
+from sagaz_tui.debugger.session import SagaSession
 from tests.screen.recorded import order_snapshots
 
 

@@ -12,7 +12,7 @@ from sagaz_core.model import Difference, Rehearsal, RehearsedStep, ReplayResult,
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.screens.rehearsal import RehearsalScreen

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from sagaz_core.model import ReplayLogEntry
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.replay_output import Output, new_output, new_request_id
+from sagaz_tui.replaying.output import Output, new_output, new_request_id
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.replay_log import LogText, ReplayLog, log_lines
 from tests.screen.looking import painted, press, texts, until, until_painted

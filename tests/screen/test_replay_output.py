@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sagaz_tui.private_folder import UnsafeFolderError, runtime_folder
-from sagaz_tui.replay_output import (
+from sagaz_tui.replaying.output import (
     find_output,
     new_output,
     new_request_id,
     read_output,
 )
+from sagaz_tui.replaying.private_folder import UnsafeFolderError, runtime_folder
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_tui import replay_process
-from sagaz_tui.replay_process import (
+from sagaz_tui.replaying import process as replay_process
+from sagaz_tui.replaying.process import (
     ReplayNotStartedError,
     ReplayRequest,
     command,

@@ -10,8 +10,8 @@ from sagaz_core.errors import UsageError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.capture import capture
-from sagaz_tui.saga_feed import Question, SagaFeed
-from sagaz_tui.saga_filter import SagaFilter, parse_filter
+from sagaz_tui.saga_list.feed import Question, SagaFeed
+from sagaz_tui.saga_list.filter import SagaFilter, parse_filter
 
 NOW = datetime(2026, 7, 3, 3, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.screens.sagas import SagasScreen
-from sagaz_tui.theme import to_ascii
+from sagaz_tui.showing.theme import to_ascii
 from tests.screen.failures import TIMEOUT, complete, fail
 from tests.screen.lists import ids, listing, selected
 from tests.screen.looking import painted, press, until, until_painted

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sagaz_core.model import SagaSummary
-from sagaz_tui.saga_feed import Counts, Question
+from sagaz_tui.saga_list.feed import Counts, Question
 from sagaz_tui.widgets.lines import line_text, line_width
 from sagaz_tui.widgets.saga_bars import Freshness, freshness_line, groups_line, title_line
 from sagaz_tui.widgets.saga_rows import head_line, lay_out, saga_line, shorten_id
@@ -114,7 +114,7 @@ def test_a_store_that_does_not_answer_is_stale_for_so_long() -> None:
 
 
 def test_a_filter_may_contradict_a_view() -> None:
-    from sagaz_tui.saga_filter import parse_filter
+    from sagaz_tui.saga_list.filter import parse_filter
 
     assert Question(view="failed", filter=parse_filter("status:completed")).contradicts
     assert not Question(view="all", filter=parse_filter("status:completed")).contradicts

@@ -12,7 +12,7 @@ from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.saga_filter import parse_filter
+from sagaz_tui.saga_list.filter import parse_filter
 from tests.screen.failures import TIMEOUT, fail
 from tests.screen.lists import ids, listing
 from tests.screen.looking import painted, press, until, until_painted
@@ -96,7 +96,7 @@ async def test_where_it_has_no_answer_is_told(store: SnapshotStorage) -> None:
 async def test_no_more_sagas_are_asked_than_are_wanted(
     store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaz_tui.saga_feed.PAGE", 2)
+    monkeypatch.setattr("sagaz_tui.saga_list.feed.PAGE", 2)
     monkeypatch.setattr("sagaz_tui.screens.live_sagas._LOOK_AT", 2)
     async with listing(store) as pilot:
         press(pilot, "/", *"where:ctx.amount == 10", "enter")

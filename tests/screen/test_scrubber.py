@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from sagaz_core.model import CheckpointSummary, StepInfo, StepRecord
-from sagaz_tui.checkpoints import Checkpoints
-from sagaz_tui.theme import THEMES, to_ascii
+from sagaz_tui.debugger.checkpoints import Checkpoints
+from sagaz_tui.showing.theme import THEMES, to_ascii
 from sagaz_tui.widgets.lines import line_text
 from sagaz_tui.widgets.scrubber import (
     HEIGHT,

@@ -12,8 +12,8 @@ from sagaz_core.history.diff import diff
 from sagaz_core.model import Difference, SagaSnapshot
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.reader import StoreReader
-from sagaz_tui.moment import changes_among, set_since
-from sagaz_tui.session import SagaSession
+from sagaz_tui.debugger.moment import changes_among, set_since
+from sagaz_tui.debugger.session import SagaSession
 from tests.screen.recorded import counting_snapshots, order_snapshots, record
 
 
@@ -143,7 +143,7 @@ async def test_only_what_was_set_meanwhile_is_compared(
         compared.append(before.keys() | after.keys())
         return diff(before, after)
 
-    monkeypatch.setattr("sagaz_tui.moment.diff", noted)
+    monkeypatch.setattr("sagaz_tui.debugger.moment.diff", noted)
     session = SagaSession(storage, "count_1")
     await session.refresh()
     earlier, later = await session.moment(5), await session.moment(30)

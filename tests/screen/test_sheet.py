@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.compositor import LineCompositor
+from sagaz_tui.showing.compositor import LineCompositor
 from tests.screen.lists import listing
 from tests.screen.looking import press, until_painted
 from tests.screen.recorded import order_snapshots, record

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from sagaz_tui.values import value_text
+from sagaz_tui.showing.values import value_text
 from sagaz_tui.widgets.shown_value import shown_value
 
 INDIA = timezone(timedelta(hours=5, minutes=30))

@@ -18,12 +18,12 @@ from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.edits import EditLog, read_edit
-from sagaz_tui.replay_start import Start, start_near, start_of, starts_of
+from sagaz_tui.debugger.session import SagaSession
+from sagaz_tui.edits.staged import EditLog, read_edit
+from sagaz_tui.replaying.start import Start, start_near, start_of, starts_of
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.screens.start import StartScreen
-from sagaz_tui.session import SagaSession
 from sagaz_tui.settings import Settings
 from sagaz_tui.widgets.edit_line import EditLine
 from tests.screen.looking import painted, press, until, until_painted

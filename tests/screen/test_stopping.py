@@ -20,11 +20,11 @@ from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.planning import make_plan
-from sagaz_tui.replay_process import ReplayRequest, start_replay
+from sagaz_tui.replaying.planning import make_plan
+from sagaz_tui.replaying.process import ReplayRequest, start_replay
+from sagaz_tui.replaying.stopping import CannotStopError, Stoppable, find_stoppable
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.stop import StopScreen, kill_question, stop_question
-from sagaz_tui.stopping import CannotStopError, Stoppable, find_stoppable
 from tests.end_to_end.shop import ShopSaga
 from tests.screen.looking import painted, press, until, until_painted
 from tests.screen.planned import ended, ledger, settings

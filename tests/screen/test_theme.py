@@ -10,9 +10,9 @@ from rich.color import ColorType
 from rich.segment import Segment
 from textual.color import Color
 
-from sagaz_tui.colours import PALETTES
 from sagaz_tui.settings import CHOICES
-from sagaz_tui.theme import (
+from sagaz_tui.showing.colours import PALETTES
+from sagaz_tui.showing.theme import (
     GLYPHS,
     THEMES,
     VEIL,

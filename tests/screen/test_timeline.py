@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sagaz_core.model import StepInfo
-from sagaz_tui.checkpoints import Checkpoints
+from sagaz_tui.debugger.checkpoints import Checkpoints
 from sagaz_tui.widgets.lines import line_text, line_width
 from sagaz_tui.widgets.timeline import TimelineState, timeline_row
 from tests.screen.recorded import checkpoint, order_checkpoints

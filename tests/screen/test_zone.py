@@ -11,11 +11,11 @@ import pytest
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.going import ToTime, parse_go
-from sagaz_tui.saga_filter import parse_filter
+from sagaz_tui.debugger.going import ToTime, parse_go
+from sagaz_tui.saga_list.filter import parse_filter
 from sagaz_tui.screens.palette import PaletteScreen
 from sagaz_tui.settings import Settings
-from sagaz_tui.zone import use_utc
+from sagaz_tui.showing.zone import use_utc
 from tests.screen.failures import NOW
 from tests.screen.looking import painted, press, until, until_painted
 from tests.screen.recorded import BEGAN, order_snapshots, record

@@ -15,8 +15,8 @@ from typing import Final
 import pytest
 
 from sagaz_core.replay.overrides import parse_override
-from sagaz_tui.batch_run import command as batch_words
-from sagaz_tui.replay_process import ReplayRequest, command, run_apart
+from sagaz_tui.batch.run import command as batch_words
+from sagaz_tui.replaying.process import ReplayRequest, command, run_apart
 from sagaz_tui.settings import Settings
 
 CARD: Final = "4111-1111-1111-1111"

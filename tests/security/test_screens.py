@@ -23,10 +23,10 @@ from sagaz_core.model import BatchLogEntry
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.cli.stores import open_existing
-from sagaz_tui.replay_output import new_output, new_request_id
+from sagaz_tui.replaying.output import new_output, new_request_id
+from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.screens.stop import StopScreen
 from sagaz_tui.settings import load_settings
-from sagaz_tui.stopping import Stoppable
 from tests.screen.looking import painted, press, until, until_painted
 from tests.security.hostile import EVIL, PRINTED, hostile_file
 from tests.security.hostile_shop import fail_hostile

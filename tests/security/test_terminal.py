@@ -23,7 +23,7 @@ import pytest
 from sagaz_core.model import Masked, PlannedOverride, ReplayLogEntry, SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.__main__ import run
-from sagaz_tui.python_source import python_source
+from sagaz_tui.showing.python_source import python_source
 from tests.cli.command import Command
 from tests.cli.conftest import _nobodys_settings, command  # noqa: F401
 from tests.security.hostile import EVIL, PRINTED, hostile_file

@@ -14,7 +14,7 @@ from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends.sqlite.schema import _statements, migrations
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.session import SagaSession
+from sagaz_tui.debugger.session import SagaSession
 from tests.storage.recording_process import FAR, Nursery, Point, Task, nursery_process
 
 ROUNDS = pytest.mark.parametrize("rounds", [5, pytest.param(50, marks=pytest.mark.torture)])

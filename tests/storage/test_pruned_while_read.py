@@ -15,7 +15,7 @@ from sagaz_core.history.time_travel import SagaTimeTravel
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.backends.sqlite.backend import SQLiteBackend
-from sagaz_tui.session import SagaSession
+from sagaz_tui.debugger.session import SagaSession
 
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from sagaz_core import BatchReplay, BatchSelection
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.batch_request import BatchRequest
-from sagaz_tui.batch_run import BatchRun
+from sagaz_tui.batch.request import BatchRequest
+from sagaz_tui.batch.run import BatchRun
 from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.settings import Settings
 from tests.screen.every_key.test_replaying import StuckKeyParcel

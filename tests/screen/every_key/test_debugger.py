@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.settings import Settings
-from sagaz_tui.stopping import Stoppable
 from tests.screen.every_key.walking import (
     EVERYWHERE,
     Step,
@@ -179,7 +179,7 @@ async def test_in_the_debugger_towards_a_replay(
     async def find(*_: object) -> Stoppable:
         return Harmless(pid=7, under_way=("charge",), to_undo=2, undoing=False)
 
-    monkeypatch.setattr("sagaz_tui.stopping.find_stoppable", find)
+    monkeypatch.setattr("sagaz_tui.replaying.stopping.find_stoppable", find)
     async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
         await fail_parcel(storage)
         await replay_parcel(storage, token="expired")

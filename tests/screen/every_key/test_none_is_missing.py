@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 
 import sagaz_tui
 from sagaz_tui.app import SagazApp
-from sagaz_tui.keys import KEYS
+from sagaz_tui.keys.table import KEYS
 from sagaz_tui.screens.base import SagazScreen
 from sagaz_tui.widgets.lines import LinePane
 from sagaz_tui.widgets.why import WhyPane

@@ -10,8 +10,8 @@ import pytest
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_tui.replay_output import new_output, new_request_id
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replaying.output import new_output, new_request_id
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.settings import Settings
 from tests.screen.every_key.walking import (

@@ -14,7 +14,7 @@ from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
 from sagaz_tui.settings import CHOICES, Settings
-from sagaz_tui.theme import PREFIX
+from sagaz_tui.showing.theme import PREFIX
 from screenshots.recording import NOW
 from tests.screen.pictures.conftest import Matches
 

@@ -21,8 +21,8 @@ from textual._context import visible_screen_stack
 from textual.color import Color
 
 from sagaz_tui.app import SagazApp
-from sagaz_tui.colours import Palette
-from sagaz_tui.theme import VEIL, palette_for
+from sagaz_tui.showing.colours import Palette
+from sagaz_tui.showing.theme import VEIL, palette_for
 
 LETTERS: Final[Mapping[str, str]] = {
     "text": "t",

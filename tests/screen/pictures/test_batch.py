@@ -10,9 +10,9 @@ from typing import Any
 from sagaz_core.model import BatchLogEntry
 from sagaz_core.replay.batch.standing import read_standing
 from sagaz_core.storage.backends import InMemorySnapshotStorage
-from sagaz_tui.batch_journal import JournaledBatch
-from sagaz_tui.batch_progress import BatchProgress
-from sagaz_tui.batch_run import BatchRequest, BatchRun
+from sagaz_tui.batch.journal import JournaledBatch
+from sagaz_tui.batch.progress import BatchProgress
+from sagaz_tui.batch.run import BatchRequest, BatchRun
 from sagaz_tui.screens.batch import BatchScreen
 from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.screens.batch_resume import BatchResumeScreen

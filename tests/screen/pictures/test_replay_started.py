@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
-from sagaz_tui import replay_process
-from sagaz_tui.replay_output import new_output, new_request_id
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replaying import process as replay_process
+from sagaz_tui.replaying.output import new_output, new_request_id
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.plan import PlanScreen
 from screenshots.recording import ORDER
 from tests.screen.looking import press, until_painted

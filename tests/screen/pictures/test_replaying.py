@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sagaz_core.replay.overrides import parse_override
-from sagaz_tui.replay_process import ReplayRequest
+from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.plan import PlanScreen
 from sagaz_tui.screens.rehearsal import RehearsalScreen
 from screenshots.recording import ORDER

@@ -8,11 +8,11 @@ import pytest
 
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.capture import capture
-from sagaz_tui import revealing
-from sagaz_tui.reading import Silence, Watch
+from sagaz_tui.debugger import revealing
+from sagaz_tui.debugger.reading import Silence, Watch
+from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.screens.debugger import DebuggerScreen
 from sagaz_tui.screens.stop import StopScreen
-from sagaz_tui.stopping import Stoppable
 from tests.screen.looking import press, until_painted
 from tests.screen.pictures.conftest import Matches
 from tests.screen.pictures.opened import opened, show

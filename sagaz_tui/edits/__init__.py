@@ -1,0 +1,1 @@
+"""Edits staged for a replay: typed, kept in files, given to an editor."""

@@ -1,0 +1,1 @@
+"""The keys of the screen and what they do."""

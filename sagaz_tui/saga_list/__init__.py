@@ -1,0 +1,1 @@
+"""What the list of sagas asks the store, and how a person narrows it down."""

@@ -1,0 +1,1 @@
+"""How recorded values, texts and times are shown."""
