@@ -98,7 +98,7 @@ async def _open_or_mask(bundle: Backend, protection: Protection | None, opens: b
             protection,
             await _opened(row, protection) if opens else None,
         )
-        reencoding = Reencoding(change, lambda entry, before: entry)
+        reencoding = Reencoding(row.saga_id, change, lambda entry, before: entry)
         entries: list[EntryRow] = [
             reencoding.next(entry)
             for entry in await bundle.entries(row.saga_id, 1, row.head, hidden=True)

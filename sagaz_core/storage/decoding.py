@@ -12,7 +12,7 @@ from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import EntryRow, SagaRow
 from sagaz_core.storage.chain import Chain, DamagedBodyError, State, last_state
 from sagaz_core.storage.codec import unpack_each
-from sagaz_core.storage.meta import unpack_meta
+from sagaz_core.storage.meta import meta_of
 from sagaz_core.storage.times import from_micros
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def read_chain(
     # Or what was altered would be as it should be again, under the code of the next one.
     await _check(backend, opener, row, entries)
     for entry in entries:
-        _apply(chain, row.saga_id, entry)
+        apply_entry(chain, row.saga_id, entry)
     return chain, entries[-1].mac if entries else None
 
 
@@ -80,7 +80,7 @@ async def read_some(
     opener = await openers(row)
     await _check(backend, opener, row, entries)
     chain = Chain()
-    states = [(entry, _apply(chain, row.saga_id, entry)) for entry in entries]
+    states = [(entry, apply_entry(chain, row.saga_id, entry)) for entry in entries]
     return [
         _snapshot(row, entry, state, opener)
         for entry, state in states
@@ -125,7 +125,7 @@ class ForwardReader:
             if not page:
                 return
             for entry in page:
-                state = _apply(self._chain, row.saga_id, entry)
+                state = apply_entry(self._chain, row.saga_id, entry)
                 position = self._next = entry.seq + 1
                 if not entry.hidden and (only is None or entry.seq in only):
                     yield _snapshot(row, entry, state, opener, steps=steps)
@@ -164,7 +164,7 @@ async def read_backward(
         chain = Chain()
         entries = await backend.entries(row.saga_id, start, found[0].seq, hidden=True)
         await _check(backend, opener, row, entries)
-        run = [(entry, _apply(chain, row.saga_id, entry)) for entry in entries]
+        run = [(entry, apply_entry(chain, row.saga_id, entry)) for entry in entries]
         for entry, state in reversed(run):
             if entry.seq >= first and not entry.hidden:
                 yield _snapshot(row, entry, state, opener)
@@ -183,7 +183,7 @@ async def _chain_before(
             return None
         await _check(backend, opener, row, before)
         for each in before:
-            _apply(chain, saga_id, each)
+            apply_entry(chain, saga_id, each)
     return chain
 
 
@@ -209,7 +209,8 @@ async def _check(
         check_row(opener.key, row, last.mac)
 
 
-def _apply(chain: Chain, saga_id: str, entry: EntryRow) -> State:
+def apply_entry(chain: Chain, saga_id: str, entry: EntryRow) -> State:
+    """Return the next state of a saga's chain; raises CorruptEntryError, which names the entry."""
     try:
         return chain.apply(entry.body or b"")
     except CorruptEntryError as error:
@@ -223,7 +224,7 @@ def _holds_encrypted(state: State) -> bool:
 def _snapshot(
     row: SagaRow, entry: EntryRow, state: State, opener: StateOpener | None, *, steps: bool = True
 ) -> SagaSnapshot:
-    meta = unpack_meta(entry.meta)
+    meta = meta_of(row.saga_id, entry)
     try:
         context = unpack_each(state.context)
         results = unpack_each(state.results)

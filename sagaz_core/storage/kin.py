@@ -78,5 +78,8 @@ def _refuse_gaps(row: SagaRow, entries: Sequence[EntryRow]) -> None:
 
 def run_of(row: SagaRow, entries: Sequence[EntryRow]) -> RunInfo:
     """Return what the first of a saga's entries tells of its run, or what else is known."""
-    run = unpack_run(entries[0].meta) if entries and entries[0].seq == 1 else None
+    try:
+        run = unpack_run(entries[0].meta) if entries and entries[0].seq == 1 else None
+    except CorruptEntryError as error:
+        raise CorruptEntryError(f"checkpoint 1 of {row.saga_id!r}: {error}") from error
     return run or RunInfo(code=row.code)

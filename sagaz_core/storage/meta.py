@@ -103,7 +103,15 @@ def unpack_meta(meta: bytes) -> Meta:
             saga_name=fields[10],
         )
     except (ValueError, TypeError, IndexError, LookupError) as error:
-        raise CorruptEntryError(f"a checkpoint's description cannot be decoded: {error}") from error
+        raise CorruptEntryError(f"its description cannot be decoded: {error}") from error
+
+
+def meta_of(saga_id: str, entry: EntryRow) -> Meta:
+    """Return the fields of a saga's entry; raises CorruptEntryError, which names it."""
+    try:
+        return unpack_meta(entry.meta)
+    except CorruptEntryError as error:
+        raise CorruptEntryError(f"checkpoint {entry.seq} of {saga_id!r}: {error}") from error
 
 
 def unpack_run(meta: bytes) -> RunInfo | None:
@@ -112,12 +120,12 @@ def unpack_run(meta: bytes) -> RunInfo | None:
         packed = _fields(meta)[11]
         return None if packed is None else _run_in(unpack(decompress(packed)))
     except (ValueError, TypeError, IndexError, LookupError) as error:
-        raise CorruptEntryError(f"a run's description cannot be decoded: {error}") from error
+        raise CorruptEntryError(f"its run's description cannot be decoded: {error}") from error
 
 
 def summarize(saga_id: str, entry: EntryRow) -> CheckpointSummary:
-    """Return an entry as a line of the timeline."""
-    meta = unpack_meta(entry.meta)
+    """Return an entry as a line of the timeline; raises CorruptEntryError."""
+    meta = meta_of(saga_id, entry)
     return CheckpointSummary(
         saga_id=saga_id,
         sequence=entry.seq,

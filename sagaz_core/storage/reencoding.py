@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sagaz_core.storage.backends.rows import EntryRow
 from sagaz_core.storage.capture import Packed
 from sagaz_core.storage.chain import Chain, State
+from sagaz_core.storage.decoding import apply_entry
 from sagaz_core.storage.sealing import CONTEXT, RESULTS
 
 
@@ -14,6 +15,7 @@ class Reencoding:
     """Takes a saga's entries from the first to the last. Everything else of them stays.
 
     Args:
+        saga_id: the saga.
         change: returns what to store in place of a value, given its side, its key and its bytes;
             the same for the same.
         sign: returns an entry with its authentication code, given that of the one before.
@@ -21,9 +23,11 @@ class Reencoding:
 
     def __init__(
         self,
+        saga_id: str,
         change: Callable[[int, str, bytes], bytes],
         sign: Callable[[EntryRow, bytes | None], EntryRow],
     ) -> None:
+        self._saga_id = saga_id
         self._change = change
         self._sign = sign
         self._reading = Chain()
@@ -33,7 +37,7 @@ class Reencoding:
 
     def next(self, entry: EntryRow) -> EntryRow:
         """Return the next entry as it shall be stored; raises CorruptEntryError."""
-        state = self._reading.apply(entry.body or b"")
+        state = apply_entry(self._reading, self._saga_id, entry)
         link = self._writing.encode(
             State(
                 self._side(CONTEXT, state.context),

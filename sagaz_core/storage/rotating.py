@@ -188,7 +188,7 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     check_index(old, saga_id, entries, touches, tags)
     new = await protection.new_key(saga_id, old.since)
     reencryption = _Reencryption(saga_id, old, new, index_of(touches, tags))
-    reencoding = Reencoding(reencryption.change, reencryption.sign)
+    reencoding = Reencoding(saga_id, reencryption.change, reencryption.sign)
     changed = [reencoding.next(entry) for entry in entries]
     head = changed[-1] if changed else None
     # First on record: without it, bytes that are others than they were would seem altered.
