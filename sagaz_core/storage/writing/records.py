@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import SagaSummary
-from sagaz_core.storage.audit_trail import NewEvent, append_event
 from sagaz_core.storage.batch_log import BATCH_LOG, batch_record
 from sagaz_core.storage.listing import check_saga_id
 from sagaz_core.storage.writing.writable_store import WritableStore
@@ -97,6 +96,8 @@ class RecordWriting(WritableStore):
         Raises:
             SagaNotFoundError: there is no such saga.
         """
+        from sagaz_core.storage.audit_trail import NewEvent, append_event
+
         backend = await self._writable()
         await self._row(saga_id)
         new = NewEvent(event=event, by=by, details=details)

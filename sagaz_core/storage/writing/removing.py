@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sagaz_core.errors import SagaNotFoundError
 from sagaz_core.model import utc_now
-from sagaz_core.process import process_owner
-from sagaz_core.storage import holding
 from sagaz_core.storage.backends.rows import SagaRow
 from sagaz_core.storage.codec import valid_text
 from sagaz_core.storage.listing import micros_of
@@ -38,6 +36,9 @@ class Removing(RecordWriting):
         Raises:
             NotAllowedError: the settings forbid it, or the saga's family is held.
         """
+        from sagaz_core.process import process_owner
+        from sagaz_core.storage import holding
+
         self.require("delete")
         backend = await self._writable()
         place = await backend.locate(None, snapshot_id=snapshot_id)
@@ -86,6 +87,8 @@ class Removing(RecordWriting):
         Raises:
             SagaNotFoundError: there is no such saga.
         """
+        from sagaz_core.storage import holding
+
         backend = await self._writable()
         row = await self._row(saga_id)
         by, reason = valid_text(by), valid_text(reason)
@@ -100,6 +103,8 @@ class Removing(RecordWriting):
             SagaNotFoundError: there is no such saga.
             NotAllowedError: the settings forbid to delete.
         """
+        from sagaz_core.storage import holding
+
         self.require("delete")
         backend = await self._writable()
         row = await self._row(saga_id)
