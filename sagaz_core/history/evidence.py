@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from sagaz_core.storage.verification import Verification
 from sagaz_core.storage.walking import every_saga
 
 _PAGE: Final = 200
+_AT_ONCE: Final = 8
+"""Sagas that are checked at the same time; each may have a page of large checkpoints in hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +61,29 @@ async def verify(
     Raises:
         SagaNotFoundError: there is no such saga.
     """
-    async for row in every_saga(storage.backend, await query_for(storage, saga_id)):
-        # A running saga is as it is now, not as it was listed.
-        now = await storage.backend.saga(row.saga_id)
-        if now is not None:
-            yield await _evidence_of(storage, now, (heads or {}).get(row.saga_id))
+    async for some in _by_few(every_saga(storage.backend, await query_for(storage, saga_id))):
+        # What several ask of a store at the same time goes there in one trip.
+        looks = [_evidence_of(storage, row, (heads or {}).get(row.saga_id)) for row in some]
+        for evidence in await asyncio.gather(*looks):
+            if evidence is not None:
+                yield evidence
 
 
-async def _evidence_of(storage: StoreReader, row: SagaRow, head: Head | None) -> Evidence:
+async def _by_few(rows: AsyncIterator[SagaRow]) -> AsyncIterator[list[SagaRow]]:
+    some: list[SagaRow] = []
+    async for row in rows:
+        some.append(row)
+        if len(some) == _AT_ONCE:
+            yield some
+            some = []
+    yield some
+
+
+async def _evidence_of(storage: StoreReader, listed: SagaRow, head: Head | None) -> Evidence | None:
+    # A running saga is as it is now, not as it was listed.
+    row = await storage.backend.saga(listed.saga_id)
+    if row is None:
+        return None
     findings = await _findings(storage, row, head)
     if findings:
         # What was written between two looks seems not to fit, and does at the next.
