@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_TAB = 4
+import re
+from typing import Final
+
+_NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_TAB: Final = 4
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+"""Fillers, variation selectors and the like, which Python takes for what prints."""
+
+
+def is_seen(text: str) -> bool:
+    """Whether every character of a text is seen as itself, in its place."""
+    return text.isprintable() and (text.isascii() or _BLANK.search(text) is None)
 
 
 def visible(text: str) -> str:
@@ -14,7 +27,7 @@ def visible(text: str) -> str:
     included, comes back as it is. The result says what is there, not how to get it back: a
     backslash in ``text`` is not doubled.
     """
-    if text.isprintable():
+    if is_seen(text):
         return text
     return "".join(_escape(char) for char in text)
 
@@ -26,7 +39,7 @@ def visible_lines(text: str) -> list[str]:
 
 
 def _escape(char: str) -> str:
-    if char.isprintable() or char == "\u3000":
+    if is_seen(char) or char == "\u3000":
         return char
     if char in _NAMED:
         return _NAMED[char]

@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sagaz_core.model import MISSING, Masked, NotStored
-from sagaz_tui.showing.text import visible
+from sagaz_tui.showing.text import is_seen, visible
 
 VALUE_WIDTH: Final = 200
 """How long a value's text may be in one line of a command's output."""
@@ -201,12 +201,12 @@ def json_text(data: Any, *, indent: int | None = 2) -> str:
 
 def _safe_json(text: str) -> str:
     """Write what does not print as JSON's own escapes; only inside strings can there be any."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in "\n\u3000" else _json_escape(char) for char in text
+    return "\n".join(
+        line if is_seen(line) else "".join(map(_json_escape, line)) for line in text.split("\n")
     )
 
 
 def _json_escape(char: str) -> str:
+    if is_seen(char) or char == "\u3000":
+        return char
     return json.dumps(char, ensure_ascii=True)[1:-1] if char != "\x7f" else "\\u007f"

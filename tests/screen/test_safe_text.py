@@ -15,7 +15,9 @@ def test_brackets_are_no_markup() -> None:
     assert safe_text("[bold]x[/bold]").spans == []
 
 
-@pytest.mark.parametrize("evil", ["\x1b[31m", "\x9b31m", "\u202eabc", "\x07", "\u200b", "\x7f"])
+@pytest.mark.parametrize(
+    "evil", ["\x1b[31m", "\x9b31m", "\u202eabc", "\x07", "\u200b", "\x7f", "\u3164", "\ufe0f"]
+)
 def test_control_characters_are_seen_and_do_nothing(evil: str) -> None:
     shown = safe_text(evil).plain
     assert shown.isprintable()

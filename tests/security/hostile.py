@@ -34,12 +34,14 @@ ATTACKS: Final = {
     "begins another line": "\r\nsagaz: all is well\t!",
     "runs backwards": "\u202eabc\u2066def\u2069\u200f",
     "is not seen": "\u200b\u200d\ufeff\u2060\u00ad\U000e0041",
+    "prints nothing": "\u3164\ufe0f\u034f\U000e0100",
     "is wide": "漢字👩‍👩‍👧",
     "is markup": "[@click=app.quit]x[/][link=http://evil]y[/link][red]z[/red][on red]",
     "holds no character": "\x00\x1a",
 }
 EVIL: Final = "".join(ATTACKS.values())
 """All of it in one name, and in one value."""
+PRINTING_NOTHING: Final = frozenset(ATTACKS["prints nothing"])
 PRINTED: Final = "'; =[@click=app.quit]x[/]漢👩[link=http://evil]y[/link]"
 """What of it may stand in an id and a tag."""
 

@@ -28,7 +28,7 @@ from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.screens.stop import StopScreen
 from sagaz_tui.settings import load_settings
 from tests.screen.looking import painted, press, until, until_painted
-from tests.security.hostile import EVIL, PRINTED, hostile_file
+from tests.security.hostile import EVIL, PRINTED, PRINTING_NOTHING, hostile_file
 from tests.security.hostile_shop import fail_hostile
 
 LOOKING: Final = (
@@ -73,6 +73,7 @@ def assert_harmless(app: App[None]) -> None:
     for strip in app.screen._compositor.render_strips():
         line = "".join(segment.text for segment in strip)
         assert line.isprintable(), repr(line)
+        assert not PRINTING_NOTHING & set(line), repr(line)
         assert cell_len(line) == app.size.width, repr(line)
         for segment in strip:
             if segment.style is not None:

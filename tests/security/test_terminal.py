@@ -26,7 +26,7 @@ from sagaz_tui.__main__ import run
 from sagaz_tui.showing.python_source import python_source
 from tests.cli.command import Command
 from tests.cli.conftest import _nobodys_settings, command  # noqa: F401
-from tests.security.hostile import EVIL, PRINTED, hostile_file
+from tests.security.hostile import EVIL, PRINTED, PRINTING_NOTHING, hostile_file
 
 ROOT: Final = Path(__file__).parents[2]
 LATER: Final = ("--at", "2100-01-01T00:00:00Z")
@@ -106,6 +106,7 @@ def assert_harmless(text: str) -> None:
     """See that every line of what was written prints."""
     for line in text.split("\n"):
         assert line.isprintable(), repr(line)
+        assert not PRINTING_NOTHING & set(line), repr(line)
     assert "\nsagaz: all is well" not in text
 
 
