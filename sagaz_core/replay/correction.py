@@ -161,6 +161,10 @@ def _problem(
     _, markers = pack_with_markers(value, pointer)
     if markers:
         return _not_storable(markers[0])
+    for place, marker in _markers(value, pointer):
+        if isinstance(marker, Masked):
+            message = f"{place} is the mask of a secret; give its value, as its reveal() has it"
+            return PlanProblem(code="override_masked", message=message, path=place)
     return _retyped(pointer, before, value, allowed)
 
 

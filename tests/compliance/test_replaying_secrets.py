@@ -107,3 +107,15 @@ async def test_without_the_key_it_is_refused_before_anything_runs(path: Path) ->
         with pytest.raises(DecryptionError, match="give the keys"):
             await SagaReplay("o1", storage).from_checkpoint("charge")
     assert SecretiveOrder.charged == []
+
+
+async def test_a_mask_is_taken_for_no_value(path: Path) -> None:
+    async with SQLiteSnapshotStorage(path, compliance=secrets()) as storage:
+        mask = (await storage.masked.get_checkpoint("o1", 1)).context["card"]
+        for override in ({"card": mask}, {"new": {"cards": [mask]}}):
+            refused = await SagaReplay("o1", storage).from_checkpoint(
+                "charge", context_override=override
+            )
+            assert refused.status == "invalid"
+            assert "is the mask of a secret; give its value" in (refused.error_message or "")
+    assert SecretiveOrder.charged == []
