@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sagaz_core.config import RECORDING_BY_DEFAULT
 from sagaz_core.errors import (
-    AmbiguousSagaError,
-    SagaClassNotFoundError,
-    SagaDefinitionError,
-    SagaFactoryError,
-    SagazError,
     SnapshotNotFoundError,
-    UsageError,
 )
 from sagaz_core.model import (
     PlannedOverride,
@@ -28,7 +22,6 @@ from sagaz_core.model import (
 from sagaz_core.replay.checkpoint import find_checkpoint, read_ahead, recorded_steps
 from sagaz_core.replay.correction import (
     Corrected,
-    Correction,
     check_model,
     check_size,
     correct,
@@ -38,67 +31,22 @@ from sagaz_core.replay.digest import digest
 from sagaz_core.replay.drift import compare_steps, find_drift
 from sagaz_core.replay.effects import FamilyEffects, family_effects
 from sagaz_core.replay.engine import EngineCode
-from sagaz_core.replay.factory import (
-    FACTORY_TIMEOUT,
-    SagaFactory,
-    build_saga,
-    make_saga,
-    resolve_class,
-    saga_of_class,
-)
 from sagaz_core.replay.fates import (
     Fates,
-    InDoubt,
-    Undone,
     check_failure,
     check_redo,
     decide_fates,
 )
 from sagaz_core.replay.key_use import add_use
+from sagaz_core.replay.loaded_code import NO_CODE, LoadedCode, load_code
 from sagaz_core.replay.look import Look
 from sagaz_core.replay.pointer import split_pointer
+from sagaz_core.replay.request import Request
 from sagaz_core.replay.secrecy import check_masked, check_secrets
-from sagaz_core.saga.registry import code_of
 from sagaz_core.saga.saga import Saga
 from sagaz_core.saga.start import StartPoint
 from sagaz_core.storage.backends.rows import FamilyRow
 from sagaz_core.storage.storage import SnapshotStorage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a person wants replayed."""
-
-    saga_id: str
-    from_step: str
-    correction: Correction = field(default_factory=Correction)
-    compensated: Undone = "redo"
-    in_doubt: InDoubt | None = None
-    force_failure: bool | str = False
-    """The step that is made to fail instead of running; True: ``from_step``."""
-    snapshot_id: str | None = None
-    factory: SagaFactory | None = None
-    factory_timeout: float = FACTORY_TIMEOUT
-    again: bool = False
-    """Whether a family that a replay has recovered may be replayed all the same."""
-
-    def __post_init__(self) -> None:
-        if self.compensated not in get_args(Undone):
-            raise UsageError(
-                f"compensated is {self.compensated!r}; use one of {', '.join(get_args(Undone))}"
-            )
-        if self.in_doubt is not None and self.in_doubt not in get_args(InDoubt):
-            raise UsageError(
-                f"in_doubt is {self.in_doubt!r}; use one of {', '.join(get_args(InDoubt))}, "
-                "or None to have the plan ask"
-            )
-
-    @property
-    def fails_at(self) -> str | None:
-        """The step that is made to fail, or None."""
-        if isinstance(self.force_failure, str):
-            return self.force_failure
-        return self.from_step if self.force_failure else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,29 +83,6 @@ class _Past:
         return self.family.recovered_by if self.family else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Code:
-    """The saga as its code makes it today, as far as it could be had."""
-
-    saga: Saga | EngineCode | None = None
-    model: Any = None
-    steps: tuple[StepInfo, ...] = ()
-    problems: tuple[PlanProblem, ...] = ()
-
-    @property
-    def tells_steps(self) -> bool:
-        """Whether it says which steps it has; an engine does so only as it takes them."""
-        return isinstance(self.saga, Saga)
-
-    @property
-    def name(self) -> str:
-        """``module:qualname``; empty if the code could not be had."""
-        if self.saga is None:
-            return ""
-        code = self.saga.engine if isinstance(self.saga, EngineCode) else self.saga
-        return code_of(type(code))
-
-
 async def make_plan(storage: SnapshotStorage, request: Request, look: Look | None = None) -> Draft:
     """Find out what a replay would do. Nothing is written and no action is called.
 
@@ -182,7 +107,13 @@ async def make_plan(storage: SnapshotStorage, request: Request, look: Look | Non
     names = {step.name for step in past.steps}
     corrected = correct(snapshot.context, request.correction, names)
     corrected.overrides = [await _masked(storage, override) for override in corrected.overrides]
-    code = await _load_code(request, past, corrected.context)
+    code = await load_code(
+        past.summary.saga_name,
+        past.run.code or past.summary.code,
+        corrected.context,
+        factory=request.factory,
+        timeout=request.factory_timeout,
+    )
     fates = decide_fates(
         saga_id=request.saga_id,
         run=past.run,
@@ -253,33 +184,7 @@ async def _read_past(look: Look, saga_id: str) -> _Past:
     )
 
 
-_CODE_PROBLEMS: Final[tuple[tuple[type[SagazError], str], ...]] = (
-    (SagaClassNotFoundError, "class_unknown"),
-    (AmbiguousSagaError, "class_ambiguous"),
-    (SagaFactoryError, "factory_failed"),
-    (SagaDefinitionError, "definition"),
-)
-
-
-async def _load_code(request: Request, past: _Past, context: dict[str, Any]) -> _Code:
-    model = None
-    try:
-        factory = request.factory
-        if factory is None:
-            saga_class = resolve_class(past.summary.saga_name, past.run.code or past.summary.code)
-            model = saga_class.context_model
-            saga: Saga | EngineCode = saga_of_class(saga_class, context)
-        else:
-            saga = await make_saga(factory, context, timeout=request.factory_timeout)
-        model = saga.context_model
-        steps = await build_saga(saga, timeout=request.factory_timeout)
-    except tuple(kind for kind, _ in _CODE_PROBLEMS) as error:
-        code = next(code for kind, code in _CODE_PROBLEMS if isinstance(error, kind))
-        return _Code(model=model, problems=(PlanProblem(code=code, message=str(error)),))
-    return _Code(saga=saga, model=model, steps=tuple(step.info for step in steps))
-
-
-def _check_context(context: Mapping[str, Any], code: _Code) -> list[PlanProblem]:
+def _check_context(context: Mapping[str, Any], code: LoadedCode) -> list[PlanProblem]:
     config = (code.saga.config.replay_config if code.saga else None) or RECORDING_BY_DEFAULT
     return [
         *check_size(context, config.max_context_bytes),
@@ -309,7 +214,7 @@ def _plan(
     problems: list[PlanProblem],
     snapshot: SagaSnapshot | None = None,
     corrected: Corrected | None = None,
-    code: _Code = _Code(),
+    code: LoadedCode = NO_CODE,
     fates: Fates | None = None,
 ) -> ReplayPlan:
     overrides = add_use(

@@ -29,8 +29,9 @@ from sagaz_core.replay.error_message import error_message
 from sagaz_core.replay.factory import SagaFactory
 from sagaz_core.replay.look import Look
 from sagaz_core.replay.overrides import Override
-from sagaz_core.replay.plan import Draft, Request, make_plan
+from sagaz_core.replay.plan import Draft, make_plan
 from sagaz_core.replay.rehearsal import rehearse
+from sagaz_core.replay.request import Request
 from sagaz_core.replay.resume import resume_saga
 from sagaz_core.replay.running import Call, run_plan
 from sagaz_core.saga.saga import Saga

@@ -200,7 +200,7 @@ def test_a_factory_that_hangs_skips_its_sagas_with_the_reason(
     (tmp_path / "hanging_factory.py").write_text(
         "import threading\ndef make(context):\n    threading.Event().wait()\n"
     )
-    from sagaz_core.replay.plan import Request
+    from sagaz_core.replay.request import Request
 
     defaults = Request.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "factory_timeout", 0.05)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sagaz_core.replay.plan import Request
+from sagaz_core.replay.request import Request
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from tests.cli.command import Command
 from tests.cli.shop import Order, record_shop

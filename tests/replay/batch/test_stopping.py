@@ -10,7 +10,7 @@ import pytest
 from sagaz_core import BatchEvent, BatchReplay, Saga
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.replay.batch.pace import Pace
-from sagaz_core.replay.plan import Request
+from sagaz_core.replay.request import Request
 from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.backends.memory.backend import MemoryBackend
 from sagaz_core.storage.backends.rows import Outcome, RecordRow
