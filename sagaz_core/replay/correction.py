@@ -22,7 +22,7 @@ from sagaz_core.replay.pointer import (
     to_pointer,
     value_at,
 )
-from sagaz_core.replay.reading import check_depth
+from sagaz_core.replay.value_reading import check_depth
 from sagaz_core.storage.capture import detach
 from sagaz_core.storage.codec import pack_with_markers
 

@@ -25,7 +25,7 @@ from sagaz_core.replay.pointer import (
     to_pointer,
     value_at,
 )
-from sagaz_core.replay.reading import check_depth, read_json, read_text, untyped
+from sagaz_core.replay.value_reading import check_depth, read_json, read_text, untyped
 
 Operator = Literal["=", ":=", "=@"]
 Operation = tuple[str, Any]

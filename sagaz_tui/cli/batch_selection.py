@@ -12,7 +12,7 @@ from sagaz_core.model import MISSING
 from sagaz_core.replay.batch import BatchSelection
 from sagaz_core.replay.overrides import parse_override
 from sagaz_core.replay.pointer import split_pointer
-from sagaz_core.replay.reading import read_json
+from sagaz_core.replay.value_reading import read_json
 from sagaz_tui.cli.filters import saga_filters
 from sagaz_tui.cli.times import parse_optional_time
 

@@ -13,7 +13,7 @@ from sagaz_core.errors import OverrideError, UsageError
 from sagaz_core.model import MISSING
 from sagaz_core.replay.overrides import Override, parse_override, read_override
 from sagaz_core.replay.pointer import to_pointer
-from sagaz_core.replay.reading import read_json
+from sagaz_core.replay.value_reading import read_json
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 

@@ -15,7 +15,7 @@ from typing import Any
 from sagaz_core.errors import OverrideError, SagazError
 from sagaz_core.model import MISSING, NotStored
 from sagaz_core.replay.overrides import Operator, Override
-from sagaz_core.replay.reading import read_text
+from sagaz_core.replay.value_reading import read_text
 from sagaz_tui.showing.values import json_form, json_text, value_text
 
 

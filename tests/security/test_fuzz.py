@@ -27,7 +27,7 @@ from sagaz_core.model import (
     StepRecord,
 )
 from sagaz_core.replay.overrides import parse_override, read_override
-from sagaz_core.replay.reading import read_json
+from sagaz_core.replay.value_reading import read_json
 from sagaz_core.storage.audit_trail import _event_in, _Link, _read, _written
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.batch_log import batch_record, unpack_batch

@@ -14,7 +14,7 @@ from sagaz_core.history.search import filter_sagas
 from sagaz_core.model import MISSING, SagaSummary
 from sagaz_core.replay.batch.items import BatchItem
 from sagaz_core.replay.batch.options import BatchOptions
-from sagaz_core.replay.reading import read_text
+from sagaz_core.replay.value_reading import read_text
 from sagaz_core.storage.storage import SnapshotStorage
 
 _PAGE: Final = 200
