@@ -139,6 +139,11 @@ class HistoryScreen(SagazScreen[None]):
 
     async def _read_earlier(self) -> None:
         """Learn the kinds of all checkpoints, the scrubber filling up as they come."""
+        view = self._view
+        if view is not None and view.checkpoints.outline.first_read > 1:
+            # What the first keys ask for goes before what nobody has asked for.
+            await self.until_filled()
+            await asyncio.sleep(_BETWEEN_PICTURES)
         loop = asyncio.get_running_loop()
         shown_at = loop.time()
         while not self._whole.is_set():
