@@ -20,7 +20,16 @@ from sagaz_tui.batch.run import BatchRun
 from sagaz_tui.screens.batch_preview import BatchPreviewScreen
 from sagaz_tui.settings import Settings
 from tests.screen.every_key.test_replaying import StuckKeyParcel
-from tests.screen.every_key.walking import EVERYWHERE, Step, chosen, copied, gone, leave, walk
+from tests.screen.every_key.walking import (
+    EVERYWHERE,
+    Step,
+    by_line,
+    chosen,
+    copied,
+    gone,
+    leave,
+    walk,
+)
 from tests.screen.looking import until_painted
 from tests.screen.replayed import fail_parcel
 
@@ -29,10 +38,7 @@ COPIED = (
     "sagaz replay batch --ids - --override-file each.csv <<'IDS'\n" + "\n".join(IDS) + "\nIDS\n"
 )
 PREVIEW = (
-    Step("batch.down", "j", gone("12 of 12 would run")),
-    Step("batch.up", "k", "12 of 12 would run"),
-    Step("batch.down", "down", gone("12 of 12 would run")),
-    Step("batch.up", "up", "12 of 12 would run"),
+    *by_line("batch", gone("12 of 12 would run"), "12 of 12 would run"),
     Step("batch.edit", "e", "Edits for all"),
     Step("", "escape", gone("Edits for all")),
     Step("batch.edit", "f5", "Edits for all"),
@@ -53,10 +59,7 @@ PREVIEW = (
 )
 BATCHES = (
     Step("list.batches", "B", "─ Batches ─"),
-    Step("batches.down", "j", chosen("stopped")),
-    Step("batches.up", "k", chosen("interrupted")),
-    Step("batches.down", "down", chosen("stopped")),
-    Step("batches.up", "up", chosen("interrupted")),
+    *by_line("batches", chosen("stopped"), chosen("interrupted")),
     Step("batches.open", "enter", "INTERRUPTED"),
     Step("progress.copy", "Y", copied("sagaz replay batch --resume batch-b")),
     Step("progress.resume", "R", "Go on with the batch"),

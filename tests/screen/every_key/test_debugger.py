@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.settings import Settings
 from tests.screen.every_key.walking import (
     EVERYWHERE,
     Step,
+    by_ten,
     chosen,
     copied,
     gone,
@@ -64,10 +65,7 @@ WHY = (
     Step("why.down", "down", gone("attempt 3 of 3")),
     Step("why.up", "k", "attempt 3 of 3"),
     Step("why.up", "up", "CardDeclined: token expired"),
-    Step("why.ten-down", "ctrl+d", gone("CardDeclined: token expired")),
-    Step("why.ten-up", "ctrl+u", "CardDeclined: token expired"),
-    Step("why.ten-down", "pagedown", gone("CardDeclined: token expired")),
-    Step("why.ten-up", "pageup", "CardDeclined: token expired"),
+    *by_ten("why", gone("CardDeclined: token expired"), "CardDeclined: token expired"),
     Step("why.next-tab", "enter", "try 1"),
     Step("debugger.pane-3", "3", gone("try 1")),
     Step("", "enter", "try 1"),
@@ -92,10 +90,7 @@ CONTEXT = (
     Step("context.found", "n", chosen("qty 1")),
     Step("context.found-before", "N", chosen("qty 2")),
     Step("", "-", chosen("cart")),
-    Step("context.ten-down", "ctrl+d", chosen("part_08")),
-    Step("context.ten-up", "ctrl+u", chosen("cart")),
-    Step("context.ten-down", "pagedown", chosen("part_08")),
-    Step("context.ten-up", "pageup", chosen("cart")),
+    *by_ten("context", chosen("part_08"), chosen("cart")),
     Step("context.reveal", "u", "this is no secret"),
     Step("context.pin", "w", "1 ○ before reserve             │▌ ▸ cart"),
 )
@@ -147,16 +142,18 @@ STOP = (
 WALKS = (SCRUB, PANES, WHY, CONTEXT, ASK, EDIT, REPLAY, STOP)
 
 
-async def test_in_the_debugger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
-        await record(storage, order_snapshots(**{f"part_{n:02}": n for n in range(10)}))
+async def test_in_the_debugger(
+    written: SnapshotStorage,
+    looked_at: SnapshotStorage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await record(written, order_snapshots(**{f"part_{n:02}": n for n in range(10)}))
     editor = tmp_path / "editor.sh"
     editor.write_text('echo 12.50 > "$1"')
     monkeypatch.setenv("VISUAL", f"sh {editor}")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    # As the program opens it: whatever the keys do, nothing can be written.
-    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
-    async with debugging(storage, size=(120, 26)) as pilot:
+    async with debugging(looked_at, size=(120, 26)) as pilot:
         monkeypatch.setattr(pilot.app, "suspend", contextlib.nullcontext)
         await until_painted(pilot, "▌3 ✗", "token expired")
         await walk(pilot, (*SCRUB, *PANES, *WHY, *CONTEXT, *ASK, *EDIT))
@@ -174,18 +171,18 @@ class Harmless(Stoppable):
 
 
 async def test_in_the_debugger_towards_a_replay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    written: SnapshotStorage,
+    looked_at: SnapshotStorage,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def find(*_: object) -> Stoppable:
         return Harmless(pid=7, under_way=("charge",), to_undo=2, undoing=False)
 
     monkeypatch.setattr("sagaz_tui.replaying.stopping.find_stoppable", find)
-    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
-        await fail_parcel(storage)
-        await replay_parcel(storage, token="expired")
-    settings = Settings(storage_url=f"sqlite:///{tmp_path / 's.db'}")
-    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
-    async with debugging(storage, "parcel_1", settings=settings) as pilot:
+    await fail_parcel(written)
+    await replay_parcel(written, token="expired")
+    async with debugging(looked_at, "parcel_1", settings=settings) as pilot:
         await until_painted(pilot, "▌3 ✗")
         await walk(pilot, (*REPLAY, *STOP, *EVERYWHERE))
         await leave(pilot)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.settings import Settings
 from tests.screen.every_key.walking import EVERYWHERE, Step, copied, gone, leave, walk
 from tests.screen.failures import TIMEOUT, begin, complete, fail
@@ -58,20 +57,17 @@ REPLAY = (
 WALKS = (CHOOSE, REPLAY)
 
 
-async def record(path: Path) -> None:
-    """Forty failed orders, the newest by another error, two that did not fail, and a parcel."""
-    async with SQLiteSnapshotStorage(path) as storage:
-        await asyncio.gather(*(fail(storage, f"order_{n:02}", age=100 - n) for n in range(39)))
-        await fail(storage, "order_39", age=10, error=TIMEOUT)
-        await complete(storage, "fine", age=9)
-        await begin(storage, "running", age=8)
+async def record(storage: SnapshotStorage) -> None:
+    """Forty failed orders, the newest by another error, and two that did not fail."""
+    await asyncio.gather(*(fail(storage, f"order_{n:02}", age=100 - n) for n in range(39)))
+    await fail(storage, "order_39", age=10, error=TIMEOUT)
+    await complete(storage, "fine", age=9)
+    await begin(storage, "running", age=8)
 
 
-async def test_in_the_list(tmp_path: Path) -> None:
-    await record(tmp_path / "orders.db")
-    # As the program opens it: whatever the keys do, nothing can be written.
-    storage = SQLiteSnapshotStorage(tmp_path / "orders.db", read_only=True)
-    async with listing(storage, (100, 24)) as pilot:
+async def test_in_the_list(written: SnapshotStorage, looked_at: SnapshotStorage) -> None:
+    await record(written)
+    async with listing(looked_at, (100, 24)) as pilot:
         await until_painted(pilot, "▌✗ order_39", "token expired 39")
         await walk(pilot, (*CHOOSE, *EVERYWHERE))
         press(pilot, "/", "x")
@@ -79,14 +75,12 @@ async def test_in_the_list(tmp_path: Path) -> None:
         await leave(pilot, "ctrl+q")
 
 
-async def test_in_the_list_towards_a_replay(tmp_path: Path) -> None:
-    path = tmp_path / "orders.db"
-    async with SQLiteSnapshotStorage(path) as storage:
-        await fail_parcel(storage)
-        await replay_parcel(storage, token="expired")
-    settings = Settings(storage_url=f"sqlite:///{path}")
-    storage = SQLiteSnapshotStorage(path, read_only=True)
-    async with listing(storage, (100, 24), settings=settings) as pilot:
+async def test_in_the_list_towards_a_replay(
+    written: SnapshotStorage, looked_at: SnapshotStorage, settings: Settings
+) -> None:
+    await fail_parcel(written)
+    await replay_parcel(written, token="expired")
+    async with listing(looked_at, (100, 24), settings=settings) as pilot:
         await until_painted(pilot, "▌✗ parcel_1 ")
         await walk(pilot, REPLAY)
         await leave(pilot)

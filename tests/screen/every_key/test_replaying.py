@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sagaz_core.saga.context import StepContext
 from sagaz_core.saga.saga import Saga
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.replaying.output import new_output, new_request_id
 from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.screens.plan import PlanScreen
@@ -17,6 +16,8 @@ from sagaz_tui.settings import Settings
 from tests.screen.every_key.walking import (
     EVERYWHERE,
     Step,
+    by_line,
+    by_ten,
     chosen,
     copied,
     gone,
@@ -28,10 +29,7 @@ from tests.screen.replayed import fail_parcel, replay_parcel
 from tests.screen.test_debugger import debugging
 
 PLAN = (
-    Step("plan.down", "j", gone("from charge, restored")),
-    Step("plan.up", "k", "from charge, restored"),
-    Step("plan.down", "down", gone("from charge, restored")),
-    Step("plan.up", "up", "from charge, restored"),
+    *by_line("plan", gone("from charge, restored"), "from charge, restored"),
     Step("plan.copy", "f6", copied("sagaz replay run parcel_1 --from-step charge")),
     Step("plan.undone", "u", "restored in name only"),
     Step("plan.undone", "f3", "here, press u"),
@@ -43,14 +41,9 @@ PLAN = (
     Step("plan.start", "r", "─ Start at"),
 )
 START = (
-    Step("start.up", "k", chosen("weigh")),
-    Step("start.down", "j", chosen("charge")),
-    Step("start.up", "up", chosen("weigh")),
-    Step("start.down", "down", chosen("charge")),
-    Step("start.ten-up", "ctrl+u", chosen("weigh")),
-    Step("start.ten-down", "ctrl+d", chosen("charge")),
-    Step("start.ten-up", "pageup", chosen("weigh")),
-    Step("start.ten-down", "pagedown", chosen("charge")),
+    Step("", "k", chosen("weigh")),
+    *by_line("start", chosen("charge"), chosen("weigh")),
+    *by_ten("start", chosen("charge"), chosen("weigh")),
     Step("back", "escape", gone("─ Start at")),
     Step("plan.start", "f4", "─ Start at"),
     Step("", "k", chosen("weigh")),
@@ -67,14 +60,8 @@ LEAVE_PLAN = (
     Step("plan.confirm", "enter", "parcel_1~r1  ReplayedParcel"),
 )
 REHEARSAL = (
-    Step("rehearsal.down", "j", gone("\n it would")),
-    Step("rehearsal.up", "k", "\n it would"),
-    Step("rehearsal.down", "down", gone("\n it would")),
-    Step("rehearsal.up", "up", "\n it would"),
-    Step("rehearsal.ten-down", "ctrl+d", gone("\n it would")),
-    Step("rehearsal.ten-up", "ctrl+u", "\n it would"),
-    Step("rehearsal.ten-down", "pagedown", gone("\n it would")),
-    Step("rehearsal.ten-up", "pageup", "\n it would"),
+    *by_line("rehearsal", gone("\n it would"), "\n it would"),
+    *by_ten("rehearsal", gone("\n it would"), "\n it would"),
     Step("rehearsal.compare", "c", " a  parcel_1 "),
     Step("", "escape", "\n it would"),
     Step("rehearsal.open", "enter", "GHOST  nothing ran"),
@@ -91,14 +78,9 @@ DOUBT = (
 )
 LOG = (
     Step("debugger.log", "p", "line 39"),
-    Step("log.up", "k", gone("line 39")),
-    Step("log.down", "j", "line 39"),
-    Step("log.up", "up", gone("line 39")),
-    Step("log.down", "down", "line 39"),
-    Step("log.ten-up", "ctrl+u", gone("line 39")),
-    Step("log.ten-down", "ctrl+d", "line 39"),
-    Step("log.ten-up", "pageup", gone("line 39")),
-    Step("log.ten-down", "pagedown", "line 39"),
+    Step("", "k", gone("line 39")),
+    *by_line("log", "line 39", gone("line 39")),
+    *by_ten("log", "line 39", gone("line 39")),
     Step("log.first", "g", "line 0 "),
     Step("log.end", "G", "line 39"),
     Step("log.first", "home", "line 0 "),
@@ -122,23 +104,22 @@ class StuckKeyParcel(Saga):
         raise ConnectionError("the scales do not answer")
 
 
-async def test_on_the_way_to_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "s.db"
-
+async def test_on_the_way_to_a_replay(
+    written: SnapshotStorage,
+    looked_at: SnapshotStorage,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def start(*_: object) -> str:
         return "parcel_1~r1"
 
     monkeypatch.setattr("sagaz_tui.screens.plan.start_replay", start)
-    async with SQLiteSnapshotStorage(path) as storage:
-        for number in (1, 2):
-            await fail_parcel(storage, f"parcel_{number}")
-        await replay_parcel(storage, "parcel_1", token="expired")
-        await replay_parcel(storage, "parcel_2")
-        await StuckKeyParcel({}, saga_id="stuck", snapshot_storage=storage).execute()
-    settings = Settings(storage_url=f"sqlite:///{path}")
-    # As the program opens it: whatever the keys do, nothing can be written.
-    storage = SQLiteSnapshotStorage(path, read_only=True)
-    async with debugging(storage, "parcel_1", (90, 12), settings) as pilot:
+    for number in (1, 2):
+        await fail_parcel(written, f"parcel_{number}")
+    await replay_parcel(written, "parcel_1", token="expired")
+    await replay_parcel(written, "parcel_2")
+    await StuckKeyParcel({}, saga_id="stuck", snapshot_storage=written).execute()
+    async with debugging(looked_at, "parcel_1", (90, 12), settings) as pilot:
         for saga_id, steps in (("parcel_2", AGAIN), ("stuck", DOUBT)):
             pilot.app.push_screen(PlanScreen(ReplayRequest(saga_id, "charge"), confirm=True))
             await until_painted(pilot, f"replay of {saga_id}", "This cannot run")
@@ -154,15 +135,13 @@ async def test_on_the_way_to_a_replay(tmp_path: Path, monkeypatch: pytest.Monkey
         await leave(pilot)
 
 
-async def test_beside_a_replay(tmp_path: Path) -> None:
+async def test_beside_a_replay(written: SnapshotStorage, looked_at: SnapshotStorage) -> None:
     request_id = new_request_id()
     lines = "".join(f"line {number} \n" for number in range(40))
     new_output(request_id).write_text(lines)
-    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
-        await fail_parcel(storage)
-        await replay_parcel(storage, request_id=request_id)
-    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
-    async with debugging(storage, "parcel_1~r1") as pilot:
+    await fail_parcel(written)
+    await replay_parcel(written, request_id=request_id)
+    async with debugging(looked_at, "parcel_1~r1") as pilot:
         await until_painted(pilot, "p log")
         await walk(pilot, LOG)
         await walk(pilot, EVERYWHERE)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
 from tests.screen.every_key.walking import (
     EVERYWHERE,
     Step,
+    by_ten,
     chosen,
     copied,
     gone,
@@ -53,10 +52,7 @@ COPY = (
     Step("copy.down", "down", gone("\nline 01")),
     Step("copy.up", "k", "\nline 01"),
     Step("copy.up", "up", "\nline 00"),
-    Step("copy.ten-down", "ctrl+d", gone("\nline 09")),
-    Step("copy.ten-up", "ctrl+u", "\nline 00"),
-    Step("copy.ten-down", "pagedown", gone("\nline 09")),
-    Step("copy.ten-up", "pageup", "\nline 00"),
+    *by_ten("copy", gone("\nline 09"), "\nline 00"),
     Step("back", "escape", gone("\nline 05")),
 )
 LINEAGE = (
@@ -64,10 +60,7 @@ LINEAGE = (
     Step("lineage.down", "down", chosen("parcel_1~r2")),
     Step("lineage.up", "k", chosen("parcel_1~r1")),
     Step("lineage.up", "up", chosen("parcel_1  failed")),
-    Step("lineage.ten-down", "ctrl+d", chosen("parcel_1~r2")),
-    Step("lineage.ten-up", "ctrl+u", chosen("parcel_1  failed")),
-    Step("lineage.ten-down", "pagedown", chosen("parcel_1~r2")),
-    Step("lineage.ten-up", "pageup", chosen("parcel_1  failed")),
+    *by_ten("lineage", chosen("parcel_1~r2"), chosen("parcel_1  failed")),
     Step("lineage.last", "G", chosen("parcel_1~r2")),
     Step("lineage.first", "g", chosen("parcel_1  failed")),
     Step("lineage.last", "end", chosen("parcel_1~r2")),
@@ -93,24 +86,20 @@ COMPARE = (
     Step("compare.difference", "n", chosen("weigh")),
     Step("compare.difference-before", "N", chosen("the beginning")),
     Step("", ("n", "n"), chosen("charge")),
-    Step("compare.ten-down", "ctrl+d", gone(" a  ✗ failed ·")),
-    Step("compare.ten-up", "ctrl+u", " a  ✗ failed ·"),
-    Step("compare.ten-down", "pagedown", gone(" a  ✗ failed ·")),
-    Step("compare.ten-up", "pageup", " a  ✗ failed ·"),
+    *by_ten("compare", gone(" a  ✗ failed ·"), " a  ✗ failed ·"),
     Step("compare.swap", "x", " a  parcel_1~r2"),
     Step("compare.open", "enter", "1 Timeline"),
 )
 WALKS = (BLAME, PALETTE, HELP, COPY, LINEAGE, COMPARE)
 
 
-async def test_over_a_long_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_over_a_long_history(
+    written: SnapshotStorage, looked_at: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "\n".join(f"line {n:02}" for n in range(40))
-    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
-        await record(storage, counting_snapshots(60))
-        await record(storage, order_snapshots("order_1", a_note=text))
-    # As the program opens it: whatever the keys do, nothing can be written.
-    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
-    async with debugging(storage, "count_1", (100, 24)) as pilot:
+    await record(written, counting_snapshots(60))
+    await record(written, order_snapshots("order_1", a_note=text))
+    async with debugging(looked_at, "count_1", (100, 24)) as pilot:
         press(pilot, "b")
         await until_painted(pilot, "Blame count", "+ values", "▌▸#60", "step_059")
         await walk(pilot, (*EVERYWHERE, *BLAME))
@@ -122,8 +111,7 @@ async def test_over_a_long_history(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await walk(pilot, HELP)
         await leave(pilot)
     monkeypatch.setenv("TERM_PROGRAM", "Apple_Terminal")
-    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
-    async with debugging(storage, "order_1", (100, 24)) as pilot:
+    async with debugging(looked_at, "order_1", (100, 24)) as pilot:
         press(pilot, "y")
         await until_painted(pilot, "\nline 00")
         await walk(pilot, COPY)
@@ -132,13 +120,11 @@ async def test_over_a_long_history(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await leave(pilot, "ctrl+q")
 
 
-async def test_over_a_family(tmp_path: Path) -> None:
-    async with SQLiteSnapshotStorage(tmp_path / "s.db") as storage:
-        await fail_parcel(storage)
-        await replay_parcel(storage, token="expired")
-        await replay_parcel(storage, "parcel_1~r1")
-    storage = SQLiteSnapshotStorage(tmp_path / "s.db", read_only=True)
-    async with debugging(storage, "parcel_1", (80, 14)) as pilot:
+async def test_over_a_family(written: SnapshotStorage, looked_at: SnapshotStorage) -> None:
+    await fail_parcel(written)
+    await replay_parcel(written, token="expired")
+    await replay_parcel(written, "parcel_1~r1")
+    async with debugging(looked_at, "parcel_1", (80, 14)) as pilot:
         press(pilot, "t")
         await until_painted(pilot, "▌✗ parcel_1")
         await walk(pilot, LINEAGE)

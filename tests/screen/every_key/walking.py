@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -62,6 +62,35 @@ def chosen(text: str) -> Look:
 def copied(text: str) -> Look:
     """Handed to the terminal's clipboard, and said to be."""
     return Look(f"{text!r} copied", lambda app: app.clipboard == text and "copied" in painted(app))
+
+
+_TENS = (("ctrl+d", "ctrl+u"), ("pagedown", "pageup"))
+
+
+def by_line(place: str, below: str | Look, above: str | Look) -> tuple[Step, ...]:
+    """Each key that goes down a line, and the one that goes up again."""
+    return _to_and_fro(
+        place, below, above, (("down", "j", "up", "k"), ("down", "down", "up", "up"))
+    )
+
+
+def by_ten(place: str, below: str | Look, above: str | Look) -> tuple[Step, ...]:
+    """Each key that goes down ten lines, and the one that goes up again."""
+    keys = [("ten-down", each, "ten-up", back) for each, back in _TENS]
+    return _to_and_fro(place, below, above, keys)
+
+
+def _to_and_fro(
+    place: str,
+    there: str | Look,
+    back: str | Look,
+    keys: Iterable[tuple[str, str, str, str]],
+) -> tuple[Step, ...]:
+    return tuple(
+        step
+        for go, key, return_, other in keys
+        for step in (Step(f"{place}.{go}", key, there), Step(f"{place}.{return_}", other, back))
+    )
 
 
 async def walk(pilot: Pilot[None], steps: Sequence[Step]) -> None:
