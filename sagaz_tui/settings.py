@@ -8,40 +8,27 @@ default.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
-from urllib.parse import unquote
+from typing import Any, Final
 
 from sagaz_core.compliance.config import PERMISSIONS
 from sagaz_core.errors import UsageError
+from sagaz_tui.settings_file import KINDS, find_file
+from sagaz_tui.store_address import (
+    DEFAULT_STORAGE_URL,
+    DEFAULT_URLS,
+    as_url,
+    check_kind,
+    kind_of,
+    mask_url,
+)
 
-DEFAULT_STORAGE_URL: Final = "sqlite:///sagaz.db"
-_DEFAULT_URLS: Final = {"sqlite": DEFAULT_STORAGE_URL, "redis": "redis://localhost:6379"}
-_SQLITE: Final = "sqlite:///"
-_PASSWORD: Final = re.compile(r"^((?!sqlite:)\w+://[^:@]*):.*@", re.IGNORECASE)
-_SECRET_OPTION: Final = re.compile(r"([?&](?:ssl_)?password=)[^&]*", re.IGNORECASE)
-_MISSPELT: Final = re.compile(r"rediss?(:/?[^/]|//).*@", re.IGNORECASE)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
 
-_Kind = tuple[type | None, type, str]
-_KINDS: Final[Mapping[str, _Kind]] = {
-    "storage_url": (None, str, "a string"),
-    "sagas": (list, str, "a list"),
-    "factories": (dict, str, "a dictionary"),
-    "read_only": (None, bool, "a boolean"),
-    "production": (None, str, "a string"),
-    "keys": (dict, str, "a dictionary"),
-    "theme": (None, str, "a string"),
-    "times": (None, str, "a string"),
-    "allow": (list, str, "a list"),
-    "compliance": (None, dict, "a table"),
-}
-"""What a settings file may hold: a container and the type in it, or a type alone."""
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "theme": ("dark", "light", "contrast", "ansi"),
     "times": ("local", "utc"),
@@ -119,7 +106,7 @@ def load_settings(
         UsageError: a value is not what it must be; the message names where it stands.
     """
     environment = os.environ if environ is None else environ
-    file, values = _find_file(folder or Path.cwd())
+    file, values = find_file(folder or Path.cwd())
     sources = dict.fromkeys(values, str(file))
     for name, value in _from_environment(environment).items():
         values[name], sources[name] = value, f"environment {_variable(name)}"
@@ -143,84 +130,8 @@ def load_settings(
         allow=tuple(values.get("allow", PERMISSIONS)),
         compliance=values.get("compliance", {}),
         file=file,
-        sources={name: sources.get(name, "default") for name in _KINDS},
+        sources={name: sources.get(name, "default") for name in KINDS},
     )
-
-
-def file_url(path: Path) -> str:
-    """Return the address of an SQLite file."""
-    return _as_url(str(path.absolute()))
-
-
-def mask_url(url: str) -> str:
-    """Return a storage URL without its password, even if it is no valid one."""
-    url = _SECRET_OPTION.sub(r"\1***", url)
-    return _PASSWORD.sub(r"\1:***@", url)
-
-
-# ---------------------------------------------------------------- the file
-
-
-def _find_file(folder: Path) -> tuple[Path | None, dict[str, Any]]:
-    for place in (folder, *folder.parents):
-        for name in ("sagaz.toml", "pyproject.toml"):
-            path = place / name
-            if path.is_file():
-                document = _read_toml(path)
-                if name == "sagaz.toml":
-                    return path, _checked(document, path, "")
-                section = document.get("tool", {}).get("sagaz")
-                if section is not None:
-                    return path, _checked(section, path, "tool.sagaz")
-    return None, {}
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    # Imported here: most programs have no such file.
-    import tomllib
-
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from error
-
-
-def _checked(document: Any, path: Path, section: str) -> dict[str, Any]:
-    # By hand: a validating library would take a quarter of the time in which a screen opens.
-    if not isinstance(document, dict):
-        raise UsageError(f"{path}: {section} must be a dictionary")
-    for key, value in document.items():
-        place = f"{section}.{key}" if section else key
-        if key not in _KINDS:
-            raise UsageError(f"{path}: unknown setting {place!r}; there are {', '.join(_KINDS)}")
-        if wrong := _wrong(value, _KINDS[key]):
-            raise UsageError(f"{path}: {place}{wrong}")
-    values = dict(document)
-    if "storage_url" in values:
-        values["storage_url"] = _anchored(_as_url(values["storage_url"]), path.parent)
-    return values
-
-
-def _wrong(value: Any, kind: _Kind) -> str:
-    """Return where a value is not of its kind, and what it must be; empty: it is."""
-    container, item, words = kind
-    if not isinstance(value, container or item):
-        return f" must be {words}"
-    if container is None:
-        return ""
-    members = value.items() if isinstance(value, dict) else enumerate(cast("list[Any]", value))
-    wrong = (f".{place} must be a string" for place, each in members if not isinstance(each, item))
-    return next(wrong, "")
-
-
-def _anchored(url: str, folder: Path) -> str:
-    """Make an SQLite path in a settings file relative to that file, not to where one stands."""
-    path = url.removeprefix(_SQLITE)
-    if path == url or path.startswith("/"):
-        return url
-    return _as_url(os.path.normpath(folder / unquote(path)))
 
 
 # ---------------------------------------------------------------- environment and flags
@@ -233,7 +144,7 @@ def _variable(name: str) -> str:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if url := environment.get("SAGAZ_STORAGE_URL"):
-        values["storage_url"] = _as_url(url)
+        values["storage_url"] = as_url(url)
     if "SAGAZ_SAGAS" in environment:
         names = environment["SAGAZ_SAGAS"].split(",")
         values["sagas"] = [name.strip() for name in names if name.strip()]
@@ -254,13 +165,6 @@ def _truth(variable: str, text: str) -> bool:
     return word in _TRUE
 
 
-def _as_url(text: str) -> str:
-    # Taken for the name of a file, it would be shown with its password.
-    if _MISSPELT.match(text):
-        raise UsageError("the store's address misspells redis://; write redis://HOST:PORT/0")
-    return text if "://" in text else _SQLITE + text.replace("%", "%25")
-
-
 def _apply_storage_flags(
     values: dict[str, Any],
     sources: dict[str, str],
@@ -269,31 +173,16 @@ def _apply_storage_flags(
     flag: str,
 ) -> None:
     if storage_url is not None:
-        values["storage_url"], sources["storage_url"] = _as_url(storage_url), flag
+        values["storage_url"], sources["storage_url"] = as_url(storage_url), flag
     if storage is not None:
-        _check_kind(storage, "--storage")
-        if _kind(values.get("storage_url", DEFAULT_STORAGE_URL)) != storage:
+        check_kind(storage, "--storage")
+        if kind_of(values.get("storage_url", DEFAULT_STORAGE_URL)) != storage:
             if storage_url is not None:
                 raise UsageError(
                     f"--storage {storage} and {flag} {mask_url(storage_url)} contradict "
                     "each other; leave --storage out"
                 )
-            values["storage_url"] = _DEFAULT_URLS[storage]
+            values["storage_url"] = DEFAULT_URLS[storage]
             sources["storage_url"] = f"--storage {storage}"
     if "storage_url" in values:
-        _check_kind(_kind(values["storage_url"]), sources["storage_url"])
-
-
-def _kind(url: str) -> str:
-    scheme = url.partition("://")[0].lower()
-    return {"rediss": "redis"}.get(scheme, scheme)
-
-
-def _check_kind(kind: str, source: str) -> None:
-    if kind == "memory":
-        raise UsageError(
-            f"{source}: memory storage lives inside the process that records, so a command would "
-            "find it empty; record into SQLite and name it with --storage-url sqlite:///PATH"
-        )
-    if kind not in _DEFAULT_URLS:
-        raise UsageError(f"{source}: unknown storage {kind!r}; use {' or '.join(_DEFAULT_URLS)}")
+        check_kind(kind_of(values["storage_url"]), sources["storage_url"])

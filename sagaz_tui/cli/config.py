@@ -18,7 +18,8 @@ def show_settings(
     """Show each setting, its value, and where it came from; of the keys for secrets the ids."""
     from sagaz_tui.cli.output import emit_json, emit_rows
     from sagaz_tui.secrecy import compliance_of, where_keys_are
-    from sagaz_tui.settings import load_settings, mask_url
+    from sagaz_tui.settings import load_settings
+    from sagaz_tui.store_address import mask_url
 
     settings = load_settings(storage=storage, storage_url=storage_url)
     compliance = compliance_of(settings, writes=False)

@@ -8,7 +8,8 @@ import pytest
 
 from sagaz_core.errors import UsageError
 from sagaz_core.storage.url import open_storage
-from sagaz_tui.settings import Settings, load_settings, mask_url
+from sagaz_tui.settings import Settings, load_settings
+from sagaz_tui.store_address import mask_url
 
 
 def load(folder: Path, environ: dict[str, str] | None = None, **flags: str | bool) -> Settings:

@@ -15,7 +15,7 @@ from sagaz_core.replay.factory import load_factory
 from sagaz_tui.edits.file import EditsFileError, save_overrides
 from sagaz_tui.replaying.process import ReplayRequest
 from sagaz_tui.replaying.process import command as replay_words
-from sagaz_tui.settings import mask_url
+from sagaz_tui.store_address import mask_url
 from tests.cli.command import Command
 from tests.cli.conftest import _nobodys_settings, command  # noqa: F401
 from tests.cli.shop import record_shop
