@@ -127,7 +127,7 @@ async def anchor_trail(backend: Backend, trail: RecordRow, key: DataKey | None) 
     """Have a saga's row tell that its trail, which was just stored, has come so far."""
     if key is not None:
         links, _ = _read(trail)
-        await anchor(backend, trail.id, key, len(links), links[-1].code)
+        await anchor(backend, trail.id, key, _codes(links))
 
 
 async def read_events(backend: Backend, saga_id: str) -> list[AuditEvent]:
@@ -155,7 +155,7 @@ async def verify_events(backend: Backend, row: SagaRow, key: DataKey | None) -> 
     except (CorruptEntryError, DecryptionError) as error:
         return Verification(status="tampered", reason=str(error))
     if told is not None and key is not None:
-        codes = [b"", *(link.code for link in links)]
+        codes = _codes(links)
         fit = check(told, key, saga_id, codes[told.events] if told.events < len(codes) else None)
         if fit == "another key":
             return Verification(status="unverified", reason="its key is not at hand")
@@ -215,6 +215,11 @@ def is_beginning(earlier: RecordRow, later: RecordRow) -> bool:
     first, _ = _read(earlier)
     whole, _ = _read(later)
     return whole[: len(first)] == first
+
+
+def _codes(links: Sequence[_Link]) -> list[bytes]:
+    """Return the code of each event by its number; empty for number 0."""
+    return [b"", *(link.code for link in links)]
 
 
 def _code(key: DataKey | None, use: bytes, before: bytes, content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import ormsgpack
@@ -32,20 +33,28 @@ def anchored(
     return wrapped._replace(events=events, events_code=_code(key, saga_id, events, last))
 
 
-async def anchor(backend: Backend, saga_id: str, key: DataKey, events: int, last: bytes) -> None:
+async def anchor(backend: Backend, saga_id: str, key: DataKey, codes: Sequence[bytes]) -> None:
     """Have a saga's row tell how far its trail has come; one without a key tells nothing.
 
     It is behind where it was broken off between the event and this, or others add events all the
-    time: it tells how many there are at least.
+    time: it tells how many there are at least. Of a trail that is not the one it tells of, it
+    tells nothing new: as soon as some events were added, nobody would miss those that are gone.
+
+    Args:
+        backend: where.
+        saga_id: the saga.
+        key: that of the audit trails.
+        codes: by its number, that of each event of the trail; empty for number 0.
     """
+    events = len(codes) - 1
     for _ in range(_ATTEMPTS):
         row = await backend.saga(saga_id)
         if row is None or row.wrapped_key is None:
             return
         known = WrappedKey.from_bytes(row.wrapped_key)
-        if known.events >= events:
+        if known.events >= events or check(known, key, saga_id, codes[known.events]) != "fits":
             return
-        changed = anchored(known, key, saga_id, events, last).to_bytes()
+        changed = anchored(known, key, saga_id, events, codes[events]).to_bytes()
         if await backend.rewrap(saga_id, changed, expected=row.wrapped_key):
             return
 

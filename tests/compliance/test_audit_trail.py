@@ -145,6 +145,19 @@ async def test_a_trail_that_is_put_back_to_an_earlier_one_is_found_out(
     assert await status(storage) == "tampered"
 
 
+async def test_events_that_are_added_since_do_not_hide_that_others_are_gone() -> None:
+    """Without it, who looked at a secret would only have to wait for what others do."""
+    storage = await store()
+    await storage.record_event("o1", "held", by="ada")
+    older = await storage.backend.get(AUDIT, "o1")
+    assert older is not None
+    await storage.record_event("o1", "revealed", by="eve")
+    await _put_back(storage, older)
+    for _ in range(3):
+        await storage.record_event("o1", "replayed", by="ada")
+        assert await status(storage) == "tampered"
+
+
 async def test_events_from_before_encryption_are_known_to_be_there() -> None:
     """Without it, nobody would miss them."""
     plain = await store(None)
