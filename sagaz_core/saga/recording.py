@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from sagaz_core.config import RECORDING_BY_DEFAULT, ReplayConfig, SnapshotStrategy
+from sagaz_core.config import RECORDING_BY_DEFAULT, ReplayConfig
 from sagaz_core.errors import LeaseLostError, RunRefusedError, SnapshotCaptureError
 from sagaz_core.model import (
     Compensation,
@@ -25,6 +25,7 @@ from sagaz_core.process import host_name
 from sagaz_core.saga.backlog import Backlog, Taken
 from sagaz_core.saga.heartbeat import Heartbeat
 from sagaz_core.saga.origin import Origin, make_writer
+from sagaz_core.saga.strategies import BEFORE_CALLS, ENDS, ENDS_BACKLOG, STATUS, TAKEN
 from sagaz_core.storage.capture import Capture, detach
 from sagaz_core.storage.snapshot_ids import SnapshotIds
 from sagaz_core.storage.times import DAY, now_micros
@@ -37,26 +38,6 @@ _log = logging.getLogger("sagaz")
 LEASE_TERM: Final = 30.0
 """Seconds after which a run that gave no sign of life has lost its family's lease."""
 
-_ENDS: Final[frozenset[Kind]] = frozenset({"completed", "failed"})
-_BEFORE_CALLS: Final[frozenset[Kind]] = frozenset({"before_step", "before_compensation"})
-_TROUBLE: Final[frozenset[Kind]] = frozenset(
-    {"step_failed", "before_compensation", "after_compensation", "compensation_failed"}
-)
-_TAKEN: Final[Mapping[SnapshotStrategy, frozenset[Kind]]] = {
-    "before_each_step": _TROUBLE | _ENDS | {"before_step", "manual"},
-    "after_each_step": _TROUBLE | _ENDS | {"after_step", "manual"},
-    "on_failure": _TROUBLE | _ENDS | {"before_step", "manual"},
-    "on_completion": _ENDS | {"manual"},
-    "manual": frozenset({"manual"}),
-}
-_ENDS_BACKLOG: Final[frozenset[Kind]] = frozenset({"step_failed", "before_compensation", "failed"})
-_STATUS: Final[Mapping[Kind, Status]] = {
-    "before_compensation": "compensating",
-    "after_compensation": "compensating",
-    "compensation_failed": "compensating",
-    "completed": "completed",
-    "failed": "failed",
-}
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -104,7 +85,7 @@ class Recording:
         self._kept_for = None if days is None else round(days * DAY)
         self._told_of_changes = told_of_changes
         self._ids = SnapshotIds()
-        self._kinds = _TAKEN[config.snapshot_strategy]
+        self._kinds = TAKEN[config.snapshot_strategy]
         if every_step_end and "before_step" in self._kinds:
             self._kinds |= {"after_step"}
         self._run: RunInfo | None = run or RunInfo(
@@ -213,7 +194,7 @@ class Recording:
                 recorded.
         """
         if kind not in self._kinds or self.refusal is not None:
-            if kind in _BEFORE_CALLS:
+            if kind in BEFORE_CALLS:
                 await self.check_lease()
             return False
         ended_steps, self._ended_steps = self._ended_steps, []
@@ -224,7 +205,7 @@ class Recording:
             self.saga_name,
             self._ids.next(),
             kind,
-            status or _STATUS.get(kind, "executing"),
+            status or STATUS.get(kind, "executing"),
             step_name,
             self._index(step_name),
             now,
@@ -259,7 +240,7 @@ class Recording:
             kept = await self._keep_or_write(kind, taken)
         finally:
             self._turn.release()
-        if kind in _BEFORE_CALLS:
+        if kind in BEFORE_CALLS:
             # The answer may have waited while the process stood still.
             await self.check_lease()
         return kept
@@ -297,7 +278,7 @@ class Recording:
             self._backlog = None
             return False
         self._backlog.add(taken)
-        if kind not in _ENDS_BACKLOG:
+        if kind not in ENDS_BACKLOG:
             return True
         backlog, self._backlog = self._backlog, None
         return await self._write_backlog(backlog)
@@ -312,7 +293,7 @@ class Recording:
 
     async def _write(self, taken: Taken, behind: Iterable[Taken] = ()) -> bool:
         """Write a checkpoint; where that fails, those ``behind`` it are given up with it."""
-        end = taken.capture.kind in _ENDS
+        end = taken.capture.kind in ENDS
         if end:
             # A beat that comes after the lease was given back would take it for lost.
             self._heartbeat.stop()

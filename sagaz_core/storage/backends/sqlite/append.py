@@ -33,17 +33,13 @@ _NEW_SAGA: Final = (
     "error, error_group, started, updated, ended, head, keyframe, expires, ids, wrapped_key, mac) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_SAGA: Final = (
-    "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
-    "updated = ?, ended = ?, head = ?, keyframe = ?, expires = ?, mac = ?, "
-    "wrapped_key = coalesce(wrapped_key, ?) WHERE pk = ?"
+_STATE: Final = (
+    "status = ?, compensation = ?, step = ?, error = ?, error_group = ?, updated = ?, head = ?, "
+    "keyframe = ?, expires = ?, mac = ?, wrapped_key = coalesce(wrapped_key, ?) WHERE pk = ?"
 )
 # Without the column by which the indexes are chosen: naming it would rewrite one each time.
-_GOING: Final = (
-    "UPDATE saga SET status = ?, compensation = ?, step = ?, error = ?, error_group = ?, "
-    "updated = ?, head = ?, keyframe = ?, expires = ?, mac = ?, "
-    "wrapped_key = coalesce(wrapped_key, ?) WHERE pk = ?"
-)
+_GOING: Final = f"UPDATE saga SET {_STATE}"
+_SAGA: Final = f"UPDATE saga SET ended = ?, {_STATE}"
 _ENTRY: Final = (
     "INSERT INTO entry (saga, seq, keyframe, at, kind, step, snapshot_id, meta, body, mac) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -145,9 +141,9 @@ def _append(
     else:
         pk = known.pk
         if known.ended is None and _ended(row) is None:
-            rows.going.append(_going_values(row, pk))
+            rows.going.append(_state(row, pk))
         else:
-            rows.sagas.append(_saga_values(row, pk))
+            rows.sagas.append((_ended(row), *_state(row, pk)))
     if entry is not None:
         rows.entries.append(_entry_values(pk, entry, derived))
     if append.fence is not None:
@@ -220,7 +216,7 @@ def _insert_saga(db: sqlite3.Connection, row: SagaRow, ids: bytes | None) -> int
     return inserted.lastrowid
 
 
-def _going_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
+def _state(row: SagaRow, pk: int) -> tuple[Any, ...]:
     return (
         row.status,
         row.compensation,
@@ -228,24 +224,6 @@ def _going_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
         row.error,
         row.error_group,
         row.updated,
-        row.head,
-        row.keyframe,
-        row.expires,
-        row.mac,
-        row.wrapped_key,
-        pk,
-    )
-
-
-def _saga_values(row: SagaRow, pk: int) -> tuple[Any, ...]:
-    return (
-        row.status,
-        row.compensation,
-        row.step,
-        row.error,
-        row.error_group,
-        row.updated,
-        _ended(row),
         row.head,
         row.keyframe,
         row.expires,
