@@ -137,7 +137,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "compare",
     ),
     Key("list.sort", "s", "sort by newest, oldest or name", "list", "sort"),
-    Key("list.group", "E", "only the next group of errors", "list", "errors"),
+    Key("list.group", "E", "only the next group of errors", "list", "by error"),
     Key("list.copy", "y", "copy the saga's id", "list"),
     # ------------------------------------------------------------------ filter of the list
     Key("filter.keep", "enter", "keep it, and go to the rows", "filter", "keep", action="submit"),

@@ -30,6 +30,7 @@ _COUNTED: Final = (
     ("in_doubt", "in doubt"),
     ("skipped", "skipped"),
 )
+_SAGAS: Final = len("99,999 sagas")
 
 
 class BatchList(LinePane):
@@ -110,7 +111,7 @@ def batch_line(standing: BatchStanding, now: datetime, width: int) -> Line:
     many = f"{len(entry.items):,} saga{'s' * (len(entry.items) != 1)}"
     who = ": ".join(filter(None, (f"by {entry.initiated_by}", entry.reason)))
     age = f"{short_age((now - entry.started_at).total_seconds())} ago "
-    first = f"{glyph(sign)} {state:<11} {many}"
+    first = f"{glyph(sign)} {state:<11} {many:<{_SAGAS}}"
     rest = "  ".join(filter(None, (ended, visible(who))))
     room = max(width - len(first) - len(age) - 4, 0)
     left = (Span(first, token), Span(f"  {clip(rest, room)}" if room else "", "muted"))

@@ -16,6 +16,7 @@ from sagaz_tui.showing.theme import GlyphName, glyph
 from sagaz_tui.widgets.checkpoints import times
 from sagaz_tui.widgets.lines import Line, Span, Token, crop, line_width
 from sagaz_tui.widgets.safe_text import clip_middle, fit
+from sagaz_tui.widgets.status_signs import STATUS_SIGNS
 
 Side = tuple[Span, ...]
 """How one run fared, in a glyph and a few words."""
@@ -124,14 +125,7 @@ def fared(run: StepRun | None) -> Side:
 
 
 def _ending(saga: SagaSummary) -> Side:
-    signs: dict[str, tuple[GlyphName, Token]] = {
-        "failed": ("step_failed", "fail"),
-        "completed": ("completed", "ok"),
-        "interrupted": ("interrupted", "changed"),
-        "compensating": ("before_compensation", "undo"),
-        "executing": ("running", "live"),
-    }
-    sign, token = signs[saga.status]
+    sign, token = STATUS_SIGNS[saga.status]
     return (Span(f"{glyph(sign)} {saga.status}", token),)
 
 

@@ -14,10 +14,11 @@ from sagaz_core.model import SagaSummary
 from sagaz_tui.debugger.family_tree import DRAWN_DEPTH, from_words, stems, who_words
 from sagaz_tui.keys.table import bindings_for
 from sagaz_tui.showing.text import short_age, visible
-from sagaz_tui.showing.theme import GlyphName, glyph
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.diff_lines import difference_line, difference_of, path_width
-from sagaz_tui.widgets.lines import Line, LinePane, Span, Token, line_width, spread
+from sagaz_tui.widgets.lines import Line, LinePane, Span, line_width, spread
 from sagaz_tui.widgets.safe_text import clip_middle
+from sagaz_tui.widgets.status_signs import STATUS_SIGNS
 
 if TYPE_CHECKING:
     from sagaz_core.history.lineage import Branch, Lineage
@@ -28,13 +29,6 @@ _RUN_CELLS: Final = 54
 _LEAST_ID: Final = 14
 _FROM_CELLS: Final = 4
 """So much is left at least for where it grew from, if only for the sign that it was cut."""
-_STATES: Final[dict[str, tuple[GlyphName, Token]]] = {
-    "failed": ("step_failed", "fail"),
-    "completed": ("completed", "ok"),
-    "interrupted": ("interrupted", "changed"),
-    "compensating": ("before_compensation", "undo"),
-    "executing": ("running", "live"),
-}
 
 
 class LineageList(LinePane):
@@ -184,7 +178,7 @@ def lineage_lines(family: Lineage, width: int, now: datetime) -> Iterator[tuple[
 
 def _run_line(stem: str, branch: Branch, width: int, now: datetime, *, here: bool) -> Line:
     saga = branch.saga
-    sign, token = _STATES[saga.status]
+    sign, token = STATUS_SIGNS[saga.status]
     first = (Span(stem, "future"), Span(f"{glyph(sign)} ", token))
     status = (
         Span(f"  {saga.status}", token),

@@ -9,11 +9,12 @@ from typing import Final, Literal
 
 from rich.cells import cell_len
 
-from sagaz_core.model import SagaSummary, Status
+from sagaz_core.model import SagaSummary
 from sagaz_tui.showing.text import short_age, short_duration, visible
-from sagaz_tui.showing.theme import GlyphName, glyph
+from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.lines import Line, Span, Token
 from sagaz_tui.widgets.safe_text import clip, fit
+from sagaz_tui.widgets.status_signs import STATUS_SIGNS
 
 Column = Literal["id", "saga", "step", "error", "age", "took", "checkpoints", "undo"]
 
@@ -34,13 +35,6 @@ _LEAD: Final = 4
 """Marked, selected, status and a space."""
 _TRAIL: Final = 1
 _WIDE: Final = 110
-_MARKS: Final[dict[Status, tuple[GlyphName, Token]]] = {
-    "executing": ("running", "live"),
-    "compensating": ("before_compensation", "undo"),
-    "completed": ("completed", "ok"),
-    "failed": ("step_failed", "fail"),
-    "interrupted": ("interrupted", "changed"),
-}
 _UNDO: Final[dict[str, tuple[str, Token]]] = {
     "none": ("none", "muted"),
     "completed": ("done", "undo"),
@@ -104,7 +98,7 @@ def saga_line(
     row: SagaSummary, layout: Layout, now: datetime, *, selected: bool, marked: bool = False
 ) -> Line:
     """Give a saga as a line of the list."""
-    sign, token = _MARKS[row.status]
+    sign, token = STATUS_SIGNS[row.status]
     if row.recovered:
         sign, token = "completed", "ok"
     spans = [

@@ -9,10 +9,11 @@ from sagaz_tui.replaying.rehearsal_words import end_words
 from sagaz_tui.showing.text import visible
 from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.lines import Span, Token
+from sagaz_tui.widgets.status_signs import STATUS_SIGNS
 from sagaz_tui.widgets.title_parts import Part, Parts, Turn
 
 if TYPE_CHECKING:
-    from sagaz_core.model import ReplayStatus
+    from sagaz_core.model import ReplayStatus, Status
 
 _ROLLBACK: dict[str, str] = {
     "none": "nothing undone",
@@ -61,23 +62,21 @@ def _ghost_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
 
 
 def _status_words(saga: SagaSummary, failed_step: str | None) -> list[Span]:
+    sign, token = STATUS_SIGNS[saga.status]
     step = visible(failed_step or saga.step_name or "")
     at = f" at {step}" if step else ""
+    words: dict[Status, str] = {
+        "failed": f"failed{at}",
+        "completed": "completed",
+        "interrupted": f"interrupted{at}",
+        "compensating": f"undoing {step}",
+        "executing": f"running {step}",
+    }
+    spans = [Span(f"{glyph(sign)} {words[saga.status]}", token, bold=True)]
     if saga.status == "failed":
-        token: Token = "fail" if saga.compensation == "failed" else "muted"
-        return [
-            Span(f"{glyph('step_failed')} failed{at}", "fail", bold=True),
-            Span(f" · {_ROLLBACK[saga.compensation]}", token),
-        ]
-    if saga.status == "completed":
-        return [Span(f"{glyph('completed')} completed", "ok", bold=True)]
-    if saga.status == "interrupted":
-        sign = glyph("interrupted")
-        return [Span(f"{sign} interrupted{at}", "changed", bold=True)]
-    if saga.status == "compensating":
-        sign = glyph("before_compensation")
-        return [Span(f"{sign} undoing {step}", "undo", bold=True)]
-    return [Span(f"{glyph('running')} running {step}", "live", bold=True)]
+        undone: Token = "fail" if saga.compensation == "failed" else "muted"
+        spans.append(Span(f" · {_ROLLBACK[saga.compensation]}", undone))
+    return spans
 
 
 def link_words(

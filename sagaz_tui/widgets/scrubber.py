@@ -223,10 +223,10 @@ def _cursor_line(state: ScrubberState, track: Track, width: int) -> Line:
             pieces.append((at, Span(glyph("mark"), "changed", True)))
     if track.parallel:
         names.append("parallel")
-    words = "".join(f"{glyph(name)} = {word(name)} " for name in names)
-    if max(column for column, _ in pieces) + 1 + len(words) >= width:
-        words = ""
-    return spread(tuple(_in_columns(pieces)), (Span(words, "muted"),) if words else (), width)
+    words = "  ".join(f"{glyph(name)} = {word(name)}" for name in names)
+    fits = max(column for column, _ in pieces) + 2 + len(words) < width
+    right = (Span(f"{words} ", "muted"),) if words and fits else ()
+    return spread(tuple(_in_columns(pieces)), right, width)
 
 
 def _words_line(state: ScrubberState, width: int) -> Line:

@@ -145,7 +145,7 @@ def test_the_mark_has_its_place_on_scrubber_and_timeline() -> None:
     state = ScrubberState(checkpoints, cursor=2, start=1, mark=4)
     line = line_text(scrubber_line(2, state, track, 80))
     assert line.index("M") == 7 + track.columns[4]
-    assert line.rstrip().endswith("R = replay start M = mark")
+    assert line.rstrip().endswith("R = replay start  M = mark")
     both = TimelineState(checkpoints, cursor=2, start=1, mark=1)
     assert texts([timeline_row(both, 1, 32)])[0].endswith("M R")
     only = TimelineState(checkpoints, cursor=2, start=1, mark=0)
