@@ -80,7 +80,11 @@ class FamilyCopier:
                 done.append(SagaCopy(row.saga_id, "expired"))
                 continue
             outlives = is_over and hold is not None
-            copied = await self._sagas.copy(row, family, outlives=outlives)
+            reason = await self._copy_trail_ahead(row)
+            if reason:
+                copied = SagaCopy(row.saga_id, "conflict", reason=reason)
+            else:
+                copied = await self._sagas.copy(row, family, outlives=outlives)
             done.append(copied)
             if copied.kind == "conflict":
                 conflicts.append((row.saga_id, copied.reason))
@@ -119,6 +123,19 @@ class FamilyCopier:
                 return False
         await set_hold(self._target, hold)
         return True
+
+    async def _copy_trail_ahead(self, row: SagaRow) -> str:
+        """Copy the trail that a saga's row will tell of before that row; returns why not.
+
+        Where the copy is broken off, or what follows is a conflict, none seems to be gone.
+        """
+        if row.wrapped_key is None:
+            return ""
+        there = await self._target.saga(row.saga_id)
+        if there is not None and (there.wrapped_key is not None or is_another_saga(there, row)):
+            return ""
+        conflicts = await self._copy_trails([row.saga_id])
+        return conflicts[0][1] if conflicts else ""
 
     async def _copy_trails(self, saga_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Copy audit trails; returns which were left as they are, and why."""
