@@ -19,7 +19,8 @@ from sagaz_core.storage.backends.redis.keys import (
     pack_place,
     unpack_place,
 )
-from sagaz_core.storage.backends.redis.query import ENDED, enlist, facets, read_rows
+from sagaz_core.storage.backends.redis.lists import ENDED, enlist, facets
+from sagaz_core.storage.backends.redis.query import read_rows
 from sagaz_core.storage.backends.redis.rows import (
     BodyPacker,
     milliseconds,

@@ -11,7 +11,8 @@ from sagaz_core.storage.backends.redis.address import describe
 from sagaz_core.storage.backends.redis.commands import Command
 from sagaz_core.storage.backends.redis.connection import RedisConnection
 from sagaz_core.storage.backends.redis.keys import Keys, unpack_place
-from sagaz_core.storage.backends.redis.query import ENDED, enlist, read_rows
+from sagaz_core.storage.backends.redis.lists import ENDED, enlist
+from sagaz_core.storage.backends.redis.query import read_rows
 from sagaz_core.storage.backends.redis.rows import Tags, unpack_record
 from sagaz_core.storage.backends.rows import Finding, SagaRow, StoreInfo
 from sagaz_core.storage.times import now_micros

@@ -7,7 +7,8 @@ from typing import Final
 from sagaz_core.storage.backends.redis.commands import DELETE, HIDE, Command
 from sagaz_core.storage.backends.redis.connection import RedisConnection
 from sagaz_core.storage.backends.redis.keys import Keys, Place
-from sagaz_core.storage.backends.redis.query import read_rows, strike
+from sagaz_core.storage.backends.redis.lists import strike
+from sagaz_core.storage.backends.redis.query import read_rows
 from sagaz_core.storage.backends.redis.rows import unpack_record
 from sagaz_core.storage.backends.redis.watching import tell_change
 
