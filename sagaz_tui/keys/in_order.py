@@ -12,7 +12,10 @@ from textual.app import App
 from textual.events import Event, Key
 from textual.message import Message
 
-_PATIENCE: Final = 0.25
+_TICK: Final = 0.025
+_PATIENCE: Final = 10
+"""Ticks on time that a key is waited for. One that is late tells of a program that is busy, or of
+a machine that is: the key may be done as soon as these get to it."""
 
 
 class KeyDone(Message):
@@ -29,7 +32,7 @@ class KeysInOrder(App[None]):
     Textual gives each key to the widget that has the focus when it arrives. Keys that come in
     one piece, as from a slow line, would all go to the same one, though the first moves the
     focus. A key whose widget goes away with it, or that takes long, holds the next one back no
-    longer than a quarter of a second.
+    longer than a quarter of a second in which there is nothing else to do.
 
     Args:
         style: the style sheets to begin with.
@@ -76,8 +79,21 @@ class KeysInOrder(App[None]):
         else:
             await super().on_event(key)
         target.post_message(done)
+        self._wait(done.number, _PATIENCE)
+
+    def _wait(self, number: int, ticks: int) -> None:
+        """Take a key for done once so many ticks have gone by on time."""
+        if not ticks:
+            self.post_message(KeyDone(number))
+            return
         loop = asyncio.get_running_loop()
-        self._give_up = loop.call_later(_PATIENCE, self.post_message, KeyDone(done.number))
+        due = loop.time() + _TICK
+
+        def tick() -> None:
+            on_time = loop.time() < due + _TICK
+            self._wait(number, ticks - on_time)
+
+        self._give_up = loop.call_at(due, tick)
 
     async def until_meant(self, key: Key) -> None:
         """Wait until there is what a key is meant for."""

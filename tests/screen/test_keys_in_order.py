@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
-from textual.app import ComposeResult
+import pytest
+from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.message import Message
 from textual.pilot import Pilot
@@ -91,6 +93,32 @@ async def test_text_goes_to_the_line_that_the_key_before_it_opened() -> None:
     async with OrderApp().run_test() as pilot:
         press(pilot, "e", *"order+eight")
         await until(pilot, lambda: typed(pilot) == "order+eight", "the text")
+
+
+class StandingStill(Screen[None]):
+    """A screen whose machine stands still while the first key is on its way to it."""
+
+    async def on_busy_hold(self) -> None:
+        while not pressed(self.app):  # noqa: ASYNC110 - its turn comes before the timer's
+            await asyncio.sleep(0)
+        time.sleep(0.3)  # noqa: ASYNC251 - so that all of it stands still
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+def pressed(app: App[object]) -> int:
+    assert isinstance(app, OrderApp)
+    return app.key_count
+
+
+async def test_no_key_is_given_up_while_the_machine_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(OrderApp, "get_default_screen", lambda app: StandingStill())
+    async with OrderApp().run_test() as pilot:
+        pilot.app.screen.post_message(Busy.Hold())
+        press(pilot, "e", *"eight")
+        await until(pilot, lambda: typed(pilot) == "eight", "the text")
 
 
 async def test_a_key_whose_widget_goes_with_it_holds_up_no_other() -> None:
