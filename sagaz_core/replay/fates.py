@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from sagaz_core.model import (
@@ -21,6 +22,8 @@ Undone = Literal["redo", "keep", "refuse"]
 """What happens with restored steps that were undone since."""
 InDoubt = Literal["retry", "skip"]
 """What happens with restored steps of which nobody knows whether they were undone."""
+_Plan = Callable[..., PlannedStep]
+"""Takes a step's fate, and what else there is to say of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +70,15 @@ def decide_fates(
     problems: list[PlanProblem] = []
     for name in dict.fromkeys([*(step.name for step in steps), *completed, *gone]):
         effect = origin(run, saga_id, name)
+        plan = _described(name, infos.get(name), effects.records.get(effect), drift.get(name))
         if name in completed:
-            step, problem = _restored(name, effect, effects, compensated, in_doubt)
+            step, problem = _restored(plan, name, effect, effects, compensated, in_doubt)
             problems += [problem] if problem is not None else []
         elif drift.get(name) == "removed":
-            step = PlannedStep(name=name, fate="gone")
+            step = plan(fate="gone")
         else:
-            step = _to_run(name, uncertain.get(name, ()), name in snapshot.running_steps)
-        step = _with_standing(step, standing.get(name, ()))
-        planned[name] = _described(
-            step, infos.get(name), effects.records.get(effect), drift.get(name)
-        )
+            step = _to_run(plan, uncertain.get(name, ()), name in snapshot.running_steps)
+        planned[name] = _with_standing(step, standing.get(name, ()))
     redo = tuple(name for name in completed if planned[name].fate == "runs_again")
     restored = tuple(name for name in completed if planned[name].fate != "runs_again")
     return Fates(
@@ -128,6 +129,7 @@ def check_redo(fates: Fates) -> list[PlanProblem]:
 
 
 def _restored(
+    plan: _Plan,
     name: str,
     effect: tuple[str, str],
     effects: FamilyEffects,
@@ -136,15 +138,15 @@ def _restored(
 ) -> tuple[PlannedStep, PlanProblem | None]:
     undone_by = effects.undone.get(effect)
     if undone_by is not None:
-        return _undone(name, undone_by, compensated)
+        return _undone(plan, name, undone_by, compensated)
     uncertain_by = effects.undo_uncertain.get(effect)
     if uncertain_by is None:
-        return PlannedStep(name=name, fate="restored"), None
+        return plan(fate="restored"), None
     note = f"its compensation in {uncertain_by} did not succeed: nobody knows whether it stands"
     if in_doubt == "retry":
-        return PlannedStep(name=name, fate="runs_again", note=note), None
+        return plan(fate="runs_again", note=note), None
     if in_doubt == "skip":
-        return PlannedStep(name=name, fate="restored_in_name", note=note), None
+        return plan(fate="restored_in_name", note=note), None
     problem = PlanProblem(
         code="in_doubt",
         message=f"step {name!r} is in doubt: its compensation in {uncertain_by} did not succeed; "
@@ -152,33 +154,30 @@ def _restored(
         "or 'retry' if it does not",
         step=name,
     )
-    return PlannedStep(name=name, fate="in_doubt", note=note), problem
+    return plan(fate="in_doubt", note=note), problem
 
 
 def _undone(
-    name: str, undone_by: str, compensated: Undone
+    plan: _Plan, name: str, undone_by: str, compensated: Undone
 ) -> tuple[PlannedStep, PlanProblem | None]:
     if compensated == "redo":
-        return PlannedStep(name=name, fate="runs_again", undone_by=undone_by), None
+        return plan(fate="runs_again", undone_by=undone_by), None
     if compensated == "keep":
-        return PlannedStep(name=name, fate="restored_in_name", undone_by=undone_by), None
+        return plan(fate="restored_in_name", undone_by=undone_by), None
     problem = PlanProblem(
         code="undone_refused",
         message=f"step {name!r} was undone since, by {undone_by}; choose compensated='redo' to "
         "run it again or 'keep' to take it as done",
         step=name,
     )
-    return PlannedStep(name=name, fate="restored", undone_by=undone_by), problem
+    return plan(fate="restored", undone_by=undone_by), problem
 
 
-def _to_run(name: str, uncertain: Sequence[str], was_running: bool) -> PlannedStep:
-    step = PlannedStep(
-        name=name, fate="runs_again" if was_running else "runs", was_running=was_running
-    )
+def _to_run(plan: _Plan, uncertain: Sequence[str], was_running: bool) -> PlannedStep:
     if not uncertain:
-        return step
+        return plan(fate="runs_again" if was_running else "runs", was_running=was_running)
     note = f"it was cut short in {', '.join(uncertain)} and may have happened: it runs again"
-    return replace(step, fate="in_doubt", note=note)
+    return plan(fate="in_doubt", note=note, was_running=was_running)
 
 
 def _with_standing(step: PlannedStep, sagas: Sequence[str]) -> PlannedStep:
@@ -190,10 +189,10 @@ def _with_standing(step: PlannedStep, sagas: Sequence[str]) -> PlannedStep:
 
 
 def _described(
-    step: PlannedStep, info: StepInfo | None, record: StepRecord | None, drift: Drift | None
-) -> PlannedStep:
-    """Add what the step is, and how it went in the original."""
-    told: dict[str, Any] = {"drift": drift}
+    name: str, info: StepInfo | None, record: StepRecord | None, drift: Drift | None
+) -> _Plan:
+    """Return what makes the step's plan: it knows what the step is and how it went before."""
+    told: dict[str, Any] = {"name": name, "drift": drift}
     if info is not None:
         told |= {
             "fingerprint": info.fingerprint,
@@ -202,7 +201,7 @@ def _described(
         }
     if record is not None and record.attempts:
         told |= {"duration": record.duration, "attempts": len(record.attempts)}
-    return replace(step, **told)
+    return partial(PlannedStep, **told)
 
 
 def _sagas_by_step(effects: Iterable[Effect]) -> dict[str, list[str]]:

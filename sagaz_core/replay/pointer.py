@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jsonpointer import JsonPointer, JsonPointerException, escape
@@ -29,12 +30,18 @@ def join_pointer(tokens: Iterable[str]) -> str:
 def split_pointer(pointer: str) -> list[str]:
     """Return the keys and indexes of a JSON Pointer; raises OverrideError if it is none."""
     try:
-        return list(JsonPointer(pointer).parts)
+        return list(_tokens(pointer))
     except JsonPointerException:
         raise OverrideError(
             f"{pointer!r} is no JSON Pointer; write it as /cart/0/qty, with ~1 for / and ~0 for ~ "
             "inside a key"
         ) from None
+
+
+@lru_cache(maxsize=64)
+def _tokens(pointer: str) -> tuple[str, ...]:
+    # A plan takes its few pointers apart again and again, and so does the next one of a batch.
+    return tuple(JsonPointer(pointer).parts)
 
 
 def value_at(state: Any, pointer: str) -> Any:
