@@ -83,3 +83,17 @@ async def test_a_list_of_latest_snapshots_has_every_saga_in_order(storage: Snaps
         "s258",
         "s257",
     ]
+
+
+async def test_one_that_another_engine_says_was_interrupted_is_not_missed(
+    any_storage: SnapshotStorage,
+) -> None:
+    """Without it, it would be neither copied nor verified, and forgotten only in name."""
+    for saga_id, status in (("a", "interrupted"), ("b", "executing"), ("c", "failed")):
+        await any_storage.save_snapshot(snapshot(saga_id, status=status))  # type: ignore[arg-type]
+    found = [row.saga_id async for row in every_saga(any_storage.backend, SagaQuery())]
+    assert sorted(found) == ["a", "b", "c"]
+    page = await any_storage.list_sagas(status="interrupted")
+    assert [saga.saga_id for saga in page.sagas] == ["a"]
+    await any_storage.forget(["a"], by="ada")
+    assert await any_storage.get_saga("a") is None

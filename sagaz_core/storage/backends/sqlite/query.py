@@ -189,7 +189,8 @@ def _going(wanted: Sequence[str], now: int) -> tuple[list[str], list[Any]]:
         parts.append(f"(s.status IN ({', '.join('?' * len(alive))}) AND NOT {_LAPSED})")
         parameters += [*alive, now]
     if "interrupted" in wanted:
-        parts.append(_LAPSED)
+        # Another engine may have said so itself.
+        parts.append(f"{_LAPSED} OR s.status = 'interrupted'")
         parameters.append(now)
     return [f"({' OR '.join(parts)})"], parameters
 
