@@ -154,21 +154,35 @@ async def read_backward(
     opener = await openers(row)
     position = last
     while position >= max(first, 1):
-        found = await backend.entries(
-            row.saga_id, first, position, hidden=True, reverse=True, limit=1, bodies=False
-        )
-        if not found or found[0].seq < position:
-            await _refuse_gap(backend, row.saga_id, position)
+        try:
+            run = await _run_up_to(backend, row, opener, first, position)
+        except TamperedError:
+            # Its secrets may have been encrypted anew between two looks.
+            row = await backend.saga(row.saga_id) or row
+            opener = await openers(row)
+            run = await _run_up_to(backend, row, opener, first, position)
+        if not run:
             return
-        start = found[0].keyframe
-        chain = Chain()
-        entries = await backend.entries(row.saga_id, start, found[0].seq, hidden=True)
-        await _check(backend, opener, row, entries)
-        run = [(entry, apply_entry(chain, row.saga_id, entry)) for entry in entries]
         for entry, state in reversed(run):
             if entry.seq >= first and not entry.hidden:
                 yield _snapshot(row, entry, state, opener)
-        position = start - 1
+        position = run[-1][0].keyframe - 1
+
+
+async def _run_up_to(
+    backend: Backend, row: SagaRow, opener: StateOpener | None, first: int, last: int
+) -> list[tuple[EntryRow, State]]:
+    """Return a checkpoint and those that it needs, checked; none: its saga is gone."""
+    found = await backend.entries(
+        row.saga_id, first, last, hidden=True, reverse=True, limit=1, bodies=False
+    )
+    if not found or found[0].seq < last:
+        await _refuse_gap(backend, row.saga_id, last)
+        return []
+    chain = Chain()
+    entries = await backend.entries(row.saga_id, found[0].keyframe, last, hidden=True)
+    await _check(backend, opener, row, entries)
+    return [(entry, apply_entry(chain, row.saga_id, entry)) for entry in entries]
 
 
 async def _chain_before(

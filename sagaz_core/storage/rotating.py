@@ -175,7 +175,7 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     row = await backend.saga(saga_id)
     if row is None or row.wrapped_key is None:
         return "current"
-    if row.alive or row.status in ("executing", "compensating"):
+    if row.alive or row.status not in ("completed", "failed"):
         # Its writer has the old key in hand. The key that wraps it changes all the same.
         await _rewrap(backend, protection, saga_id)
         return "running"

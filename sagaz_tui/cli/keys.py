@@ -81,7 +81,7 @@ def rotate_keys(
     """Bring all sagas under the current key, the first of the ring; programs may go on writing.
 
     Put the new key first and keep the old one behind it until this has ended. Broken off, it
-    goes on where it was when it is called again. With --reencrypt, sagas that are running are
+    goes on where it was when it is called again. With --reencrypt, sagas that have not ended are
     left for the next time.
 
     For example: SAGAZ_KEYS="2027=NEW,2026=OLD" sagaz keys rotate

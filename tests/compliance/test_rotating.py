@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from sagaz_core.errors import DecryptionError
 from sagaz_core.model import SagaSnapshot
 from sagaz_core.storage import decoding
 from sagaz_core.storage.backends import RedisSnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.backends.rows import EntryRow
 from sagaz_core.storage.storage import SnapshotStorage
 
 OLD, NEW = {"old": b"o" * 32}, {"new": b"n" * 32}
@@ -91,9 +93,13 @@ async def test_a_writer_goes_on_while_its_key_is_rotated(store: Store) -> None:
     assert len(await store.contexts(NEW, "going")) == 2
 
 
-async def test_a_running_saga_is_not_encrypted_anew_and_said_to_be_left(store: Store) -> None:
+@pytest.mark.parametrize("status", ["executing", "interrupted"])
+async def test_one_that_has_not_ended_is_not_encrypted_anew_and_said_to_be_left(
+    store: Store, status: str
+) -> None:
+    """Without it, whoever goes on writing to it would do so under a key that is gone."""
     async with store.open(OLD) as writing:
-        await writing.save_snapshot(order("going", 0))
+        await writing.save_snapshot(order("going", 0, status))
         async with store.open({**NEW, **OLD}) as rotating:
             report = await rotating.rotate_keys(reencrypt=True)
             assert (report.rotated, report.running) == (3, 1)
@@ -163,3 +169,16 @@ async def test_who_reads_a_saga_while_it_is_encrypted_anew_reads_on(
             if len(read) in (2, 4):
                 assert (await rotating.rotate_keys(reencrypt=True)).rotated == 3
         assert read == before
+
+        entries, times = looking.backend.entries, 0
+
+        async def and_meanwhile(saga_id: str, lo: int, hi: int, **how: Any) -> list[EntryRow]:
+            nonlocal times
+            times += 1
+            if times == 1:
+                assert (await rotating.rotate_keys(reencrypt=True)).rotated == 3
+            return await entries(saga_id, lo, hi, **how)
+
+        monkeypatch.setattr(looking.backend, "entries", and_meanwhile)
+        newest_first = [each.context for each in await looking.list_snapshots("s0")]
+        assert newest_first == before[::-1]
