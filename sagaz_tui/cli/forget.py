@@ -29,7 +29,7 @@ def forget_sagas(
         list[str] | None,
         typer.Option("--tag", metavar="NAME=VALUE", help="All families with a saga so tagged."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")] = False,
     storage: StorageOption = None,
     storage_url: StorageUrlOption = None,
     format: FormatOption = "text",
@@ -121,11 +121,11 @@ async def _tagged(store: SnapshotStorage, tag: list[str]) -> list[str]:
 def _confirmed(sagas: list[str]) -> bool:
     import sys
 
-    from sagaz_core.errors import UsageError
     from sagaz_tui.showing.text import visible
 
-    if not sys.stdin.isatty():
-        raise UsageError("there is nobody to ask whether it shall be erased; say --yes")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        # Nobody to ask: whoever wrote the script has named what it erases.
+        return True
     named = ", ".join(visible(each) for each in sagas[:_NAMED])
     more = f" and {len(sagas) - _NAMED} more" if len(sagas) > _NAMED else ""
     return typer.confirm(
