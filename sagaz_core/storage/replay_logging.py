@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sagaz_core.errors import StorageUnavailableError
 from sagaz_core.model import ReplayLogEntry, SagaSummary
-from sagaz_core.storage.audit_trail import NewEvent, anchor_trail, append_event, with_event
+from sagaz_core.storage.audit_trail import (
+    AUDIT,
+    NewEvent,
+    anchor_trail,
+    append_event,
+    with_event,
+)
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.holding import HOLD, Hold, hold_in
@@ -45,7 +51,8 @@ class ReplayLogWriter:
     ) -> None:
         """Store a line in place of the one of the same replay, and tell the original's trail.
 
-        All of that is asked for at once: as a rule a store makes one trip of it.
+        The trail is told first: a line of which it does not tell would seem forged, also where
+        this was broken off in between.
 
         Args:
             entry: the line.
@@ -64,21 +71,22 @@ class ReplayLogWriter:
             expires=expires,
             body=pack_replay_log(entry),
         )
-        known = self._begun.pop(entry.replay_id, None)
         event = _event_of(entry, record.body)
         original_id = entry.original_saga_id
-        trail = with_event(known.trail if known else None, original_id, key, event)
-        (is_stored, is_told), found = await self._backend.exchange(
-            [record, trail], [] if known else [(HOLD, root)]
+        known = self._begun.pop(entry.replay_id, None)
+        before = known.trail if known else await self._backend.get(AUDIT, original_id)
+        trail = with_event(before, original_id, key, event)
+        (is_told, is_stored), found = await self._backend.exchange(
+            [trail, record], [] if known else [(HOLD, root)]
         )
         # Whoever has held a replay that had begun has changed its line.
         hold = known.hold if known else hold_in(found[0])
-        if not is_stored:
-            record = await self._put(record)
         if is_told:
             await anchor_trail(self._backend, trail, key)
         else:
             trail = await append_event(self._backend, original_id, key, event)
+        if not is_stored:
+            record = await self._put(record)
         if hold is not None and record.expires is not None:
             await self._put(replace(record, expires=None))
         if is_first:

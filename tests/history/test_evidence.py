@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from sagaz_core import ComplianceConfig, Saga, SagaReplay, SagaSnapshot
-from sagaz_core.errors import SagaNotFoundError, UsageError
+from sagaz_core.errors import SagaNotFoundError, StorageUnavailableError, UsageError
 from sagaz_core.history.evidence import Evidence, verify
 from sagaz_core.history.heads import Head, head_line, list_heads, missing_sagas, read_heads
 from sagaz_core.model import utc_now
@@ -88,6 +89,32 @@ async def test_a_replay_is_on_the_originals_trail_from_its_beginning_to_its_end(
         "o1": "unverified",
         "o1~r1": "unverified",
     }
+
+
+@pytest.mark.parametrize("done", range(6))
+async def test_a_replay_that_is_broken_off_after_any_write_seems_no_forgery(
+    encrypted: SnapshotStorage, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    backend, left = encrypted.backend, done
+
+    def until_killed(write: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[bool]]:
+        async def counted(*args: Any, **how: Any) -> bool:
+            nonlocal left
+            if left == 0:
+                raise StorageUnavailableError("killed")
+            left -= 1
+            return await write(*args, **how)
+
+        return counted
+
+    for name in ("put", "rewrap"):
+        monkeypatch.setattr(backend, name, until_killed(getattr(backend, name)))
+    with suppress(StorageUnavailableError):
+        await SagaReplay("o1", encrypted).from_checkpoint(
+            "charge", context_override={"card": "valid"}, again=True
+        )
+    assert left == 0
+    assert {each.status for each in (await evidence(encrypted)).values()} == {"verified"}
 
 
 async def test_what_is_as_it_was_written_is_verified(encrypted: SnapshotStorage) -> None:
