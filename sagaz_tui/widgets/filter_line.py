@@ -66,7 +66,8 @@ class FilterLine(Horizontal):
     @property
     def typing(self) -> bool:
         """Whether the keys go into the line."""
-        return self.screen.focused is self.field
+        # An answer may still come while the screen is taken down.
+        return self.is_attached and self.screen.focused is self.field
 
     @property
     def meant(self) -> SagaFilter:

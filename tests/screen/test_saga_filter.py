@@ -12,12 +12,17 @@ from sagaz_core.storage.backends import InMemorySnapshotStorage
 from sagaz_core.storage.capture import capture
 from sagaz_tui.saga_list.feed import Question, SagaFeed
 from sagaz_tui.saga_list.filter import SagaFilter, parse_filter
+from sagaz_tui.widgets.filter_line import FilterLine
 
 NOW = datetime(2026, 7, 3, 3, 12, tzinfo=UTC)
 
 
 def test_nothing_filters_nothing() -> None:
     assert parse_filter("  ") == SagaFilter()
+
+
+def test_nobody_types_into_a_line_that_is_no_longer_there() -> None:
+    assert not FilterLine().typing
 
 
 def test_words_are_read_together() -> None:
