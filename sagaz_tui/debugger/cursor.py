@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 _JUMPS_KEPT: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """Where the debugger stands. Checkpoints are known by number, never by position.
 
     ``unseen_after`` is the last checkpoint there was when the cursor last stood at the end.
@@ -31,13 +29,13 @@ class Cursor:
         if sequence == self.sequence:
             return self.to(sequence, last)
         jumps = (*self.jumps, self.sequence)[-_JUMPS_KEPT:]
-        return replace(self.to(sequence, last), jumps=jumps)
+        return self.to(sequence, last)._replace(jumps=jumps)
 
     def back(self, last: int) -> Cursor:
         """Return the cursor where it was before the last jump."""
         if not self.jumps:
             return self
-        return replace(self.to(self.jumps[-1], last), jumps=self.jumps[:-1])
+        return self.to(self.jumps[-1], last)._replace(jumps=self.jumps[:-1])
 
     def grown(self, last: int) -> Cursor:
         """Return the cursor after the saga has gone on: moved only if it follows."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sagaz_core.errors import SagaNotFoundError, StorageError
 from sagaz_tui.debugger.session import SagaSession
@@ -21,8 +20,7 @@ _RETRY_FIRST: Final = 1
 _RETRY_AT_MOST: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(NamedTuple):
     """A store out of reach: seconds since it last answered and until the next try, and why."""
 
     since: int

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(NamedTuple):
     """Colours by what they mean. ``fail`` is failure's and nothing else's.
 
     As ``#rrggbb``; of :data:`ANSI` the terminal's own by their names, perhaps ``dim``. Where

@@ -5,7 +5,7 @@ from __future__ import annotations
 import locale
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from rich.segment import Segment
@@ -22,7 +22,7 @@ cannot be mixed."""
 
 
 def _theme(name: str, palette: Palette) -> Theme:
-    colours = {token: _css(colour) for token, colour in asdict(palette).items()}
+    colours = {token: _css(colour) for token, colour in palette._asdict().items()}
     raised = "ansi_bright_black" if palette is ANSI else palette.cursor
     return Theme(
         name=PREFIX + name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from sagaz_core.model import CheckpointSummary
@@ -22,14 +21,13 @@ def in_branch_lanes(track: Track, rows: Sequence[CheckpointSummary | None], lane
     slots = _slots([rows[stop.first] for stop in forward])
     if max(slots, default=0) >= lanes:
         return track
-    stops = [replace(stop, lane=RUN_LANES[slot]) for stop, slot in zip(forward, slots, strict=True)]
+    stops = [stop._replace(lane=RUN_LANES[slot]) for stop, slot in zip(forward, slots, strict=True)]
     links = [
         link
         for lane in RUN_LANES[:lanes]
         for link in _links([stop for stop in stops if stop.lane == lane], rows, track.line)
     ]
-    return replace(
-        track,
+    return track._replace(
         stops=(*stops, *(stop for stop in track.stops if stop.lane == "undo")),
         links=(*links, *(link for link in track.links if link.lane == "undo")),
         parallel=False,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
 
 from jsonpointer import escape
 
@@ -24,8 +24,7 @@ _FOUND_AT_MOST: Final = 1_000
 _TEXT_SEARCHED: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(NamedTuple):
     """At which checkpoint a step's compensation ended, and whether it failed."""
 
     sequence: int
@@ -118,8 +117,7 @@ class Folding:
         return Folding(self.default, exceptions, shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row: a value, or the offer to show ``more`` of a container's children."""
 
     path: Path
@@ -159,7 +157,7 @@ def rows_of(state: ContextState, folding: Folding, pins: Sequence[str] = ()) -> 
     rows: list[Row] = []
     for row in _rows(top, (), folding, marks, None, state.results):
         pinned_here = row.depth == 0 and row.path[0] in pins
-        rows.append(replace(row, pinned=True) if pinned_here else row)
+        rows.append(row._replace(pinned=True) if pinned_here else row)
         if len(rows) >= MAX_ROWS:
             break
     return rows

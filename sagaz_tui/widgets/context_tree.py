@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, time
 from functools import partial
 from typing import Any, Final
@@ -131,7 +131,7 @@ class ContextTree(LinePane):
         row, width = self._rows[index], self.text_width
         if self._revealed is not None and row.path == self._revealed[0]:
             line = _written_line(
-                replace(row, value=self._revealed[1]), (), self._value_column, width, True
+                row._replace(value=self._revealed[1]), (), self._value_column, width, True
             )
             return line, self.has_focus
         selected = index == self._row

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
@@ -32,8 +32,7 @@ _ID_LEFT: Final = {Turn.ID: 36, Turn.MORE_OF_ID: 24, Turn.MOST_OF_ID: 12}
 """Cells that are left of an id, whose middle is left out; a UUID takes 36."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Spans that give way at their ``turn`` all at once; an id is only shortened."""
 
     spans: Line
@@ -63,7 +62,7 @@ def _without(parts: Parts, turn: Turn, too_wide: int) -> Parts:
     if least is None:
         return tuple(part for part in parts if part.turn is not turn)
     return tuple(
-        replace(part, spans=tuple(_shortened(span, too_wide, least) for span in part.spans))
+        part._replace(spans=tuple(_shortened(span, too_wide, least) for span in part.spans))
         if part.turn is Turn.ID
         else part
         for part in parts

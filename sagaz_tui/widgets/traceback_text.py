@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final
+from typing import Final, NamedTuple
 
 _FRAME: Final = re.compile(
     r'^\s*(?:[+|]\s*)*File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<function>.*))?$'
@@ -21,8 +20,7 @@ _LIBRARY: Final = re.compile(
 _PARTS_SHOWN: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One call: where, and the source line if it was known."""
 
     file: str
@@ -41,8 +39,7 @@ class Frame:
         return f"{'/'.join(PurePath(self.file).parts[-_PARTS_SHOWN:])}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(NamedTuple):
     """One exception of a chain: its last line, and its frames, innermost first."""
 
     headline: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal, overload
+from typing import Final, Literal, NamedTuple, overload
 
 from rich.cells import cell_len
 
@@ -28,8 +27,7 @@ _LABEL_LIMITS: Final = (60, *range(32, 6, -3))
 _PLAIN_LINKS: Final = (3, 2, 1, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """A cell with one checkpoint, or with several where there are more than cells.
 
     ``first`` and ``last`` are indexes into the checkpoints, ``kind`` the worst among them.
@@ -44,8 +42,7 @@ class Stop:
     parallel: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """What is drawn from one stop to the next, and the index of the checkpoint it leads to.
 
     ``parallel``: several steps ran meanwhile.
@@ -86,8 +83,7 @@ class Spread(Sequence[int]):
         return first, beyond - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """All lanes, laid out. ``columns`` gives each checkpoint's column, by its place.
 
     ``parallel``: some of it is drawn as steps that ran at the same time. ``line`` is what its
