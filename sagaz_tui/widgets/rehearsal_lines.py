@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from rich.cells import cell_len
+
 from sagaz_core.model import Difference, Rehearsal, RehearsedStep, ReplayResult
 from sagaz_tui.replaying.rehearsal_words import did_words, end_words, known_words
 from sagaz_tui.showing.text import visible
@@ -12,11 +14,12 @@ from sagaz_tui.showing.theme import glyph
 from sagaz_tui.widgets.diff_lines import difference_line, path_width
 from sagaz_tui.widgets.lines import Line, Span, Token, crop
 from sagaz_tui.widgets.plan_lines import heading, wrapped
-from sagaz_tui.widgets.safe_text import clip
+from sagaz_tui.widgets.safe_text import clip, fit
 
 _ENDED_BADLY: Final = frozenset({"failed", "timed_out", "cancelled"})
 _CHANGES_SHOWN: Final = 200
 _LANE_NAME: Final = 24
+_LONGEST_NAME: Final = 32
 
 
 def rehearsal_lines(result: ReplayResult, rehearsal: Rehearsal, width: int) -> list[Line]:
@@ -36,8 +39,9 @@ def rehearsal_lines(result: ReplayResult, rehearsal: Rehearsal, width: int) -> l
         (),
         heading("Steps"),
     ]
+    names = max((cell_len(visible(step.name)) for step in rehearsal.steps), default=0)
     for step in rehearsal.steps:
-        lines += _step_lines(step, width)
+        lines += _step_lines(step, min(names, _LONGEST_NAME), width)
     lines += [(), heading("In the end, against the checkpoint")]
     return [*lines, *(_change_lines(rehearsal.changes, width) or [(Span("   nothing differs"),)])]
 
@@ -53,11 +57,11 @@ def _lane(steps: Sequence[RehearsedStep]) -> Iterator[Span]:
         yield Span(glyph("step_failed" if bad else "ghost"), "fail" if bad else "ghost")
 
 
-def _step_lines(step: RehearsedStep, width: int) -> Iterator[Line]:
+def _step_lines(step: RehearsedStep, names: int, width: int) -> Iterator[Line]:
     known = known_words(step)
     yield crop(
         (
-            Span(f"   {visible(step.name)}  ", "text", bold=True),
+            Span(f"   {fit(step.name, names)}  ", "text", bold=True),
             Span(did_words(step), _token(step)),
             Span(f"  {visible(known)}" if known else "", "muted"),
         ),

@@ -64,13 +64,17 @@ def _no_error(checkpoint: CheckpointSummary, failure: CheckpointSummary | None) 
 def _headline(error: StepError, tries: Line, width: int) -> list[Line]:
     """Type and message, with the tries at their right if there is room, else below."""
     headline = error.headline[: _HEAD_LINES * 500]
-    name, colon, message = visible(headline).partition(": ")
-    whole: Line = (Span(f" {name}", "fail", bold=True), Span(colon + message, "fail"))
+    whole = _type_first(visible(headline))
     if line_width(whole) + line_width(tries) < width:
         return [spread(whole, tries, width)]
-    text = wrap(headline, max(width - 2, 1), _HEAD_LINES)
-    lines: list[Line] = [(Span(f" {part}", "fail", bold=not n),) for n, part in enumerate(text)]
+    first, *rest = wrap(headline, max(width - 2, 1), _HEAD_LINES)
+    lines: list[Line] = [_type_first(first), *((Span(f" {part}", "fail"),) for part in rest)]
     return [*lines, (Span(" "), *tries)] if tries else lines
+
+
+def _type_first(headline: str) -> Line:
+    name, colon, message = headline.partition(": ")
+    return (Span(f" {name}", "fail", bold=True), Span(colon + message, "fail"))
 
 
 def _tries(checkpoint: CheckpointSummary) -> Line:

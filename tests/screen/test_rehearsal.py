@@ -48,7 +48,7 @@ async def test_a_rehearsal_shows_what_would_happen_and_does_nothing(
             "it would succeed",
             "├┄┄reserve┄┄◌┄┄charge┄┄◌┄┄ship┄┄◌",
             "reserve  completed  what it did in order_7",
-            "charge  completed  BORROWED from order_8",
+            "charge   completed  BORROWED from order_8",
             '+ /charge  {"charge": "ch-8"}',
             "In the end, against the checkpoint",
             '~ /token   "old" → "new"',
