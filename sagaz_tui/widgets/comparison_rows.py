@@ -74,7 +74,7 @@ def _as_ghost(side: Side) -> Side:
 def _walked(span: Span) -> Span:
     done = span.text[:1] in (glyph("after_step"), glyph("completed"))
     text = glyph("ghost") + span.text[1:] if done else span.text
-    return replace(span, text=text, token="ghost")
+    return span._replace(text=text, token="ghost")
 
 
 def _rows_of(found: Comparison) -> list[ComparedRow]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, overload
+from typing import Final, Literal, NamedTuple, overload
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -29,8 +28,7 @@ _QUIET_IN_REVERSE: Final = _QUIET | {"live"}
 """The row's own sign would else be a patch of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A piece of a line; ``text`` is safe to show. ``token`` is a colour of the palette."""
 
     text: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -71,4 +70,4 @@ def _without(parts: Parts, turn: Turn, too_wide: int) -> Parts:
 
 def _shortened(span: Span, too_wide: int, least: int) -> Span:
     width = cell_len(span.text)
-    return replace(span, text=clip_middle(span.text, min(max(width - too_wide, least), width)))
+    return span._replace(text=clip_middle(span.text, min(max(width - too_wide, least), width)))
