@@ -57,7 +57,8 @@ class SagasScreen(LiveSagas):
         self._show_keys()
 
     def _show_keys(self) -> None:
-        if self._filter_line.typing:
+        # Asked of the screen: the line may be taken down already.
+        if self.focused is self._filter_line.field:
             return
         row, marked = self.table.selected, len(self._marks)
         refused = row is None or bool(no_start(row))
