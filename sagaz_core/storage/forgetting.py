@@ -54,15 +54,21 @@ async def forget(
         patience: seconds for which a server that writes its files anew is waited for.
 
     Raises:
-        NotAllowedError: a family is held, or a run of it is alive; nothing was erased.
+        NotAllowedError: a family is held, or a run of it is alive; nothing was erased, unless
+            that came about meanwhile: then those before it were.
     """
-    families = {root: await _members(backend, root) for root in roots}
-    for root, members in families.items():
-        await _check(backend, root, members)
+    for root in roots:
+        await _check(backend, root, await _members(backend, root))
     sagas = checkpoints = 0
-    for root, members in families.items():
+    for root in roots:
+        members = await _members(backend, root)
         if not members:
             continue
+        try:
+            await _check(backend, root, members)
+        except NotAllowedError:
+            await _scrub(backend, patience)
+            raise
         # First of all: a family of which less is left is still known to have been erased.
         await put_up_tombstone(backend, root, by=by, sagas=len(members), key=key)
         ids = [row.saga_id for row in members]

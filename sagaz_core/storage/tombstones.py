@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import ormsgpack
 
-from sagaz_core.errors import CorruptEntryError
+from sagaz_core.errors import CorruptEntryError, StorageUnavailableError
 from sagaz_core.storage.backends.base import Backend
 from sagaz_core.storage.backends.rows import RecordRow
 from sagaz_core.storage.replay_ids import LONGEST_ROOT, stem
@@ -81,6 +81,9 @@ async def put_up_tombstone(
         by: who erases it.
         sagas: how many there were in it.
         key: that of the store's audit trails; None: it has none, or it is not at hand.
+
+    Raises:
+        StorageUnavailableError: others put one up all the time.
     """
     for _ in range(_ATTEMPTS):
         earlier = await backend.get(TOMBSTONE, root)
@@ -96,6 +99,9 @@ async def put_up_tombstone(
         )
         if await backend.put(record, expected_version=version):
             return
+    raise StorageUnavailableError(
+        f"the tombstone of {root!r} is being written by somebody else; try again"
+    )
 
 
 def verify_tombstone(stone: Tombstone, key: DataKey | None) -> Verification:

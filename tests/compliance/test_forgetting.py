@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sagaz_core import ComplianceConfig
-from sagaz_core.errors import NotAllowedError, SagaForgottenError, SagaNotFoundError
+from sagaz_core.errors import (
+    NotAllowedError,
+    SagaForgottenError,
+    SagaNotFoundError,
+    StorageUnavailableError,
+)
 from sagaz_core.model import BatchLogEntry, PlannedOverride, ReplayLogEntry, SagaSnapshot
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.storage.backends.rows import RecordRow
+from sagaz_core.storage.capture import capture
 from sagaz_core.storage.storage import SnapshotStorage
 
 WORDS = ("forgettable", "customer-4711@example.org", "never-said")
@@ -29,8 +36,6 @@ async def fill(storage: SnapshotStorage, root: str, word: str) -> None:
     writer = storage.writer(
         saga_id=f"{root}~r1", saga_name="Order", root_id=root, parent_id=root, parent_sequence=1
     )
-    from sagaz_core.storage.capture import capture
-
     await writer.append(
         capture(SagaSnapshot(saga_id=f"{root}~r1", saga_name="Order", context={"note": word}))
     )
@@ -146,3 +151,46 @@ async def test_what_is_held_or_running_is_not_forgotten(storage: SnapshotStorage
         await storage.forget(["gone"], by="ada")
     await lease.release()
     assert (await storage.forget(["gone"], by="ada")).done
+
+
+@pytest.mark.parametrize("meanwhile", ["held", "replayed"])
+async def test_what_becomes_of_a_family_while_others_are_forgotten_counts(
+    storage: SnapshotStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    delete = storage.backend.delete
+
+    async def and_meanwhile(saga_ids: Sequence[str], *, scrub: bool = False) -> int:
+        monkeypatch.setattr(storage.backend, "delete", delete)
+        if meanwhile == "held":
+            await storage.hold("kept", by="legal", reason="a lawsuit")
+        else:
+            replay = SagaSnapshot(saga_id="kept~r2", saga_name="Order", status="completed")
+            writer = storage.writer(
+                saga_id="kept~r2", saga_name="Order", root_id="kept", parent_id="kept"
+            )
+            await writer.append(capture(replay))
+        return await delete(saga_ids, scrub=scrub)
+
+    monkeypatch.setattr(storage.backend, "delete", and_meanwhile)
+    if meanwhile == "held":
+        with pytest.raises(NotAllowedError, match="'kept' is held since"):
+            await storage.forget(["gone", "kept"], by="ada")
+        assert len(await storage.list_family("kept")) == 2
+    else:
+        assert (await storage.forget(["gone", "kept"], by="ada")).sagas == 5
+        assert await storage.list_family("kept") == []
+    assert await storage.get_saga("gone") is None
+    assert left(tmp_path) == []
+
+
+async def test_nothing_is_erased_of_which_no_tombstone_says_so(
+    storage: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(record: RecordRow, *, expected_version: int) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.backend, "put", refused)
+        with pytest.raises(StorageUnavailableError, match="tombstone of 'gone'"):
+            await storage.forget(["gone"], by="ada")
+    assert len(await storage.list_family("gone")) == 2

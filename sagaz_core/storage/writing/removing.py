@@ -129,7 +129,7 @@ class Removing(RecordWriting):
         Raises:
             SagaNotFoundError: there is no such saga, and none was erased; nothing was.
             NotAllowedError: the settings forbid it, a family is held, or a run of it is alive;
-                nothing was erased.
+                nothing was erased, unless that came about meanwhile: then those before it were.
         """
         from sagaz_core.storage.forgetting import forget
 
