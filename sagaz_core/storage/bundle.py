@@ -1,7 +1,8 @@
 """A family in one file: its history, its replays and their log, to be sent to somebody.
 
 It is a store of its own, an SQLite file that only its owner can read, without any key. Each
-secret in it is a mask, unless somebody asked for them as they are.
+secret in it is a mask, unless somebody asked for them as they are. What errors and the replay log
+told of a value before it was called a secret stays in them.
 """
 
 from __future__ import annotations
