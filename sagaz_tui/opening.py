@@ -83,7 +83,7 @@ def _checked_store(settings: Settings, saga_id: str | None) -> SnapshotStorage:
     """Return the store, closed, once it has been seen to open and to hold the saga."""
     import asyncio
 
-    from sagaz_tui.cli.stores import open_existing
+    from sagaz_tui.stores import open_existing
 
     store = open_existing(settings, read_only=True)
 
@@ -101,7 +101,7 @@ def _only_root(settings: Settings) -> str | None:
     """Return the root of the one family in a store; None: there are others, or none."""
     import asyncio
 
-    from sagaz_tui.cli.stores import open_existing
+    from sagaz_tui.stores import open_existing
 
     async def find() -> str | None:
         async with open_existing(settings, read_only=True) as store:

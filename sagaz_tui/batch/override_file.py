@@ -13,7 +13,7 @@ from sagaz_core.replay.overrides import Override, read_override
 from sagaz_core.replay.pointer import split_pointer, to_pointer
 from sagaz_core.replay.value_reading import read_json
 from sagaz_core.storage.listing import check_saga_id
-from sagaz_tui.cli.overrides import members_as_written
+from sagaz_tui.edits.written import members_as_written
 
 SagaOverrides = dict[str, tuple[Override, ...]]
 

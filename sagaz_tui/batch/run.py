@@ -56,8 +56,8 @@ async def _preview(
     # Imported here: a screen that only looks needs neither the engine nor the person's code.
     from sagaz_core.replay.batch import BatchReplay, BatchSelection
     from sagaz_core.replay.batch.planning import preview_of
-    from sagaz_tui.cli.code import load_all_code
-    from sagaz_tui.cli.stores import open_existing
+    from sagaz_tui.saga_code.loading import load_all_code
+    from sagaz_tui.stores import open_existing
 
     async with open_existing(settings, read_only=True) as storage:
         batch = BatchReplay(

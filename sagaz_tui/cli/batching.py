@@ -22,14 +22,14 @@ from sagaz_tui.cli.batch_events import OnEvent, telling
 from sagaz_tui.cli.batch_preview import print_preview
 from sagaz_tui.cli.batch_report import next_steps, print_report, report_data, went_well
 from sagaz_tui.cli.batch_signals import until_stopped
-from sagaz_tui.cli.code import load_all_code
 from sagaz_tui.cli.exits import DONE, FAILED
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
 from sagaz_tui.cli.progress import tell
-from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.cli.wish import Wish
+from sagaz_tui.saga_code.loading import load_all_code
 from sagaz_tui.settings import Settings, load_settings
+from sagaz_tui.stores import check_existing, open_existing
 
 Answer = TypeVar("Answer")
 

@@ -89,9 +89,9 @@ def import_bundle(
     from sagaz_core.storage.copying import copy_sagas
     from sagaz_core.storage.url import open_storage
     from sagaz_tui.cli.exits import say
-    from sagaz_tui.cli.stores import open_existing
     from sagaz_tui.settings import load_settings
     from sagaz_tui.store_address import file_url
+    from sagaz_tui.stores import open_existing
 
     if not os.path.isfile(file):
         raise StorageUnavailableError(f"{str(file)!r} is no file; name one that export has written")

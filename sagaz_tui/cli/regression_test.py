@@ -11,7 +11,7 @@ from sagaz_core.errors import SnapshotNotFoundError, UsageError
 from sagaz_core.model import FORWARD_KINDS, SagaSnapshot, SagaSummary
 from sagaz_core.saga.registry import known_sagas
 from sagaz_core.storage.reader import StoreReader
-from sagaz_tui.cli.code import load_code
+from sagaz_tui.saga_code.loading import load_code
 from sagaz_tui.settings import load_settings
 from sagaz_tui.showing.python_source import IMPORTS, python_source
 

@@ -13,7 +13,6 @@ from sagaz_core.model import ReplayResult
 from sagaz_core.replay.overrides import Override
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.cli.code import load_code
 from sagaz_tui.cli.exits import DONE, FAILED
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
@@ -21,9 +20,10 @@ from sagaz_tui.cli.plans import masked_result, print_outcome, print_plan, result
 from sagaz_tui.cli.progress import ReplayProgress, tell
 from sagaz_tui.cli.rehearsals import print_rehearsal, rehearsal_data
 from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
-from sagaz_tui.cli.stores import check_existing, open_existing
 from sagaz_tui.cli.wish import Wish
+from sagaz_tui.saga_code.loading import load_code
 from sagaz_tui.settings import Settings, load_settings
+from sagaz_tui.stores import check_existing, open_existing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from sagaz_core.model import ReplayResult
 from sagaz_core.replay.replay import SagaReplay
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_tui.cli.code import load_code
 from sagaz_tui.cli.exits import DONE, FAILED, say
 from sagaz_tui.cli.options import Format
 from sagaz_tui.cli.output import emit_json
@@ -19,8 +18,9 @@ from sagaz_tui.cli.plans import masked_result, print_outcome, result_data
 from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.progress import Progress, tell
 from sagaz_tui.cli.stopping import cancelled_by_signal, stopped_by_signal
-from sagaz_tui.cli.stores import check_existing, open_existing
+from sagaz_tui.saga_code.loading import load_code
 from sagaz_tui.settings import Settings, load_settings
+from sagaz_tui.stores import check_existing, open_existing
 
 InDoubt = Literal["retry", "skip"]
 

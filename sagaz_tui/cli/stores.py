@@ -1,4 +1,4 @@
-"""Opening the store that a command works on; none of them ever creates one."""
+"""Opens the store that a command works on, asks it or changes it, and closes it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,10 @@ from typing import TypeVar
 
 from sagaz_core.storage.reader import StoreReader
 from sagaz_core.storage.storage import SnapshotStorage
-from sagaz_core.storage.url import open_storage
-from sagaz_tui.secrecy import compliance_of
-from sagaz_tui.settings import Settings, load_settings
+from sagaz_tui.settings import load_settings
+from sagaz_tui.stores import check_existing, open_existing
 
 Answer = TypeVar("Answer")
-
-
-def open_existing(settings: Settings, *, read_only: bool) -> SnapshotStorage:
-    """Return the store that the settings name, not opened yet."""
-    read_only = read_only or settings.read_only
-    return open_storage(
-        settings.storage_url,
-        read_only=read_only,
-        compliance=compliance_of(settings, writes=not read_only),
-    )
 
 
 def look(
@@ -87,10 +76,3 @@ def change(
             return await deed(store)
 
     return asyncio.run(do())
-
-
-async def check_existing(settings: Settings) -> None:
-    """Opening for writing would make a store that is not there; opening to look does not."""
-    # Without keys: a file of keys may be a pipe, which can be read only once.
-    async with open_storage(settings.storage_url, read_only=True):
-        pass

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sagaz_core.replay.overrides import Override
-from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.cli.production import check_reason
 from sagaz_tui.cli.secret_overrides import ask_secrets, warn_of_secrets
+from sagaz_tui.edits.written import collect_overrides
 from sagaz_tui.settings import Settings
 
 

@@ -23,7 +23,7 @@ async def reveal_secret(
     """
     from sagaz_core.process import process_owner
     from sagaz_core.replay.pointer import join_pointer, value_at
-    from sagaz_tui.cli.stores import open_existing
+    from sagaz_tui.stores import open_existing
 
     place = tuple(map(str, path))
     async with open_existing(settings, read_only=False) as store:

@@ -71,7 +71,7 @@ async def find_model(settings: Settings, saga_name: str, code: str) -> ContextMo
 
     def find() -> ContextModel | None:
         from sagaz_core.replay.factory import resolve_class
-        from sagaz_tui.cli.code import load_code
+        from sagaz_tui.saga_code.loading import load_code
 
         try:
             factory = load_code(settings, saga_name, None)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sagaz_core.errors import SagazError
 from sagaz_core.replay.overrides import Override, parse_override
-from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.edits.secrets import KnownSecrets
 from sagaz_tui.edits.staged import StagedEdit
+from sagaz_tui.edits.written import collect_overrides
 from sagaz_tui.showing.text import visible
 
 

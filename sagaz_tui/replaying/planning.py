@@ -44,8 +44,8 @@ async def rehearse(settings: Settings, request: ReplayRequest, digest: str | Non
 async def _ask(settings: Settings, request: ReplayRequest, **how: Any) -> ReplayResult:
     # Imported here: a screen that only looks needs neither the engine nor the person's code.
     from sagaz_core.replay.replay import SagaReplay
-    from sagaz_tui.cli.code import load_code
-    from sagaz_tui.cli.stores import open_existing
+    from sagaz_tui.saga_code.loading import load_code
+    from sagaz_tui.stores import open_existing
 
     async with open_existing(settings, read_only=True) as storage:
         saga = await storage.get_existing_saga(request.saga_id)

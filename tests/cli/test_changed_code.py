@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sagaz_core.errors import UsageError
-from sagaz_tui.cli.code import load_code
+from sagaz_tui.saga_code.loading import load_code
 from sagaz_tui.settings import Settings
 
 SHOP = "from changing_prices import PRICE\ndef make(context):\n    return PRICE\n"

@@ -10,8 +10,8 @@ from sagaz_core import ComplianceConfig
 from sagaz_core.compliance.keys import KeyRing
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.cli.stores import open_existing
 from sagaz_tui.settings import load_settings
+from sagaz_tui.stores import open_existing
 from tests.cli.test_keys import OLD, ring
 from tests.screen.looking import painted, press, until, until_painted
 from tests.security.leaky_shop import FIELDS, SECRETS, LeakyOrder, start

@@ -14,7 +14,6 @@ import pytest
 from textual.pilot import Pilot
 
 from sagaz_core.model import Masked
-from sagaz_tui.cli.overrides import collect_overrides
 from sagaz_tui.edits.base import EditBase
 from sagaz_tui.edits.editor import (
     Draft,
@@ -25,6 +24,7 @@ from sagaz_tui.edits.editor import (
     override_from,
 )
 from sagaz_tui.edits.staged import read_staged
+from sagaz_tui.edits.written import collect_overrides
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine
 from tests.screen.looking import press, until

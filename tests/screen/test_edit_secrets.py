@@ -16,9 +16,9 @@ from sagaz_core.model import Masked
 from sagaz_core.saga.context import StepContext
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.cli.stores import open_existing
 from sagaz_tui.edits.base import EditBase
 from sagaz_tui.settings import load_settings
+from sagaz_tui.stores import open_existing
 from sagaz_tui.widgets.edit_input import EditInput
 from sagaz_tui.widgets.edit_line import EditLine
 from tests.cli.test_keys import OLD, ring

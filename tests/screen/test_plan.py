@@ -16,9 +16,9 @@ from textual.strip import Strip
 
 from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.cli.code import load_code
 from sagaz_tui.replaying import planning
 from sagaz_tui.replaying import process as replay_process
+from sagaz_tui.saga_code.loading import load_code
 from sagaz_tui.screens.help import HelpScreen
 from sagaz_tui.screens.plan import PlanPane, PlanScreen
 from sagaz_tui.screens.sagas import SagasScreen

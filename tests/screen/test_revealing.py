@@ -13,11 +13,11 @@ from sagaz_core.model import Masked, SagaSnapshot
 from sagaz_core.replay.overrides import Override
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.cli.stores import open_existing
 from sagaz_tui.debugger import revealing
 from sagaz_tui.edits.staged import read_edit
 from sagaz_tui.replaying.as_command import override_options
 from sagaz_tui.settings import Settings, load_settings
+from sagaz_tui.stores import open_existing
 from tests.cli.test_keys import OLD, ring
 from tests.screen.looking import painted, press, until, until_painted
 

@@ -64,7 +64,7 @@ def test_a_factory_that_makes_no_saga_is_refused_before_it_is_called(
 PLANTED: Final = ("json", "sagaz_core", "sagaz_tui", "typer", "csv", "sqlite3", "redis", "zoneinfo")
 SHADOWED: Final = """
 import sys
-from sagaz_tui.cli.code import load_code
+from sagaz_tui.saga_code.loading import load_code
 from sagaz_tui.settings import load_settings
 load_code(load_settings(), "Order", None)
 import json, csv, sqlite3, tempfile, bz2, wave

@@ -22,8 +22,8 @@ from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.testing.redis_server import RedisServer
 from sagaz_tui.__main__ import run
 from sagaz_tui.app import SagazApp
-from sagaz_tui.cli.stores import open_existing
 from sagaz_tui.settings import load_settings
+from sagaz_tui.stores import open_existing
 from tests.cli.test_keys import OLD, ring
 from tests.screen.looking import painted, press, until_painted
 from tests.security.leaky_shop import FIELDS, SECRETS, LeakyOrder, start

@@ -22,11 +22,11 @@ from sagaz_core import SagaReplay
 from sagaz_core.model import BatchLogEntry
 from sagaz_core.storage.backends import SQLiteSnapshotStorage
 from sagaz_tui.app import SagazApp
-from sagaz_tui.cli.stores import open_existing
 from sagaz_tui.replaying.output import new_output, new_request_id
 from sagaz_tui.replaying.stopping import Stoppable
 from sagaz_tui.screens.stop import StopScreen
 from sagaz_tui.settings import load_settings
+from sagaz_tui.stores import open_existing
 from tests.screen.looking import painted, press, until, until_painted
 from tests.security.hostile import EVIL, PRINTED, PRINTING_NOTHING, hostile_file
 from tests.security.hostile_shop import fail_hostile

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from sagaz_core.errors import SagaFactoryError, UsageError
 from sagaz_core.replay.factory import SagaFactory, load_factory
-from sagaz_tui.cli.changed_code import fresh_code
+from sagaz_tui.saga_code.changed import fresh_code
 from sagaz_tui.settings import Settings
 
 
