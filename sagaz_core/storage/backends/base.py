@@ -138,8 +138,9 @@ class Backend(ABC):
     async def clean(self, now: int, *, dry_run: bool = False) -> int:
         """Remove what no saga needs any more; returns how many things went, or would go.
 
-        Documents that expire not after ``now``, families without a saga that no run is alive
-        in, and whatever else a crash may have left behind.
+        Documents that expire not after ``now``, unless a run is alive in the family of their
+        saga; families without a saga that no run is alive in, and whatever else a crash may have
+        left behind.
         """
 
     # -- reading

@@ -152,7 +152,12 @@ class MemoryBackend(Backend):
         return len(saga.entries)
 
     async def clean(self, now: int, *, dry_run: bool = False) -> int:
-        records = self._records.expired(now)
+        alive = {id for id, saga in self._sagas.items() if self._families.of(saga.row).alive}
+        records = [
+            each
+            for each in self._records.expired(now)
+            if each.saga is None or alive.isdisjoint((each.saga, each.id))
+        ]
         # A batch has a lease of its own, and no saga.
         roots = {saga.row.root for saga in self._sagas.values()} | self._records.ids("batch")
         families = self._families.without(roots)
