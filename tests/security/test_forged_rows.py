@@ -7,11 +7,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import redis
 
-from sagaz_core.model import SagaSnapshot, StepError
-from sagaz_core.storage.backends import SQLiteSnapshotStorage
+from sagaz_core.errors import CorruptEntryError
+from sagaz_core.model import SagaSnapshot, StepError, utc_now
+from sagaz_core.storage.backends import RedisSnapshotStorage, SQLiteSnapshotStorage
 from tests.cli.command import Command
 from tests.cli.conftest import command  # noqa: F401
 
@@ -122,3 +125,25 @@ def test_an_entry_that_is_gone_is_told_and_nothing_looks_for_it_for_ever(
         assert done.code != 4 or named, done
         told += done.code == 4
     assert told
+
+
+async def test_what_is_no_text_and_no_number_in_a_server_is_told(redis_url: str) -> None:
+    """Without it, one byte that somebody set in a server ends every command with a traceback."""
+    prefix = f"{uuid4()}:"
+    snapshot = SagaSnapshot(saga_id="o1", saga_name="Order", context={"amount": 1})
+    async with RedisSnapshotStorage(redis_url, prefix) as storage:
+        await storage.save_snapshot(snapshot)
+    with redis.Redis.from_url(redis_url) as client:
+        for key, forged in ((f"{prefix}root:o1", b"\xe9"), (f"{prefix}schema", b"q")):
+            before = client.get(key)
+            assert before is not None
+            client.set(key, forged)
+            with pytest.raises(CorruptEntryError, match=r"is no text|is none"):
+                async with RedisSnapshotStorage(redis_url, prefix, read_only=True) as storage:
+                    await storage.get_checkpoint("o1", 1)
+            client.set(key, before)
+        (stream,) = client.keys(f"{prefix}*entries*")
+        client.xtrim(stream, maxlen=0)
+    async with RedisSnapshotStorage(redis_url, prefix, read_only=True) as storage:
+        with pytest.raises(CorruptEntryError, match="checkpoint 1 is gone"):
+            await storage.get_snapshot_at_time("o1", utc_now())

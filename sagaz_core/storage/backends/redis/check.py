@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from sagaz_core.storage.backends.redis.address import describe
 from sagaz_core.storage.backends.redis.commands import Command
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import Keys, unpack_place
+from sagaz_core.storage.backends.redis.keys import Keys, text_of, unpack_place
 from sagaz_core.storage.backends.redis.lists import ENDED, enlist
 from sagaz_core.storage.backends.redis.query import read_rows
 from sagaz_core.storage.backends.redis.rows import Tags, unpack_record
@@ -117,17 +117,19 @@ async def _stale(connection: RedisConnection, keys: Keys, now: int) -> AsyncIter
         kind = unquote(name.decode().removeprefix(f"{keys.prefix}records:"))
         (ids,) = await connection.run(("ZRANGEBYSCORE", name, "-inf", top))
         for id in ids:
-            key = keys.record(kind, id.decode())
+            key = keys.record(kind, text_of(id))
             ((version, packed),) = await connection.run(("HMGET", key, "version", "record"))
             record = None if packed is None else unpack_record(version, packed)
             if record is None or (record.expires is not None and record.expires <= now):
                 of_saga = keys.records_of((record and record.saga) or "")
-                pair = f"{kind}\0{id.decode()}"
+                pair = f"{kind}\0{text_of(id)}"
                 yield [("DEL", key), ("ZREM", name, id), ("ZREM", of_saga, pair)]
     for name in await connection.scan(f"{_literal(keys.prefix)}records-of:*"):
         (pairs,) = await connection.run(("ZRANGEBYSCORE", name, "-inf", top))
         for pair in pairs:
-            (there,) = await connection.run(("EXISTS", keys.record(*pair.decode().split("\0"))))
+            (there,) = await connection.run(
+                ("EXISTS", keys.record(*text_of(pair).partition("\0")[::2]))
+            )
             if not there:
                 yield [("ZREM", name, pair)]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
+from sagaz_core.errors import CorruptEntryError
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import SagaKeys
+from sagaz_core.storage.backends.redis.keys import SagaKeys, number_of
 from sagaz_core.storage.backends.redis.rows import (
     seq_and_at,
     touch_bound,
@@ -81,7 +82,7 @@ async def _read_chunk(
     stored = zip(numbers, rest[0] if rest else (), strict=True)
     return (
         entries,
-        {int(number) for number in hidden},
+        {number_of(number) for number in hidden},
         {number: body for number, body in stored if body is not None},
     )
 
@@ -92,19 +93,22 @@ async def read_latest(connection: RedisConnection, keys: SagaKeys, at: int) -> i
     A saga's times never go back, so it is searched for.
     """
     head, hidden = await connection.run(("HGET", keys.row, "head"), ("SMEMBERS", keys.hidden))
-    lo, hi = 0, int(head or 0)
+    lo, hi = 0, number_of(head or b"0")
     while lo < hi:
         step = max(1, (hi - lo) // (_PROBES + 1))
         probes = [*range(lo + step, hi, step)[:_PROBES], hi]
         replies = await connection.run(
             *(("XRANGE", keys.entries, probe, probe, "COUNT", 1) for probe in probes)
         )
+        if not all(replies):
+            missing = probes[replies.index([])]
+            raise CorruptEntryError(f"checkpoint {missing} is gone from the store")
         times = {
             probe: seq_and_at(reply[0][0])[1] for probe, reply in zip(probes, replies, strict=True)
         }
         lo = max((probe for probe in probes if times[probe] <= at), default=lo)
         hi = min((probe - 1 for probe in probes if times[probe] > at), default=hi)
-    gone = {int(number) for number in hidden}
+    gone = {number_of(number) for number in hidden}
     while lo in gone:
         lo -= 1
     return lo or None
@@ -115,7 +119,7 @@ async def read_number(connection: RedisConnection, keys: SagaKeys, snapshot_id: 
     number, hidden = await connection.run(
         ("HGET", keys.ids, snapshot_id), ("SMEMBERS", keys.hidden)
     )
-    return None if number is None or number in hidden else int(number)
+    return None if number is None or number in hidden else number_of(number)
 
 
 async def read_touches(

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sagaz_core.storage.backends.redis.commands import ACQUIRE, BEAT, RELEASE
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import Keys
+from sagaz_core.storage.backends.redis.keys import Keys, number_of, text_of
 from sagaz_core.storage.backends.redis.rows import milliseconds
 from sagaz_core.storage.backends.redis.watching import tell_change
 from sagaz_core.storage.backends.rows import FamilyRow
@@ -74,19 +74,19 @@ async def release(
 
 def _row(root: str, found: Sequence[bytes | None], left: int) -> FamilyRow:
     """Return a family's row from its hash and the milliseconds that its lease has left."""
-    fence, owner, holder, held, acquired, recovered_by = (
-        None if value is None else value.decode() for value in found
+    _, owner, holder, held, _, recovered_by = (
+        None if value is None else text_of(value) for value in found
     )
     now = now_micros()
     # With no whole millisecond left the server still holds it, until that has passed.
     held_for = (left + 1) * 1000 if left >= 0 else 0
     return FamilyRow(
         root=root,
-        fence=int(fence or 0),
+        fence=number_of(found[0] or b"0"),
         owner=owner or "",
         holder=holder or "",
         alive_until=None if held is None else now + held_for,
-        acquired=int(acquired or 0),
+        acquired=number_of(found[4] or b"0"),
         recovered_by=recovered_by,
         now=now,
     )

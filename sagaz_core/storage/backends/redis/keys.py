@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from sagaz_core.errors import CorruptEntryError
+
 SCHEMA: Final = 1
 """The version of the keys and of what is in them."""
 
@@ -23,6 +25,22 @@ class Place(NamedTuple):
     root: str
 
 
+def text_of(stored: bytes) -> str:
+    """Return a text that is stored; raises CorruptEntryError if it is none."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptEntryError(f"a name in the store is no text: {stored!r:.80}") from error
+
+
+def number_of(stored: bytes) -> int:
+    """Return a number that is stored; raises CorruptEntryError if it is none."""
+    try:
+        return int(stored)
+    except ValueError as error:
+        raise CorruptEntryError(f"a number in the store is none: {stored!r:.80}") from error
+
+
 def pack_place(place: Place) -> bytes:
     """Return a place as lists and pointers hold it. Bytes are in the order of the ids."""
     saga_id = place.saga_id.encode()
@@ -32,7 +50,7 @@ def pack_place(place: Place) -> bytes:
 def unpack_place(member: bytes) -> Place:
     """Return what :func:`pack_place` was given."""
     saga_id, _, root = member.partition(_BETWEEN)
-    return Place(saga_id.decode(), (root or saga_id).decode())
+    return Place(text_of(saga_id), text_of(root or saga_id))
 
 
 class FamilyKeys(NamedTuple):

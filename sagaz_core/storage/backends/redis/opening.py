@@ -9,7 +9,7 @@ from sagaz_core.errors import SchemaTooNewError, StorageUnavailableError
 from sagaz_core.storage.backends.redis.address import describe, name_of
 from sagaz_core.storage.backends.redis.check import server_findings
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import SCHEMA, Keys
+from sagaz_core.storage.backends.redis.keys import SCHEMA, Keys, number_of
 
 _log = logging.getLogger("sagaz")
 
@@ -52,9 +52,10 @@ class RedisOpening:
                 f"{self._keys.prefix!r}; record a saga into it first, or name another with "
                 "--storage-url"
             )
-        if int(found) > SCHEMA:
+        schema = number_of(found)
+        if schema > SCHEMA:
             raise SchemaTooNewError(
-                f"{describe(self._url)} was written by a newer sagaz (schema {int(found)}, this "
+                f"{describe(self._url)} was written by a newer sagaz (schema {schema}, this "
                 f"one knows {SCHEMA}); upgrade sagaz to open it"
             )
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import Keys, Place, unpack_place
+from sagaz_core.storage.backends.redis.keys import Keys, Place, text_of, unpack_place
 
 _KNOWN: Final = 10_000
 
@@ -25,7 +25,7 @@ class Places:
             (found,) = await connection.run(("GET", self._keys.root_of(saga_id)))
             if found is None:
                 return None
-            root = found.decode()
+            root = text_of(found)
             self.remember(saga_id, root)
         return Place(saga_id, root)
 

@@ -11,7 +11,7 @@ from sagaz_core.model import Status
 from sagaz_core.storage.backends.matching import matches, status_of
 from sagaz_core.storage.backends.redis.commands import Command
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import Keys, Place, pack_place, unpack_place
+from sagaz_core.storage.backends.redis.keys import Keys, Place, pack_place, text_of, unpack_place
 from sagaz_core.storage.backends.redis.lists import ENDED
 from sagaz_core.storage.backends.redis.rows import Tags, unpack_row, unpack_tags
 from sagaz_core.storage.backends.rows import SagaPage, SagaQuery, SagaRow
@@ -42,8 +42,8 @@ async def read_rows(
             continue
         row = unpack_row(packed)._replace(
             alive=left >= 0,
-            holder=None if holder is None else holder.decode(),
-            recovered_by=None if recovered_by is None else recovered_by.decode(),
+            holder=None if holder is None else text_of(holder),
+            recovered_by=None if recovered_by is None else text_of(recovered_by),
             wrapped_key=key,
         )
         rows.append((row, unpack_tags(tags)))
@@ -69,7 +69,7 @@ async def _read_ended(
             continue
         row = unpack_row(packed)
         if recovered and replies[number + 1] is not None:
-            row = row._replace(recovered_by=replies[number + 1].decode())
+            row = row._replace(recovered_by=text_of(replies[number + 1]))
         rows.append((row, unpack_tags(tags)))
     return rows
 
@@ -196,7 +196,7 @@ class _Search:
 
     async def _of_family(self, root: str) -> AsyncIterator[SagaRow]:
         (found,) = await self.connection.run(("SMEMBERS", self.keys.family(root).members))
-        places = [pack_place(Place(member.decode(), root)) for member in found]
+        places = [pack_place(Place(text_of(member), root)) for member in found]
         for row in await self._in_order(places):
             yield row
 

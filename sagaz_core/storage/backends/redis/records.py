@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sagaz_core.storage.backends.redis.commands import PUT, Command
 from sagaz_core.storage.backends.redis.connection import RedisConnection
-from sagaz_core.storage.backends.redis.keys import Keys
+from sagaz_core.storage.backends.redis.keys import Keys, text_of
 from sagaz_core.storage.backends.redis.rows import milliseconds, pack_record, unpack_record
 from sagaz_core.storage.backends.redis.watching import tell_change
 from sagaz_core.storage.backends.rows import RecordRow
@@ -90,11 +90,11 @@ async def scan_records(
 async def _ids(connection: RedisConnection, keys: Keys, kind: str, saga: str | None) -> list[str]:
     name = keys.records(kind) if saga is None else keys.records_of(saga)
     (members,) = await connection.run(("ZREVRANGE", name, 0, -1))
-    names = [member.decode() for member in members]
+    names = [text_of(member) for member in members]
     if saga is None:
         return names
-    pairs = [name.split("\0") for name in names]
-    return [id for of_kind, id in pairs if of_kind == kind]
+    pairs = [name.partition("\0") for name in names]
+    return [id for of_kind, _, id in pairs if of_kind == kind]
 
 
 async def _read(
@@ -120,7 +120,7 @@ async def _page(
         read += len(members)
         (scores,) = await connection.run(("ZMSCORE", name, *members))
         listed = {
-            member.decode(): int(float(score))
+            text_of(member): int(float(score))
             for member, score in zip(members, scores, strict=True)
             if score is not None
         }

@@ -10,6 +10,7 @@ import ormsgpack
 import zstandard
 
 from sagaz_core.errors import CorruptEntryError
+from sagaz_core.storage.backends.redis.keys import number_of, text_of
 from sagaz_core.storage.backends.row_check import checked_entry, checked_saga
 from sagaz_core.storage.backends.rows import EntryRow, RecordRow, SagaRow, TouchRow
 from sagaz_core.storage.difference import compress_frame, decompress_frame
@@ -133,8 +134,11 @@ def touch_bound(key: str, seq: int) -> str:
 
 def unpack_touch(key: str, member: bytes) -> TouchRow:
     """Return what :func:`pack_touch` was given."""
-    rest = member.decode()[8 + len(key) :]
-    return TouchRow(key, int(rest[:16], 16), rest[17:] if rest[16:] else None)
+    rest = text_of(member)[8 + len(key) :]
+    try:
+        return TouchRow(key, int(rest[:16], 16), rest[17:] if rest[16:] else None)
+    except ValueError as error:
+        raise CorruptEntryError(f"what changed {key!r} cannot be decoded: {error}") from error
 
 
 def pack_record(record: RecordRow) -> bytes:
@@ -146,9 +150,12 @@ def pack_record(record: RecordRow) -> bytes:
 
 def unpack_record(version: bytes, packed: bytes) -> RecordRow:
     """Return what :func:`pack_record` was given, in a version."""
-    kind, id, saga, at, expires, body = ormsgpack.unpackb(packed)
+    try:
+        kind, id, saga, at, expires, body = ormsgpack.unpackb(packed)
+    except (ValueError, TypeError) as error:
+        raise CorruptEntryError(f"a document cannot be decoded: {error}") from error
     return RecordRow(
-        kind=kind, id=id, version=int(version), saga=saga, at=at, expires=expires, body=body
+        kind=kind, id=id, version=number_of(version), saga=saga, at=at, expires=expires, body=body
     )
 
 
