@@ -182,7 +182,10 @@ async def _hold_otherwise(
     if hold is None:
         return ["it was held, and nobody released it, but it is held no longer"]
     if (hold.by, hold.reason) != (told[-1].by, told[-1].details.get("reason")):
-        return ["the hold on it names somebody else, or another reason, than its audit trail"]
+        return [
+            "the hold on it names somebody else, or another reason, than its audit trail: it was "
+            "altered, or holding it anew was broken off; then hold it again"
+        ]
     return []
 
 

@@ -205,7 +205,7 @@ def alter_row(**changes: Any) -> Callable[[SnapshotStorage], Awaitable[None]]:
         (alter_line, "the log of the replay 'o1~r1' is not as it was written"),
         (hide_one, "checkpoint 1 is hidden, and the audit trail does not tell who did that"),
         (end_hold, "it was held, and nobody released it"),
-        (reword_hold, "the hold on it names somebody else"),
+        (reword_hold, "altered, or holding it anew was broken off; then hold it again"),
         (bring_back, "checkpoint 1 was deleted, as the audit trail tells, and is there"),
         (blame_another, "the keys that checkpoint"),
         (hide_a_change, "the keys that checkpoint"),
