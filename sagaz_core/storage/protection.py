@@ -127,13 +127,18 @@ class Protection:
 
         With ``writes`` the store's keys are made if there are none and it encrypts.
         """
+        with suppress(DecryptionError):
+            return await self.needed_audit_key(writes=writes)
+        return None
+
+    async def needed_audit_key(self, *, writes: bool = True) -> DataKey | None:
+        """Return it likewise; raises DecryptionError if there is one that is not at hand."""
         if self._audit_key is None and self.manager.keys is not None:
-            with suppress(DecryptionError):
-                await self.ready(writes=writes and self.manager.encrypts)
-                secrets, _ = await read_store_secrets(self._backend)
-                if secrets is not None and secrets.audit_key and self._provider is not None:
-                    key = await asking.unwrap(self._provider, secrets.audit_key)
-                    self._audit_key = DataKey(key, b"audit")
+            await self.ready(writes=writes and self.manager.encrypts)
+            secrets, _ = await read_store_secrets(self._backend)
+            if secrets is not None and secrets.audit_key and self._provider is not None:
+                key = await asking.unwrap(self._provider, secrets.audit_key)
+                self._audit_key = DataKey(key, b"audit")
         return self._audit_key
 
     # -- keys of sagas

@@ -13,6 +13,7 @@ from sagaz_core import ComplianceConfig
 from sagaz_core.errors import DecryptionError
 from sagaz_core.model import Masked, SagaSnapshot, utc_now
 from sagaz_core.storage.backends import InMemorySnapshotStorage, SQLiteSnapshotStorage
+from sagaz_core.storage.storage import SnapshotStorage
 from sagaz_core.storage.store_secrets import read_store_secrets
 
 SSN = "078-05-1120"
@@ -96,6 +97,31 @@ async def test_a_provider_that_fails_leaves_secrets_masked_and_says_so(
         service.answer = None
         assert (await storage.get_checkpoint("s", 1)).context["ssn"] == SSN
         await storage.save_snapshot(person(2))
+
+
+@pytest.mark.parametrize("at", [1, 2])
+async def test_a_provider_that_fails_once_leaves_no_saga_that_seems_altered(at: int) -> None:
+    service = Service()
+    compliance = secrets(encryption_key=None, key_provider=service)
+    storage = InMemorySnapshotStorage(compliance=compliance)
+    await storage.save_snapshot(SagaSnapshot(saga_id="first", saga_name="Keys"))
+    unwrap, times = service.unwrap, 0
+
+    async def failing_once(wrapped: bytes) -> bytes:
+        nonlocal times
+        times += 1
+        if times == at:
+            raise ConnectionError("service is down")
+        return await unwrap(wrapped)
+
+    service.unwrap = failing_once  # type: ignore[method-assign]
+    later = SnapshotStorage(storage.backend, compliance=compliance)
+    with pytest.raises(DecryptionError, match="service is down"):
+        await later.save_snapshot(person())
+    await later.save_snapshot(person())
+    await later.record_event("s", "looked at", by="ada")
+    assert (await later.verify_saga("s")).status == "verified"
+    assert (await later.verify_audit_events("s")).status == "verified"
 
 
 def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:
