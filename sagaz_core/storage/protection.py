@@ -6,7 +6,6 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Collection
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import ormsgpack
@@ -123,22 +122,24 @@ class Protection:
         return hmac.digest(key, packed, "sha256")[:FINGERPRINT_BYTES]
 
     async def audit_key(self, *, writes: bool) -> DataKey | None:
-        """Return the key of the store's audit trails; None: it has none, or it is not at hand.
+        """Return the key of the store's audit trails; None: it has none, or no key was given.
 
-        With ``writes`` the store's keys are made if there are none and it encrypts.
+        With ``writes`` the store's keys are made if there are none and it encrypts; without, it
+        is None also where the keys that were given do not open it.
+
+        Raises:
+            DecryptionError: they do not. What is written without it is never verified again.
         """
-        with suppress(DecryptionError):
-            return await self.needed_audit_key(writes=writes)
-        return None
-
-    async def needed_audit_key(self, *, writes: bool = True) -> DataKey | None:
-        """Return it likewise; raises DecryptionError if there is one that is not at hand."""
         if self._audit_key is None and self.manager.keys is not None:
-            await self.ready(writes=writes and self.manager.encrypts)
-            secrets, _ = await read_store_secrets(self._backend)
-            if secrets is not None and secrets.audit_key and self._provider is not None:
-                key = await asking.unwrap(self._provider, secrets.audit_key)
-                self._audit_key = DataKey(key, b"audit")
+            try:
+                await self.ready(writes=writes and self.manager.encrypts)
+                secrets, _ = await read_store_secrets(self._backend)
+                if secrets is not None and secrets.audit_key and self._provider is not None:
+                    key = await asking.unwrap(self._provider, secrets.audit_key)
+                    self._audit_key = DataKey(key, b"audit")
+            except DecryptionError:
+                if writes:
+                    raise
         return self._audit_key
 
     # -- keys of sagas

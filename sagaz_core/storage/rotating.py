@@ -193,7 +193,7 @@ async def _reencrypt(backend: Backend, protection: Protection, saga_id: str) -> 
     head = changed[-1] if changed else None
     # First on record: without it, bytes that are others than they were would seem altered.
     event = NewEvent(event="encrypted anew", by=process_owner(), details={})
-    await append_event(backend, saga_id, await protection.needed_audit_key(), event)
+    await append_event(backend, saga_id, await protection.audit_key(writes=True), event)
     keyed = await _with_key(backend, row, new)
     keyed = keyed._replace(keyframe=head.keyframe if head else row.keyframe)
     keyed = signed_row(new.key, keyed, head.mac if head else None)

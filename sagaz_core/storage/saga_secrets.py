@@ -59,7 +59,7 @@ class SagaSecrets:
             return cls(protection, saga_id, None)
         key = await protection.new_key(saga_id, 1 if row is None else row.head + 1)
         # Without it the row would tell nothing of the trail, which would seem to be gone.
-        audit_key = await protection.needed_audit_key()
+        audit_key = await protection.audit_key(writes=True)
         if audit_key is not None:
             trail = (0, b"") if row is None else await head_of_trail(backend, saga_id)
             key = key._replace(wrapped=anchored(key.wrapped, audit_key, saga_id, *trail))
