@@ -61,7 +61,7 @@ def tombstone_in(record: RecordRow) -> Tombstone:
     """Return the tombstone that a document holds; raises CorruptEntryError."""
     try:
         at, by, sagas, code = ormsgpack.unpackb(record.body)
-        if type(code) is not bytes:
+        if [type(part) for part in (by, sagas, code)] != [str, int, bytes]:
             raise TypeError("it holds something else")
         return Tombstone(root_id=record.id, at=from_micros(at), by=by, sagas=sagas, code=code)
     except (ValueError, TypeError) as error:

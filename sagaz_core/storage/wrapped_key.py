@@ -37,6 +37,7 @@ class WrappedKey(NamedTuple):
             found = cls(*ormsgpack.unpackb(stored))
         except (ValueError, TypeError):
             found = None
-        if found is None or [type(part) for part in found] != [int, bytes, int, bytes]:
+        kinds = [] if found is None else [type(part) for part in found]
+        if found is None or kinds != [int, bytes, int, bytes] or found.events < 0:
             raise DecryptionError("its wrapped key is damaged")
         return found

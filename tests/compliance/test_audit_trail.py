@@ -158,6 +158,19 @@ async def test_events_that_are_added_since_do_not_hide_that_others_are_gone() ->
         assert await status(storage) == "tampered"
 
 
+@pytest.mark.parametrize("events", [-9, 0, 1 << 63])
+async def test_a_row_that_tells_of_another_number_of_events_is_found_out(events: int) -> None:
+    storage = await store()
+    await fill(storage)
+    row = await storage.backend.saga("o1")
+    assert row is not None
+    assert row.wrapped_key is not None
+    forged = ormsgpack.unpackb(row.wrapped_key)
+    forged[2] = events
+    await storage.backend.rewrap("o1", ormsgpack.packb(forged), expected=row.wrapped_key)
+    assert await status(storage) == "tampered"
+
+
 async def test_events_from_before_encryption_are_known_to_be_there() -> None:
     """Without it, nobody would miss them."""
     plain = await store(None)
