@@ -88,13 +88,8 @@ async def compare_head(
         findings.append(
             f"it had {head.checkpoints} checkpoints and has {row.head}: it was put back"
         )
-    elif await _code(storage, row.saga_id, head.checkpoints) != head.code and not any(
-        event.event in _EVENTS_THAT_REWRITE and event.number > head.events for event in events
-    ):
-        findings.append(
-            f"its first {head.checkpoints} checkpoints, or what they are found by, are not those "
-            "that it had"
-        )
+    elif await _code(storage, row.saga_id, head.checkpoints) != head.code:
+        findings += await _written_anew(storage, row, head, events)
     if len(events) < head.events:
         findings.append(
             f"its audit trail had {head.events} events and has {len(events)}: it was put back"
@@ -104,6 +99,24 @@ async def compare_head(
         if code is None or code.hex() != head.events_code:
             findings.append(f"the first {head.events} events of its trail are not those it had")
     return findings
+
+
+async def _written_anew(
+    storage: StoreReader, row: SagaRow, head: Head, events: list[AuditEvent]
+) -> list[str]:
+    """Say that a saga's checkpoints are others, unless it is proven that they may be."""
+    told = {
+        event.number
+        for event in events
+        if event.event in _EVENTS_THAT_REWRITE and event.number > head.events
+    }
+    if told & await storage.list_proven_events(row.saga_id):
+        return []
+    unproven = "; its audit trail tells that they were encrypted anew, which is not proven"
+    return [
+        f"its first {head.checkpoints} checkpoints, or what they are found by, are not those "
+        f"that it had{unproven if told else ''}"
+    ]
 
 
 async def missing_sagas(

@@ -198,6 +198,24 @@ async def verify_events(backend: Backend, row: SagaRow, key: DataKey | None) -> 
     return Verification(status="verified", reason=f"all {len(links)} events are as written")
 
 
+async def proven_events(backend: Backend, saga_id: str, key: DataKey | None) -> set[int]:
+    """Return the numbers of a saga's events that carry a code by a key; raises CorruptEntryError.
+
+    Args:
+        backend: where.
+        saga_id: the saga.
+        key: that of the store's trails; None: it has none, or it is not at hand.
+    """
+    links, _ = _read(await backend.get(AUDIT, saga_id))
+    if key is None:
+        return set()
+    return {
+        number
+        for number, (before, link) in enumerate(zip(_codes(links), links, strict=False), start=1)
+        if link.code == _code(key, b"event", before, link.content)
+    }
+
+
 async def head_of_trail(backend: Backend, saga_id: str) -> tuple[int, bytes]:
     """Return how many events a trail has, and the code of the last; raises CorruptEntryError."""
     links, _ = _read(await backend.get(AUDIT, saga_id))

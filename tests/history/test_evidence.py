@@ -279,6 +279,10 @@ async def test_a_history_that_was_written_anew_is_found_out_by_its_head() -> Non
     found = await evidence(again, heads=heads)
     (finding,) = found["o2"].findings
     assert finding.startswith("its first 1 checkpoints, or what they are found by, are not those")
+    # Anybody can say so of a trail that has no codes.
+    await again.record_event("o2", "encrypted anew", by="eve")
+    (finding,) = (await evidence(again, heads=heads))["o2"].findings
+    assert finding.endswith("that they were encrypted anew, which is not proven")
 
 
 @pytest.mark.parametrize("attack", [blame_another, hide_a_change, take_a_tag])

@@ -36,6 +36,16 @@ class EvidenceReading(OpenStore):
 
         return await read_events(await self._reader(), saga_id)
 
+    async def list_proven_events(self, saga_id: str) -> set[int]:
+        """Return the numbers of those events that somebody with the store's keys has recorded.
+
+        Empty without these keys: anybody who can write to a store can put the others there.
+        """
+        from sagaz_core.storage.audit_trail import proven_events
+
+        backend = await self._reader()
+        return await proven_events(backend, saga_id, await self._audit_key(writes=False))
+
     async def verify_audit_events(self, saga_id: str) -> Verification:
         """Tell whether a saga's audit trail is as it was written.
 
