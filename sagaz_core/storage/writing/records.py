@@ -58,6 +58,9 @@ class RecordWriting(WritableStore):
             entry: the line.
             original: the saga that is replayed, if the caller has read it; what became of it
                 since then does not count.
+
+        Raises:
+            DecryptionError: keys were given, and they do not open that of the trails.
         """
         await self._writable()
         await self._replay_log.save(entry, original, await self._audit_key(writes=True))
@@ -95,6 +98,7 @@ class RecordWriting(WritableStore):
 
         Raises:
             SagaNotFoundError: there is no such saga.
+            DecryptionError: keys were given, and they do not open that of the trails.
         """
         from sagaz_core.storage.audit_trail import NewEvent, append_event
 
