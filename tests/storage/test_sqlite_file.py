@@ -382,3 +382,14 @@ async def test_a_process_that_is_forked_while_a_store_is_open_can_use_it_too(
 
 def test_not_a_store_is_a_storage_error() -> None:
     assert issubclass(NotASagazStoreError, StorageError)
+
+
+@pytest.mark.torture
+async def test_a_store_that_several_make_at_once_keeps_none_of_them_waiting(tmp_path: Path) -> None:
+    """Of two that turned the file to its log at once, each once waited for the other."""
+    for number in range(300):
+        storages = [SQLiteSnapshotStorage(tmp_path / f"{number}.db") for _ in range(6)]
+        async with asyncio.timeout(4):
+            await asyncio.gather(*(storage.open() for storage in storages))
+        for storage in storages:
+            await storage.close()

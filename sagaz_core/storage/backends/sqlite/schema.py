@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sagaz_core.errors import NotASagazStoreError, SchemaTooNewError, StorageUnavailableError
+from sagaz_core.storage.backends.sqlite.write_ahead import use_write_ahead_log
 
 APPLICATION_ID: Final = 0x5A6A_7A01
 
@@ -43,7 +44,7 @@ def prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None
             )
         connection.execute("PRAGMA query_only = ON")
         return
-    connection.execute("PRAGMA journal_mode = WAL")
+    use_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     # Where a sync leaves data in the disk's own cache (macOS), have that written too.
     connection.execute("PRAGMA fullfsync = ON")
