@@ -126,13 +126,18 @@ class SagazApp(KeysInOrder, inherit_bindings=False):
         self._exit_renderables.append(Segments(shown))
         self._close_messages_no_wait()
 
-    async def until_meant(self, key: Key) -> None:
-        """Wait for what the screen on top reads first, but not to leave it."""
+    def is_meant(self, key: Key) -> bool:
+        """Whether the screen on top has what it reads first; to leave it, nothing is needed."""
         screen = self.screen
-        if isinstance(screen, SagazScreen) and not screen.is_filled and not self._leaves(key):
-            await screen.until_filled()
+        return not isinstance(screen, SagazScreen) or screen.is_filled or self.leaves(key)
 
-    def _leaves(self, key: Key) -> bool:
+    async def until_meant(self) -> None:
+        """Wait for what the screen on top reads first."""
+        if isinstance(self.screen, SagazScreen):
+            await self.screen.until_filled()
+
+    def leaves(self, key: Key) -> bool:
+        """Whether a key goes back or quits."""
         remapped = self.settings.keys
         leaving = (remapped.get(each.id, each.keys) for each in KEYS if each.id in OUT)
         return any(key.key in names.split(",") for names in leaving)

@@ -26,6 +26,10 @@ class KeyDone(Message):
         self.number = number
 
 
+class KeyMeant(Message):
+    """There is what the key that was waited with is meant for, or it is waited no longer."""
+
+
 class KeysInOrder(App[None]):
     """An app that hands the next key on once the one before it has been acted on.
 
@@ -43,6 +47,7 @@ class KeysInOrder(App[None]):
         self._typed: deque[Key] = deque()
         self._key_number = 0
         self._key_in_hand = False
+        self._waiting: asyncio.Task[None] | None = None
         self._give_up: asyncio.TimerHandle | None = None
         self._forgotten_until = 0.0
 
@@ -54,6 +59,9 @@ class KeysInOrder(App[None]):
     async def on_event(self, event: Event) -> None:
         """Line keys up; let everything else through."""
         if isinstance(event, Key) and not event.is_forwarded:
+            if self._waiting is not None and self.leaves(event):
+                self._typed.clear()
+                self._waiting.cancel()
             if event.time > self._forgotten_until:
                 self._typed.append(event)
             await self._hand_on()
@@ -69,10 +77,23 @@ class KeysInOrder(App[None]):
         if self._key_in_hand or not self._typed:
             return
         self._key_in_hand = True
+        if self.is_meant(self._typed[0]):
+            await self._act_on_next()
+        else:
+            self._waiting = asyncio.create_task(self.until_meant())
+            self._waiting.add_done_callback(lambda _: self.post_message(KeyMeant()))
+
+    async def on_key_meant(self) -> None:
+        """Act on the key that was waited with, if nobody has let go of it meanwhile."""
+        self._waiting = None
+        self._key_in_hand = bool(self._typed)
+        if self._typed:
+            await self._act_on_next()
+
+    async def _act_on_next(self) -> None:
         self._key_number += 1
         done = KeyDone(self._key_number)
         key = self._typed.popleft()
-        await self.until_meant(key)
         target = self.focused or self.screen
         if self.app_focus and getattr(self.focused, "only_binds_keys", False):
             await self.act_on(key)
@@ -95,8 +116,16 @@ class KeysInOrder(App[None]):
 
         self._give_up = loop.call_at(due, tick)
 
-    async def until_meant(self, key: Key) -> None:
-        """Wait until there is what a key is meant for."""
+    def is_meant(self, key: Key) -> bool:
+        """Whether there is what a key is meant for."""
+        return True
+
+    def leaves(self, key: Key) -> bool:
+        """Whether a key goes away from what is there, so that it need not wait for it."""
+        return False
+
+    async def until_meant(self) -> None:
+        """Wait until there is what keys are meant for, though not for long."""
 
     async def act_on(self, key: Key) -> None:
         """Do what a key is bound to where the keys go, at once.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
@@ -62,7 +61,7 @@ class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
         super().__init__()
         self._arrived = asyncio.Event()
         self.filled = asyncio.Event()
-        """Set once there is what the keys of this screen are meant for."""
+        """Set once there is what the keys of this screen are meant for, or it has taken long."""
         self.filled.set()
         self._compositor = LineCompositor()
         self._bound: tuple[Widget | None, list[tuple[DOMNode, BindingsMap]]] | None = None
@@ -118,11 +117,14 @@ class SagazScreen(Screen[Result], Generic[Result], inherit_bindings=False):
         return self._arrived.is_set() and self.filled.is_set()
 
     async def until_filled(self) -> None:
-        """Wait for the focus and for what is read first, though not for long."""
-        with suppress(TimeoutError):
+        """Wait for the focus and for what is read first, though not for long, and once."""
+        try:
             async with asyncio.timeout(PATIENCE):
                 await self._arrived.wait()
                 await self.filled.wait()
+        except TimeoutError:
+            self._arrived.set()
+            self.filled.set()
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Take note of having the focus, which is given once this has been dealt with."""

@@ -249,11 +249,31 @@ async def test_a_long_comparison_shows_how_far_it_is_and_can_be_left(
     async with looking_at(store, "parcel_1") as pilot:
         press(pilot, "c")
         await until_painted(pilot, "compared 3,000 of 10,000 steps…")
-        press(pilot, "l", "n", "x")
-        await until_painted(pilot, " a  parcel_1~r1 ", "compared 3,000 of 10,000 steps…")
-        press(pilot, "escape")
+        # However long they would wait for the steps: who leaves does not.
+        monkeypatch.setattr("sagaz_tui.screens.base.PATIENCE", 1_000)
+        press(pilot, "l", "n", "x", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, DebuggerScreen), "the debugger")
+        press(pilot, "g")
+        await until_painted(pilot, "2 Context @#1")
         await asyncio.wait_for(ended.wait(), 10)
+
+
+async def test_keys_wait_once_for_steps_that_do_not_come_and_then_change_nothing(
+    store: SnapshotStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless(storage: SnapshotStorage, a: str, b: str, *, progress: Any) -> Any:
+        progress(3_000, 10_000)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("sagaz_core.history.compare.compare", endless)
+    monkeypatch.setattr("sagaz_tui.screens.base.PATIENCE", 0.05)
+    async with looking_at(store, "parcel_1") as pilot:
+        press(pilot, "c")
+        await until_painted(pilot, "compared 3,000 of 10,000 steps…")
+        count = pilot.app.key_count  # type: ignore[attr-defined]
+        press(pilot, "l", "n", "x")
+        await until(pilot, lambda: pilot.app.key_count == count + 3, "the keys")  # type: ignore[attr-defined]
+        await until_painted(pilot, " a  parcel_1~r1 ", "compared 3,000 of 10,000 steps…")
 
 
 async def test_a_saga_that_is_not_there_is_named(store: SnapshotStorage) -> None:

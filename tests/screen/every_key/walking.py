@@ -100,6 +100,8 @@ async def walk(pilot: Pilot[None], steps: Sequence[Step]) -> None:
         assert not sees(pilot.app), f"before {key} ({id}): {words}\n{painted(pilot.app)}"
         press(pilot, *([key] if isinstance(key, str) else key))
         await until(pilot, lambda sees=sees: sees(pilot.app), f"by {key} ({id}): {words}")
+        # What was said is neither taken for an answer to the next key nor lies over it.
+        pilot.app.clear_notifications()
 
 
 EVERYWHERE = (
