@@ -81,7 +81,7 @@ async def check_goes_on(path: Path, acknowledged: Mapping[str, int]) -> None:
         assert await storage.save_snapshot(SagaSnapshot(saga_id="new", saga_name="S")) >= 1
 
 
-@pytest.mark.parametrize("rounds", [50, pytest.param(1000, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("rounds", [20, pytest.param(1000, marks=pytest.mark.torture)])
 async def test_every_acknowledged_checkpoint_survives_kills_at_any_moment(
     nursery: Nursery, tmp_path: Path, rounds: int
 ) -> None:
