@@ -17,7 +17,7 @@ class Masked:
 
     Args:
         length: characters of the value as text.
-        fingerprint: what equal values of one store have in common; 16 bytes.
+        fingerprint: what equal values of one store have in common, 16 bytes; empty: not known.
         reveal: returns the value; None: it is not kept here.
     """
 
@@ -39,7 +39,8 @@ class Masked:
         return self._reveal()
 
     def __str__(self) -> str:
-        return f"‹secret {self.length}ch ·{self.fingerprint.hex()[:_SHOWN]}›"
+        known = f" ·{self.fingerprint.hex()[:_SHOWN]}" if self.fingerprint else ""
+        return f"‹secret {self.length}ch{known}›"
 
     __repr__ = __str__
 

@@ -203,6 +203,10 @@ async def test_an_error_that_repeats_a_secret_does_not_tell_it(make: Make) -> No
     assert CARD not in summary.error
 
 
+def test_a_mask_shows_no_fingerprint_before_it_is_known() -> None:
+    assert str(Masked(16, b"")) == "‹secret 16ch›"
+
+
 async def test_without_encryption_secrets_are_masked_only_where_they_are_shown(make: Make) -> None:
     storage = make(ComplianceConfig(sensitive_fields=FIELDS))
     await storage.save_snapshot(order())

@@ -180,8 +180,8 @@ def test_a_walk_through_the_screen_shows_and_leaves_no_secret(
         everything = {*RECORDED, TYPED, LOADED}
         (log,) = (place for place in seen if place.endswith(".log"))
         assert seen["painted"] == seen["sent"] == seen["screenshots"] == everything
-        assert seen["sagaz.db-wal"] == everything
-        assert seen["sagaz.db"] == RECORDED
+        # Whoever closes it last takes the log into the file.
+        assert seen["sagaz.db"] | seen.get("sagaz.db-wal", set()) == everything
         assert seen[log] == {TYPED, LOADED}
         assert seen["copied"] == {SECRETS["card"], TYPED, LOADED}
         assert seen["edited"] == {SECRETS["pin"]}
