@@ -88,11 +88,13 @@ class Terminal:
     def is_grey(self) -> bool:
         """Whether everything so far came in shades of grey, of which each part is alike."""
         mixed = rb"[34]8;2;(\d+);(\d+);(\d+)"
+        # The rest of a colour may be still on its way.
+        sent = re.sub(rb"\x1b[\[\d;]*$", b"", self.sent)
         by_number = re.search(
-            rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]", re.sub(mixed, b"0", self.sent)
+            rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]", re.sub(mixed, b"0", sent)
         )
         return by_number is None and all(
-            red == green == blue for red, green, blue in re.findall(mixed, self.sent)
+            red == green == blue for red, green, blue in re.findall(mixed, sent)
         )
 
     def type(self, keys: str) -> None:
